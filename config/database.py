@@ -1,0 +1,37 @@
+"""DATABASE_URL → Django's settings for it. PostgreSQL everywhere: there is one code path."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from config import embedded
+from config.env import BadSetting, Env
+
+
+def settings_for(env: Env) -> dict[str, Any]:
+    """Raises BadSetting when the address is not one of PostgreSQL."""
+    url = env.database_url or embedded.database_url(env.home)
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise BadSetting(f"DATABASE_URL begins with {parts.scheme!r}; Tandem needs postgresql://user:password@host/name.")
+
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "tandem",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", "") or parts.hostname or "",
+        "PORT": str(parts.port or options.pop("port", "")),
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **options,
+            # A thread that waits for a model gives its connection back to the pool (house.md, engine).
+            "pool": {"min_size": 1, "max_size": 20, "timeout": 10, "max_idle": 300},
+            "options": "-c statement_timeout=15s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s",
+            "keepalives_idle": 30,
+            "connect_timeout": 5,
+        },
+    }

@@ -1,0 +1,72 @@
+"""What the environment says, read once and named in one place. Standard library only."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class BadSetting(Exception):
+    """An environment variable that cannot be what it is: its name, what it holds, what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """Every variable Tandem listens to; docs/operating.md lists them for people."""
+
+    home: Path
+    port: int
+    database_url: str
+    broker_url: str
+    openai_api_key: str
+    openai_base_url: str
+    openai_model: str
+    secret_key: str
+    debug: bool
+    allowed_hosts: tuple[str, ...]
+    public_url: str
+    egress_hosts: tuple[str, ...]
+
+    @property
+    def embeds_database(self) -> bool:
+        return not self.database_url
+
+    @property
+    def embeds_broker(self) -> bool:
+        return not self.broker_url
+
+    @property
+    def embeds_model(self) -> bool:
+        return not (self.openai_api_key or self.openai_base_url)
+
+
+def read() -> Env:
+    """Raises BadSetting for a value that cannot be meant."""
+    given = os.environ.get
+    return Env(
+        home=Path(given("TANDEM_HOME") or ROOT / "var").expanduser().resolve(),
+        port=_port(given("PORT") or "8000"),
+        database_url=given("DATABASE_URL", ""),
+        broker_url=given("CELERY_BROKER_URL", ""),
+        openai_api_key=given("OPENAI_API_KEY", ""),
+        openai_base_url=given("OPENAI_BASE_URL", ""),
+        openai_model=given("OPENAI_MODEL", ""),
+        secret_key=given("SECRET_KEY", ""),
+        debug=given("TANDEM_DEBUG", "") == "1",
+        allowed_hosts=_words(given("ALLOWED_HOSTS", "")),
+        public_url=given("TANDEM_URL", "").rstrip("/"),
+        egress_hosts=_words(given("TANDEM_EGRESS_HOSTS", "")),
+    )
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise BadSetting(f"PORT is {text!r}; it must be a number from 1 to 65535.")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -1,0 +1,56 @@
+"""Who serves AI models, and which models there are."""
+
+from __future__ import annotations
+
+import uuid_utils.compat as uuid
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Provider(models.Model):
+    """A server that speaks the OpenAI protocol. The key itself comes from the environment variable named here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    base_url = models.CharField(_("address"), max_length=300, blank=True)
+    key_variable = models.CharField(_("environment variable with the key"), max_length=80, blank=True)
+    is_practice = models.BooleanField(_("built-in practice model"), default=False)
+    enabled = models.BooleanField(_("in use"), default=True)
+
+    class Meta:
+        verbose_name = _("provider")
+        verbose_name_plural = _("providers")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AiModel(models.Model):
+    """One model of one provider, with its prices and its clocks (rule L2)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="models")
+    name = models.CharField(_("name at the provider"), max_length=120)
+    title = models.CharField(_("name for people"), max_length=120, blank=True)
+    is_default = models.BooleanField(_("taken when a step names none"), default=False)
+    enabled = models.BooleanField(_("in use"), default=True)
+    context_tokens = models.PositiveIntegerField(_("context in tokens"), default=128_000)
+    usd_per_million_in = models.DecimalField(_("USD per million tokens in"), max_digits=10, decimal_places=4, default=0)
+    usd_per_million_out = models.DecimalField(_("USD per million tokens out"), max_digits=10, decimal_places=4, default=0)
+    connect_s = models.PositiveSmallIntegerField(_("seconds to connect"), default=5)
+    first_byte_s = models.PositiveSmallIntegerField(_("seconds to the first byte"), default=60)
+    idle_s = models.PositiveSmallIntegerField(_("seconds of silence"), default=30)
+    total_s = models.PositiveSmallIntegerField(_("seconds in all"), default=300)
+
+    class Meta:
+        verbose_name = _("AI model")
+        verbose_name_plural = _("AI models")
+        ordering = ["provider__name", "name"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "name"], name="ai_model_once"),
+            models.UniqueConstraint(fields=["is_default"], name="ai_model_one_default", condition=models.Q(is_default=True)),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.name

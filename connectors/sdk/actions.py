@@ -1,0 +1,98 @@
+"""A step kind is one class in one file: its parameters, its output and one function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.sdk.context import StepContext
+from connectors.sdk.outcomes import Outcome, Signal
+
+
+class Effect(StrEnum):
+    """What a lost worker may repeat."""
+
+    PURE = "pure"  # may repeat
+    KEYED = "keyed"  # repeats with the same idempotency key
+    CHECKABLE = "checkable"  # asks before repeating
+    UNSAFE = "unsafe"  # at most once: a crash in its window parks the step for a person
+
+
+def hint(widget: str = "", *, example: str = "", advanced: bool = False) -> dict[str, Any]:
+    """How the form shows a parameter when its type alone does not say it: `json_schema_extra=hint("long_text")`.
+
+    `widget`: text, long_text, number, switch, choice, list, key_value, labels, fields, conditions, file.
+    """
+    return {"x-widget": widget, "x-example": example, "x-advanced": advanced}
+
+
+class Model(BaseModel):
+    """Base of every Params and Output: unknown names are mistakes, not extras."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Action:
+    """One thing a workflow can do.
+
+    Declare `kind` ("group.verb"), `title`, `reads_as` (the card's sentence, parameters in braces), `effect`, the models
+    `Params` and `Output`, and `run`. A class with `local = True` does no I/O at all and takes well under a millisecond
+    per kilobyte: the engine performs it inside the transaction that settles the step before it.
+    """
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    reads_as: ClassVar[str]
+    effect: ClassVar[Effect] = Effect.PURE
+    local: ClassVar[bool] = False
+    icon: ClassVar[str] = ""
+    timeout_s: ClassVar[int] = 300
+    sequences: ClassVar[tuple[str, ...]] = ()
+    unrendered: ClassVar[tuple[str, ...]] = ()
+    """Parameters handed over as written: the step renders them itself, once per item (`data.list`'s conditions)."""
+
+    class Params(Model): ...
+
+    class Output(Model): ...
+
+    def run(self, params: Any, ctx: StepContext) -> Outcome:
+        """Do it once. Raises a `StepError`; anything else raised is a defect of this class and final."""
+        raise NotImplementedError(f"{self.kind} has no run()")
+
+    def resume(self, params: Any, ctx: StepContext, signal: Signal) -> Outcome:
+        """Go on after a `Wait`, `Enter`, `Spawn` or `Call`."""
+        raise NotImplementedError(f"{self.kind} never waits")
+
+    @classmethod
+    def effect_of(cls, params: Any) -> Effect:
+        """The effect class of this very call (an HTTP GET is harmless, a POST is not)."""
+        return cls.effect
+
+    @classmethod
+    def output_fields(cls, given: Mapping[str, Any]) -> dict[str, str] | None:
+        """Name → JSON type of what the step gives, known from its unrendered parameters; None when anything may come."""
+        schema = cls.Output.model_json_schema()
+        return {name: _json_type(prop) for name, prop in schema.get("properties", {}).items()}
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
+        """Problems between the unrendered parameters that their types cannot tell: parameter → sentence."""
+        return {}
+
+
+class Flow(Action):
+    """A container: its `sequences` name the places where it holds steps."""
+
+    local = True
+
+
+def _json_type(prop: Mapping[str, Any]) -> str:
+    kinds = [prop.get("type")] if "type" in prop else [part.get("type") for part in prop.get("anyOf", [])]
+    named = [kind for kind in kinds if kind and kind != "null"]
+    return named[0] if len(named) == 1 else "any"
+
+
+__all__ = ["Action", "Effect", "Field", "Flow", "Model", "hint"]

@@ -1,0 +1,178 @@
+"""All that a step may touch while it runs, as protocols. The runtime gives the real thing, a test gives its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class FileRef(BaseModel):
+    """A stored file as a value of a run: `file` is its id, never a path."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: str = Field(min_length=1, max_length=64)
+    name: str = Field(max_length=255)
+    type: str = ""
+    size: int = Field(default=0, ge=0, description="bytes")
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document: where it stands (`page 3`, `row 12`, `paragraph 4`) and its text."""
+
+    place: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """What a parser found. `tables` are lists of rows, each row column → value. `problems` name what was left out."""
+
+    text: str
+    passages: Sequence[Passage] = ()
+    tables: Sequence[Sequence[Mapping[str, Any]]] = ()
+    title: str = ""
+    problems: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said. `data` is the validated object when a schema was asked for."""
+
+    text: str
+    data: Any = None
+    model: str = ""
+    provider: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost_usd: float = 0.0
+    repaired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer of another system. `data` is the parsed body where it was JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+    data: Any = None
+
+
+class Models(Protocol):
+    """The one door to AI models."""
+
+    def ask(
+        self,
+        instructions: str,
+        blocks: Mapping[str, str],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        model: str = "",
+        max_tokens: int = 1000,
+        temperature: float = 0.2,
+    ) -> Answer:
+        """Ask once.
+
+        `instructions` is ours and fixed; `blocks` (name → text) is data, fenced and never read as orders. With `schema`
+        (JSON Schema, an object with `additionalProperties: false`) the answer's `data` is valid or the call fails.
+        Raises Unavailable, RateLimited, AuthFailed, Rejected, BadParams.
+        """
+        ...
+
+
+class Http(Protocol):
+    """The one guarded door to other systems."""
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        json: Any = None,
+        body: bytes | None = None,
+        timeout_s: float = 30,
+    ) -> Response:
+        """One exchange. Raises BadParams (address not allowed), Unavailable, RateLimited; any status comes back."""
+        ...
+
+
+class Files(Protocol):
+    """Files of the run's department."""
+
+    def read(self, ref: FileRef) -> bytes:
+        """The whole content. Raises BadParams when the department has no such file."""
+        ...
+
+    def save(self, name: str, content: bytes, type: str) -> FileRef: ...
+
+
+class Documents(Protocol):
+    """Reading and writing office documents; reading happens in a throw-away process with limits."""
+
+    def read(self, ref: FileRef) -> ReadDocument:
+        """Raises BadParams (not a document we read, encrypted, too large), Rejected (broken or hostile)."""
+        ...
+
+    def write(self, form: str, title: str, content: Any) -> bytes:
+        """`form`: docx, md, csv, xlsx. `content`: Markdown text, or rows (list of mappings) for csv and xlsx."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What a step may know about the run it belongs to. `mode` is live or test."""
+
+    id: str
+    workflow: str
+    department: str
+    department_slug: str
+    started_by: str
+    started_at: datetime
+    today: date
+    mode: str = "live"
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+class StepContext(Protocol):
+    """Handed to `run` and `resume`."""
+
+    run: RunFacts
+    path: str
+    attempt: int
+    idempotency_key: str
+    given: Mapping[str, Any]
+    """The step's parameters as written, before rendering."""
+    step: Mapping[str, Any]
+    """The step's own definition without its sequences' contents: cases' conditions, arms' titles, `output`."""
+    now: datetime
+
+    @property
+    def models(self) -> Models: ...
+    @property
+    def http(self) -> Http: ...
+    @property
+    def files(self) -> Files: ...
+    @property
+    def documents(self) -> Documents: ...
+
+    def render(self, value: Any, **names: Any) -> Any:
+        """Render a value of the step's own definition now, with extra names in scope."""
+        ...
+
+    def holds(self, condition: Any, **names: Any) -> bool:
+        """Evaluate a condition of the step's own definition now."""
+        ...
+
+    def note(self, sentence: str) -> None:
+        """Leave a sentence in the run's journal."""
+        ...

@@ -1,0 +1,59 @@
+"""The five ways a step may fail. Anything else that is raised counts as a defect of the step and is final."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class StepError(Exception):
+    """What happened, to which thing, what to do next: one or two sentences for a person.
+
+    `code` is the machine's word for it; `retryable` says whether trying again can help.
+    """
+
+    code = "failed"
+    retryable = False
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadParams(StepError):
+    """The step was asked for something it cannot do; `fields` maps a parameter's name to what is wrong with it."""
+
+    code = "bad_params"
+
+    def __init__(self, message: str, *, fields: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.fields = fields or {}
+
+
+class AuthFailed(StepError):
+    """The other side does not accept who we are. Final: a person must sign in again or give a new key."""
+
+    code = "auth_failed"
+
+
+class RateLimited(StepError):
+    """The other side asks us to come back later; `retry_after` is its own wish, if it named one."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(StepError):
+    """Nobody answered, or the answer was a failure of theirs. Trying again may help."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class Rejected(StepError):
+    """The other side understood and said no. Final."""
+
+    code = "rejected"

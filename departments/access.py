@@ -1,0 +1,109 @@
+"""Who may do what: the one place where a role becomes a permission and a queryset gets its wall."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+
+from departments.models import ApiToken, Department, Role, User
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Row = TypeVar("Row", bound=Model)
+
+
+class Verb(StrEnum):
+    """What somebody wants to do in a department."""
+
+    VIEW = "view"
+    RUN = "run"
+    EDIT = "edit"
+    PUBLISH = "publish"
+    DECIDE = "decide"
+    CONNECT = "connect"
+    AUDIT = "audit"
+    MANAGE = "manage"
+
+
+ALLOWS: Mapping[str, frozenset[Verb]] = {
+    Role.VIEWER: frozenset({Verb.VIEW}),
+    Role.OPERATOR: frozenset({Verb.VIEW, Verb.RUN}),
+    Role.BUILDER: frozenset({Verb.VIEW, Verb.RUN, Verb.EDIT, Verb.PUBLISH, Verb.CONNECT}),
+    Role.APPROVER: frozenset({Verb.VIEW, Verb.DECIDE}),
+    Role.MANAGER: frozenset(Verb),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody with rights: a person, a token, or the server. `roles` maps a department's id to its roles."""
+
+    kind: str
+    id: str
+    label: str
+    roles: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
+    is_administrator: bool = False
+    is_auditor: bool = False
+
+    def may(self, verb: Verb, department_id: UUID) -> bool:
+        if self.kind == "system":
+            return True
+        if self.is_auditor and verb is Verb.AUDIT:
+            return True
+        return any(verb in ALLOWS[role] for role in self.roles.get(department_id, ()))
+
+    def departments(self, verb: Verb = Verb.VIEW) -> list[UUID]:
+        """Ids of the departments where the actor may do this."""
+        return [department for department in self.roles if self.may(verb, department)]
+
+
+SYSTEM = Actor(kind="system", id="", label="Tandem")
+
+
+def actor_for_user(user: User) -> Actor:
+    """One query. A person who may no longer sign in has no rights at all."""
+    roles = _by_department(user.memberships.values_list("department_id", "role")) if user.is_active else {}
+    return Actor(
+        kind="person",
+        id=str(user.pk),
+        label=user.name or user.email,
+        roles=roles,
+        is_administrator=user.is_active and user.is_superuser,
+        is_auditor=user.is_active and user.is_auditor,
+    )
+
+
+def actor_for_token(token: ApiToken) -> Actor:
+    return Actor(
+        kind="token",
+        id=str(token.pk),
+        label=token.name,
+        roles={token.department_id: frozenset({token.role})},
+    )
+
+
+def require(actor: Actor, verb: Verb, department: Department) -> None:
+    """Raises PermissionDenied naming what is missing."""
+    if not actor.may(verb, department.pk):
+        raise PermissionDenied(f"{actor.label} may not {verb} in {department.name}.")
+
+
+def visible(rows: QuerySet[Row], actor: Actor, *, verb: Verb = Verb.VIEW, path: str = "department") -> QuerySet[Row]:
+    """Only what belongs to the actor's departments; `path` leads from the row to its department."""
+    if actor.kind == "system":
+        return rows
+    return rows.filter(**{f"{path}__in": actor.departments(verb)})
+
+
+def _by_department(pairs: Iterable[tuple[UUID, str]]) -> dict[UUID, frozenset[str]]:
+    roles: dict[UUID, set[str]] = {}
+    for department, role in pairs:
+        roles.setdefault(department, set()).add(role)
+    return {department: frozenset(held) for department, held in roles.items()}

@@ -1,0 +1,27 @@
+"""Gives every request its actor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.functional import SimpleLazyObject
+
+from departments.access import Actor, actor_for_user
+
+
+class ActorMiddleware:
+    """`request.actor` is who is signed in, with their roles; looked up when first used."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.actor = SimpleLazyObject(lambda: _actor(request))  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+def _actor(request: HttpRequest) -> Actor:
+    if request.user.is_authenticated:
+        return actor_for_user(request.user)
+    return Actor(kind="nobody", id="", label="Nobody")

@@ -1,0 +1,22 @@
+from workflows.models.file import StoredFile
+from workflows.models.run import Attempt, JournalEntry, Run, StepRun
+from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
+from workflows.models.task import Task
+from workflows.models.workflow import Version, Workflow
+
+__all__ = [
+    "Attempt",
+    "JournalEntry",
+    "Priority",
+    "Run",
+    "RunMode",
+    "RunStatus",
+    "StepRun",
+    "StepStatus",
+    "StoredFile",
+    "Task",
+    "TaskKind",
+    "TaskStatus",
+    "Version",
+    "Workflow",
+]

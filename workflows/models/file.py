@@ -1,0 +1,31 @@
+"""A file of a department, stored once per content."""
+
+from __future__ import annotations
+
+import uuid_utils.compat as uuid
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class StoredFile(models.Model):
+    """What a person uploaded or a step wrote; the bytes lie in Django's storage under their hash."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    department = models.ForeignKey("departments.Department", models.PROTECT, related_name="files")
+    run = models.ForeignKey("workflows.Run", models.SET_NULL, null=True, blank=True, related_name="files")
+    name = models.CharField(_("name"), max_length=255)
+    content_type = models.CharField(max_length=120)
+    size = models.PositiveBigIntegerField(help_text="bytes")
+    sha256 = models.CharField(max_length=64)
+    created_by = models.CharField(max_length=254, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["department", "sha256"], name="file_content")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,100 @@
+"""The states of things: value, label, colour and meaning in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued", _("Queued")  # accepted, nothing has begun
+    RUNNING = "running", _("Running")  # some step is ready or being performed
+    WAITING = "waiting", _("Waiting")  # nothing to do until a time, a person or a child
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+    @property
+    def is_over(self) -> bool:
+        return self in RUN_OVER
+
+    @property
+    def tone(self) -> str:
+        """The pill's style on a page: ok, wait, run, bad, plain."""
+        return RUN_TONES[self]
+
+
+RUN_OVER = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED})
+RUN_TONES = {
+    RunStatus.QUEUED: "plain",
+    RunStatus.RUNNING: "run",
+    RunStatus.WAITING: "wait",
+    RunStatus.SUCCEEDED: "ok",
+    RunStatus.FAILED: "bad",
+    RunStatus.CANCELLED: "plain",
+}
+
+
+class StepStatus(models.TextChoices):
+    READY = "ready", _("Ready")  # may be claimed from `run_after` on
+    RUNNING = "running", _("Running")  # claimed; the lease says until when
+    WAITING = "waiting", _("Waiting")  # for `wake_at`, a task or child runs
+    INSIDE = "inside", _("Inside")  # a container whose steps are under way
+    SUCCEEDED = "succeeded", _("Succeeded")
+    FAILED = "failed", _("Failed")
+    SKIPPED = "skipped", _("Skipped")
+    CANCELLED = "cancelled", _("Cancelled")
+    PARKED = "parked", _("Needs a person")  # quarantined, or its effect may already have happened
+
+    @property
+    def is_over(self) -> bool:
+        return self in STEP_OVER
+
+    @property
+    def tone(self) -> str:
+        return STEP_TONES[self]
+
+
+STEP_OVER = frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.SKIPPED, StepStatus.CANCELLED})
+STEP_TONES = {
+    StepStatus.READY: "plain",
+    StepStatus.RUNNING: "run",
+    StepStatus.WAITING: "wait",
+    StepStatus.INSIDE: "run",
+    StepStatus.SUCCEEDED: "ok",
+    StepStatus.FAILED: "bad",
+    StepStatus.SKIPPED: "plain",
+    StepStatus.CANCELLED: "plain",
+    StepStatus.PARKED: "wait",
+}
+
+
+class RunMode(models.TextChoices):
+    LIVE = "live", _("Live")
+    TEST = "test", _("Test")
+
+
+class Priority(models.IntegerChoices):
+    """Each is a queue of its own; the number orders them."""
+
+    INTERACTIVE = 1, _("Interactive")
+    NORMAL = 2, _("Normal")
+    BULK = 3, _("Bulk")
+
+
+class TaskKind(models.TextChoices):
+    APPROVE = "approve", _("Approve")
+    REVIEW = "review", _("Review and edit")
+
+
+class TaskStatus(models.TextChoices):
+    OPEN = "open", _("Open")
+    DECIDED = "decided", _("Decided")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+def held(field: str, choices: type[models.TextChoices] | type[models.IntegerChoices], name: str) -> Any:
+    """A database constraint that keeps a column to its choices."""
+    return models.CheckConstraint(condition=models.Q(**{f"{field}__in": choices.values}), name=name)

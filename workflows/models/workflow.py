@@ -1,0 +1,63 @@
+"""A workflow, its draft, and its published versions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import uuid_utils.compat as uuid
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+
+class Workflow(models.Model):
+    """A named piece of work of one department. `draft` is its editable state, `live` the version that new runs take."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    department = models.ForeignKey("departments.Department", models.PROTECT, related_name="workflows")
+    name = models.CharField(_("name"), max_length=120)
+    slug = models.SlugField(_("short name"), max_length=60)
+    description = models.TextField(_("what it is for"), blank=True)
+    draft: models.JSONField[dict[str, Any]] = models.JSONField()
+    draft_revision = models.PositiveIntegerField(default=1)
+    live = models.ForeignKey("workflows.Version", models.PROTECT, null=True, blank=True, related_name="+")
+    sample: models.JSONField[dict[str, Any]] = models.JSONField(
+        _("sample input"), default=dict, blank=True, help_text=_("Values that fill the start form on request.")
+    )
+    template = models.CharField(_("made from template"), max_length=60, blank=True)
+    owner = models.ForeignKey("departments.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now())
+    archived_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("workflow")
+        verbose_name_plural = _("workflows")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["department", "slug"], name="workflow_slug_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Version(models.Model):
+    """A published state. Never changes: the database refuses an UPDATE of its definition (migration 0002)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition: models.JSONField[dict[str, Any]] = models.JSONField()
+    note = models.TextField(_("why"), blank=True)
+    published_by = models.CharField(_("published by"), max_length=254)
+    published_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("version")
+        verbose_name_plural = _("versions")
+        ordering = ["-number"]
+        constraints = [models.UniqueConstraint(fields=["workflow", "number"], name="version_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow.name} v{self.number}"
