@@ -1,0 +1,153 @@
+"""Rows for tests: plain ORM, real defaults, every name unique unless given."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from django.utils import timezone
+from django.utils.text import slugify
+
+from connectors.models import AiModel, Provider
+from departments.models import Department, Membership, Role, User
+from workflows.models import Run, RunMode, StepRun, StepStatus, StoredFile, Task, TaskKind, Version, Workflow
+
+_numbers = count(1)
+
+DEFINITION: dict[str, Any] = {
+    "format": 1,
+    "name": "Greeting",
+    "inputs": {"name": {"type": "text", "title": "Name"}},
+    "steps": [{"id": "greet", "kind": "text.compose", "with": {"text": "Hello {{ inputs.name }}"}}],
+    "output": {"greeting": "{{ steps.greet.text }}"},
+}
+
+
+def make_department(name: str = "", **fields: Any) -> Department:
+    name = name or f"Department {next(_numbers)}"
+    return Department.objects.create(**{"name": name, "slug": slugify(name), **fields})
+
+
+def make_user(
+    name: str = "",
+    department: Department | None = None,
+    role: Role | str = Role.VIEWER,
+    password: str | None = None,
+    **fields: Any,
+) -> User:
+    """A person; with a department also a member of it in this role. Without a password nobody can sign in with one."""
+    number = next(_numbers)
+    name = name or f"Person {number}"
+    fields.setdefault("email", f"{slugify(name)}-{number}@tandem.example")
+    user = User.objects.create_user(password=password, name=name, **fields)
+    if department is not None:
+        make_member(user, department, role)
+    return user
+
+
+def make_member(user: User, department: Department, role: Role | str = Role.VIEWER) -> Membership:
+    return Membership.objects.create(user=user, department=department, role=role)
+
+
+def make_provider(name: str = "", **fields: Any) -> Provider:
+    return Provider.objects.create(name=name or f"Provider {next(_numbers)}", **fields)
+
+
+def make_model(provider: Provider | None = None, name: str = "", **fields: Any) -> AiModel:
+    return AiModel.objects.create(
+        provider=provider or make_provider(), name=name or f"model-{next(_numbers)}", **fields
+    )
+
+
+def make_workflow(
+    department: Department | None = None, definition: dict[str, Any] | None = None, name: str = "", **fields: Any
+) -> Workflow:
+    """A workflow with a draft only; `make_version` publishes it."""
+    draft = definition or DEFINITION
+    name = name or f"{draft.get('name', 'Workflow')} {next(_numbers)}"
+    return Workflow.objects.create(
+        **{
+            "department": department or make_department(),
+            "name": name,
+            "slug": slugify(name)[:60],
+            "draft": draft,
+            **fields,
+        }
+    )
+
+
+def make_version(workflow: Workflow | None = None, definition: dict[str, Any] | None = None, **fields: Any) -> Version:
+    """The next version of the workflow, made its live one."""
+    workflow = workflow or make_workflow(definition=definition)
+    version = Version.objects.create(
+        workflow=workflow,
+        **{
+            "number": workflow.versions.count() + 1,
+            "definition": definition or workflow.draft,
+            "published_by": "Factory",
+            **fields,
+        },
+    )
+    workflow.live = version
+    workflow.save(update_fields=["live"])
+    return version
+
+
+def make_run(version: Version | None = None, **fields: Any) -> Run:
+    version = version or make_version()
+    return Run.objects.create(
+        **{
+            "department": version.workflow.department,
+            "workflow": version.workflow,
+            "version": version,
+            "mode": RunMode.LIVE,
+            "title": version.workflow.name,
+            "expires_at": timezone.now() + timedelta(days=90),
+            **fields,
+        }
+    )
+
+
+def make_step(run: Run | None = None, path: str = "", **fields: Any) -> StepRun:
+    run = run or make_run()
+    path = path or f"step_{next(_numbers)}"
+    return StepRun.objects.create(
+        **{
+            "run": run,
+            "department": run.department,
+            "path": path,
+            "step_id": path.rpartition("/")[2],
+            "kind": "text.compose",
+            "status": StepStatus.READY,
+            **fields,
+        }
+    )
+
+
+def make_task(step: StepRun | None = None, **fields: Any) -> Task:
+    step = step or make_step(kind="people.approve", status=StepStatus.WAITING)
+    return Task.objects.create(
+        **{
+            "department": step.department,
+            "run": step.run,
+            "step": step,
+            "kind": TaskKind.APPROVE,
+            "question": "May this be published?",
+            **fields,
+        }
+    )
+
+
+def make_file(department: Department | None = None, name: str = "brief.txt", **fields: Any) -> StoredFile:
+    """The row only; its bytes are not in the storage."""
+    return StoredFile.objects.create(
+        **{
+            "department": department or make_department(),
+            "name": name,
+            "content_type": "text/plain",
+            "size": 5,
+            "sha256": f"{next(_numbers):064x}",
+            **fields,
+        }
+    )
