@@ -1,0 +1,83 @@
+"""What the frame around every page shows: where one can go, and how many tasks wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject, cached_property
+from django.utils.translation import gettext as _
+
+from departments.access import Verb
+from workflows.pages.tasks import decidable
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One place in the navigation. `count` is shown when it is not zero."""
+
+    title: str
+    url: str
+    icon: str
+    is_here: bool
+    count: int = 0
+
+
+class Navigation:
+    """Computed when a template first asks, so that a fragment or a signed-out page costs no query."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    @cached_property
+    def home(self) -> str:
+        return _address("home") or "/"
+
+    @cached_property
+    def sign_out(self) -> str:
+        return _address("account_logout")
+
+    @cached_property
+    def password(self) -> str:
+        return _address("account_change_password")
+
+    @cached_property
+    def items(self) -> list[Item]:
+        places = [
+            ("home", _("Home"), "home-2", 0),
+            ("workflows", _("Workflows"), "route", 0),
+            ("runs", _("Runs"), "player-play", 0),
+            ("tasks", _("Tasks"), "inbox", self.open_tasks),
+            *([("ledger", _("Ledger"), "shield-check", 0)] if self.may_audit else []),
+        ]
+        return [self._item(*place) for place in places if _address(place[0])]
+
+    @cached_property
+    def open_tasks(self) -> int:
+        return decidable(self.request.actor).count()  # type: ignore[attr-defined]
+
+    @cached_property
+    def may_audit(self) -> bool:
+        actor = self.request.actor  # type: ignore[attr-defined]
+        return actor.is_auditor or bool(actor.departments(Verb.AUDIT))
+
+    def _item(self, name: str, title: str, icon: str, count: int) -> Item:
+        url = _address(name)
+        here = self.request.path == url if name == "home" else self.request.path.startswith(url)
+        return Item(title=title, url=url, icon=icon, is_here=here, count=count)
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """The context processor. Nothing at all for somebody who is not signed in."""
+    if not getattr(request, "user", None) or not request.user.is_authenticated or not hasattr(request, "actor"):
+        return {}
+    return {"nav": SimpleLazyObject(lambda: Navigation(request))}
+
+
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
