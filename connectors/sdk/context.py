@@ -32,13 +32,18 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class ReadDocument:
-    """What a parser found. `tables` are lists of rows, each row column → value. `problems` name what was left out."""
+    """What a parser found. `tables` are lists of rows, each row column → value. `problems` name what was left out.
+
+    `table_names` go with `tables` (a sheet's name, `table 2`, nothing for CSV); `pages` only where a format has pages.
+    """
 
     text: str
     passages: Sequence[Passage] = ()
     tables: Sequence[Sequence[Mapping[str, Any]]] = ()
     title: str = ""
     problems: Sequence[str] = ()
+    table_names: Sequence[str] = ()
+    pages: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
