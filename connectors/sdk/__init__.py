@@ -21,6 +21,7 @@ from connectors.sdk.outcomes import (
     Outcome,
     Signal,
     Spawn,
+    Stop,
     TimerFired,
     Wait,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "Spawn",
     "StepContext",
     "StepError",
+    "Stop",
     "TimerFired",
     "Unavailable",
     "Wait",

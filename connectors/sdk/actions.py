@@ -53,6 +53,12 @@ class Action:
     sequences: ClassVar[tuple[str, ...]] = ()
     unrendered: ClassVar[tuple[str, ...]] = ()
     """Parameters handed over as written: the step renders them itself, once per item (`data.list`'s conditions)."""
+    may_lack: ClassVar[tuple[str, ...]] = ()
+    """Of `sequences`, those that may be left out."""
+    arms_follow_each_other: ClassVar[bool] = False
+    """Whether a later sequence sees the steps of the one before it (a rescue sees what was attempted)."""
+    spawns: ClassVar[bool] = False
+    """Whether the steps inside are runs of their own, whose steps nobody outside sees."""
 
     class Params(Model): ...
 
@@ -76,6 +82,11 @@ class Action:
         """Name → JSON type of what the step gives, known from its unrendered parameters; None when anything may come."""
         schema = cls.Output.model_json_schema()
         return {name: _json_type(prop) for name, prop in schema.get("properties", {}).items()}
+
+    @classmethod
+    def names_inside(cls, given: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names that the steps inside a container may use beside the usual ones."""
+        return ()
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:

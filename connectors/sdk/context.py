@@ -159,7 +159,10 @@ class StepContext(Protocol):
     """The step's parameters as written, before rendering."""
     step: Mapping[str, Any]
     """The step's own definition without its sequences' contents: cases' conditions, arms' titles, `output`."""
+    names: Mapping[str, Any]
+    """What the containers around the step call things: the item, the round, the failure."""
     now: datetime
+    begun_at: datetime
 
     @property
     def models(self) -> Models: ...

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 
 class StepError(Exception):
@@ -54,6 +56,14 @@ class Unavailable(StepError):
 
 
 class Rejected(StepError):
-    """The other side understood and said no. Final."""
+    """The other side understood and said no. Final.
+
+    `output` is what the step gives all the same, for a workflow that goes on after the refusal.
+    """
 
     code = "rejected"
+
+    def __init__(self, message: str, *, code: str = "", output: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code or type(self).code
+        self.output = output

@@ -1,7 +1,7 @@
 """What a step says at its end, and what wakes it again.
 
-An action says `Done` or `Wait`. A flow (branch, loop, …) may also say `Enter`, `Spawn` or `Call`: the engine knows these
-five words and no step kind.
+An action says `Done` or `Wait`. A flow (branch, loop, …) may also say `Enter`, `Spawn`, `Call` or `Stop`: the engine knows
+these six words and no step kind.
 """
 
 from __future__ import annotations
@@ -76,7 +76,15 @@ class Call:
     inputs: Mapping[str, Any]
 
 
-Outcome = Done | Wait | Enter | Spawn | Call
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the whole run here."""
+
+    succeeded: bool
+    message: str = ""
+
+
+Outcome = Done | Wait | Enter | Spawn | Call | Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +101,13 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class ArmsEnded:
-    """The sequences entered last are at their end; `outputs` maps the ids of the steps inside to what they gave.
+    """The sequences entered last are at their end.
 
-    `error` is what failed inside, only for a step that entered with `catches`.
+    `error` (step, code, message) is what failed inside, only for a step that entered with `catches`.
     """
 
     arms: Sequence[str]
     round: int
-    outputs: Mapping[str, Any]
     error: Mapping[str, Any] | None = None
 
 

@@ -41,7 +41,9 @@ class Run(models.Model):
     depth = models.PositiveSmallIntegerField(default=0)
     held = models.BooleanField(default=False, help_text="a child that waits for a free place among its siblings")
 
-    seq = models.PositiveIntegerField(default=0, help_text="number of the last journal entry: dense, and the run's fence")
+    seq = models.PositiveIntegerField(
+        default=0, help_text="number of the last journal entry: dense, and the run's fence"
+    )
     cancel_asked_at = models.DateTimeField(null=True)
     started_by = models.CharField(_("started by"), max_length=254, blank=True)
     starter_kind = models.CharField(max_length=20, blank=True)
@@ -103,13 +105,16 @@ class StepRun(models.Model):
     run_after = models.DateTimeField(db_default=Now())
     wake_at = models.DateTimeField(null=True)
     handed_out_at = models.DateTimeField(null=True)
-    intent_at = models.DateTimeField(null=True, help_text="when an effect that may happen only once was about to be sent")
+    intent_at = models.DateTimeField(
+        null=True, help_text="when an effect that may happen only once was about to be sent"
+    )
 
     inside: models.JSONField[dict[str, Any]] = models.JSONField(
         default=dict, help_text="of a container: arms, round, catches, scope; of a waiting step: for what"
     )
     signal: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True, help_text="what wakes the step")
     output: models.JSONField[Any] = models.JSONField(null=True)
+    output_sha256 = models.CharField(max_length=64, blank=True, help_text="of an output kept as a file (over 1 MB)")
     error: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True)
     summary = models.CharField(max_length=300, blank=True)
     made_by = models.CharField(max_length=254, blank=True, help_text="the person who gave the output by hand")
@@ -150,7 +155,8 @@ class Attempt(models.Model):
     error: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True)
     given: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True, help_text="the rendered parameters")
     calls: models.JSONField[list[dict[str, Any]]] = models.JSONField(
-        default=list, help_text="one entry per call of a model or of another system: asked, answered, tokens, cost, time"
+        default=list,
+        help_text="one entry per call of a model or of another system: asked, answered, tokens, cost, time",
     )
     cost_usd = models.DecimalField(max_digits=12, decimal_places=6, default=0)
     tokens = models.PositiveIntegerField(default=0)
