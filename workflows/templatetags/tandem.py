@@ -46,7 +46,7 @@ def _drawing(name: str) -> str:
 
 
 @register.simple_tag
-def ago(moment: datetime | None, empty: str = "–") -> SafeString | str:
+def ago(moment: datetime | None, empty: str = "\N{EN DASH}") -> SafeString | str:
     """A relative time with the exact one on hover; tandem.js writes the hover text in the reader's own zone."""
     if moment is None:
         return empty
