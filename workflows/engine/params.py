@@ -43,6 +43,7 @@ def _language() -> Environment:
     for tag in ("include", "render", "extends", "block", "macro", "call", "ifchanged"):
         language.tags.pop(tag, None)
     language.add_filter("json", lambda value: json.dumps(value, ensure_ascii=False))
+    language.add_filter("cell", lambda value: " ".join(str("" if value is None else value).split()).replace("|", "\\|"))
     return language
 
 
