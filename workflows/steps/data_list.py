@@ -78,6 +78,10 @@ class WorkOnList(Action):
                 return items[: params.limit]
 
     @classmethod
+    def names_inside(cls, given: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("item",)
+
+    @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
         field, what = NEEDS.get(str(given.get("operation")), ("", ""))
         if field and given.get(field) is None:
@@ -158,8 +162,8 @@ def _is_missing(value: Any) -> bool:
 def _judged(number: int, item: Any, holds: Callable[[Any], bool]) -> bool:
     try:
         return holds(item)
-    except StepError as problem:
-        raise BadParams(f"Item {number} of the list could not be judged: {problem.message}") from problem
+    except (StepError, ValueError) as problem:
+        raise BadParams(f"Item {number} of the list could not be judged: {problem}") from problem
 
 
 def _demand(params: WorkOnList.Params) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from connectors.sdk import BadParams, Done
+from workflows.engine import conditions
 from workflows.steps.data_list import MISSING, WorkOnList, in_order, split, unique, value_at
 
 JSON = st.recursive(
@@ -25,14 +26,14 @@ ARTICLES = [
 ]
 
 
+AT_LEAST_2 = {"value": "{{ item.score }}", "is": "at_least", "to": 2}
+
+
 class Judge:
-    """A step context that can only judge: an item holds when its score reaches the one in the condition."""
+    """A step context that can only judge, with the engine's own conditions."""
 
     def holds(self, condition: Any, **names: Any) -> bool:
-        item = names["item"]
-        if "score" not in item:
-            raise BadParams("item.score does not exist.")
-        return item["score"] >= condition["least"]
+        return conditions.holds(condition, names)
 
 
 def work(operation: str, items: Any, **params: Any) -> Any:
@@ -44,9 +45,9 @@ def work(operation: str, items: Any, **params: Any) -> Any:
 @pytest.mark.parametrize(
     ("operation", "items", "params", "left"),
     [
-        ("filter", [{"score": 1}, {"score": 5}], {"where": {"least": 2}}, [{"score": 5}]),
-        ("filter", [], {"where": {"least": 2}}, []),
-        ("filter", None, {"where": {"least": 2}}, []),
+        ("filter", [{"score": 1}, {"score": 5}], {"where": AT_LEAST_2}, [{"score": 5}]),
+        ("filter", [], {"where": AT_LEAST_2}, []),
+        ("filter", None, {"where": AT_LEAST_2}, []),
         ("sort", [3, 1, 2], {}, [1, 2, 3]),
         ("sort", [3, 1, 2], {"descending": True}, [3, 2, 1]),
         ("limit", ["a", "b", "c"], {"limit": 2}, ["a", "b"]),
@@ -72,9 +73,9 @@ def test_the_number_of_items_comes_with_them() -> None:
 
 def test_the_item_that_cannot_be_judged_is_named_by_its_number() -> None:
     with pytest.raises(BadParams) as refused:
-        work("filter", [{"score": 3}, {"title": "no score"}], where={"least": 1})
+        work("filter", [{"score": 3}, {"title": "no score"}], where=AT_LEAST_2)
 
-    assert refused.value.message == "Item 2 of the list could not be judged: item.score does not exist."
+    assert refused.value.message == 'Item 2 of the list could not be judged: There is no "score" in item.'
 
 
 @pytest.mark.parametrize(
@@ -199,4 +200,5 @@ def test_an_operation_we_do_not_have_is_refused() -> None:
 
 def test_the_condition_is_handed_over_as_written() -> None:
     assert WorkOnList.unrendered == ("where",)
+    assert WorkOnList.names_inside({}) == ("item",)
     assert WorkOnList.output_fields({}) == {"items": "array", "count": "integer"}
