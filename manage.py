@@ -1,10 +1,20 @@
+#!/usr/bin/env python3
 """The one door: `python3 manage.py up`."""
 
 import os
 import sys
 
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from django.core.management import execute_from_command_line
+from config import bootstrap
 
-    execute_from_command_line(sys.argv)
+
+def main():
+    bootstrap.enter(sys.argv)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+    from config import doorway
+
+    doorway.run(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

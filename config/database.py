@@ -14,7 +14,9 @@ def settings_for(env: Env) -> dict[str, Any]:
     url = env.database_url or embedded.database_url(env.home)
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql"):
-        raise BadSetting(f"DATABASE_URL begins with {parts.scheme!r}; Tandem needs postgresql://user:password@host/name.")
+        raise BadSetting(
+            f"DATABASE_URL begins with {parts.scheme!r}; Tandem needs postgresql://user:password@host/name."
+        )
 
     options = dict(parse_qsl(parts.query))
     return {

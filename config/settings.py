@@ -5,7 +5,7 @@ from __future__ import annotations
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import database, env, secret
+from config import database, embedded, env, secret
 
 ENV = env.read()
 BASE_DIR = env.ROOT
@@ -18,6 +18,7 @@ CSRF_TRUSTED_ORIGINS = [ENV.public_url] if ENV.public_url else []
 PUBLIC_URL = ENV.public_url or f"http://127.0.0.1:{ENV.port}"
 
 INSTALLED_APPS = [
+    "config",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -76,6 +77,7 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": database.settings_for(ENV)}
+BROKER_URL = ENV.broker_url or embedded.broker_url(ENV.home)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "departments.User"
@@ -107,7 +109,8 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static", DATA_DIR / "front-end"]
+FRONT_END_DIR = DATA_DIR / "front-end"
+STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]
 MEDIA_ROOT = DATA_DIR / "files"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
@@ -147,6 +150,8 @@ SPECTACULAR_SETTINGS = {"TITLE": "Tandem", "VERSION": "1", "SERVE_INCLUDE_SCHEMA
 OPENAI_API_KEY = ENV.openai_api_key
 OPENAI_BASE_URL = ENV.openai_base_url
 OPENAI_MODEL = ENV.openai_model
+PRACTICE_MODEL = embedded.PRACTICE_MODEL
+PRACTICE_MODEL_URL = embedded.practice_url(ENV.home)
 EGRESS_HOSTS = ENV.egress_hosts
 
 LOGGING = {

@@ -1,30 +1,85 @@
-"""What every test gets."""
+"""Real servers for the tests: those that the environment names, else embedded ones for the length of the session."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.conf import settings
+
+from config import embedded, parts
+from config.processes import Process, Program
+from tests.emptying import ledger_is_emptied_between_tests  # noqa: F401  a fixture for every test
+
+os.environ.setdefault("TANDEM_NO_BOOTSTRAP", "1")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def ledger_is_emptied_between_tests() -> Iterator[None]:
-    """Tests with `transaction=True` end by truncating every table, which the ledger refuses: here, and only here,
-    its trigger sleeps for that one statement and is set back to ENABLE ALWAYS in the same transaction."""
-    sql_flush = DatabaseOperations.sql_flush
+def pytest_unconfigure() -> None:
+    from tests.settings import HOME, IS_XDIST_WORKER
 
-    def flush(self: DatabaseOperations, style: Any, tables: list[str], **options: Any) -> list[str]:
-        statements = sql_flush(self, style, tables, **options)
-        if "audit_entry" not in tables:
-            return statements
-        return [
-            "ALTER TABLE audit_entry DISABLE TRIGGER ledger_keeps_table",
-            *statements,
-            "ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER ledger_keeps_table",
-        ]
+    if not IS_XDIST_WORKER:
+        shutil.rmtree(HOME, ignore_errors=True)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "sql_flush", flush)
+
+def running(program: Program) -> Iterator[None]:
+    process = Process(program)
+    try:
+        process.wait_until_ready()
         yield
+    finally:
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def database_server() -> Iterator[None]:
+    if settings.ENV.embeds_database:
+        yield from running(parts.postgres(settings.ENV.home, durable=False))
+    else:
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, database_server: None) -> None:
+    """pytest-django's place for what must be there before the test database is made."""
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """Address of a real broker."""
+    if settings.ENV.embeds_broker:
+        for _ in running(parts.valkey(settings.ENV.home)):
+            yield settings.BROKER_URL
+    else:
+        yield settings.BROKER_URL
+
+
+@pytest.fixture(scope="session")
+def practice_model() -> Iterator[str]:
+    """Base address of the real practice model."""
+    home = settings.ENV.home
+    parts.choose_practice_port(home)
+    for _ in running(parts.practice_model(home)):
+        yield embedded.practice_url(home)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a headless browser; installs Debian's where root may and none is there."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-q"], check=True)
+        subprocess.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", "chromium"], check=True)
+        return "/usr/bin/chromium"
+    pytest.fail("The browser tests need Chromium. Install it: apt-get install chromium.")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty TANDEM_HOME of one test."""
+    return tmp_path / "home"

@@ -1,0 +1,25 @@
+"""The product's settings over a home of their own, made for the test session and removed after it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+IS_XDIST_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+
+# What npm gave is kept where `up` keeps it: fetching it anew for each session would cost a minute.
+os.environ.setdefault(
+    "TANDEM_TEST_FRONT_END", str(Path(os.environ.get("TANDEM_HOME") or "var").resolve() / "front-end")
+)
+
+if IS_XDIST_WORKER:
+    HOME = Path(os.environ["TANDEM_HOME"]) / os.environ["PYTEST_XDIST_WORKER"]
+else:
+    HOME = Path(tempfile.mkdtemp(prefix="tandem-test-"))
+os.environ["TANDEM_HOME"] = str(HOME)
+
+from config.settings import *  # noqa: E402, F403
+
+FRONT_END_DIR = Path(os.environ["TANDEM_TEST_FRONT_END"])
+STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]  # noqa: F405
