@@ -49,10 +49,17 @@ class RateLimited(StepError):
 
 
 class Unavailable(StepError):
-    """Nobody answered, or the answer was a failure of theirs. Trying again may help."""
+    """Nobody answered, or the answer was a failure of theirs. Trying again may help.
+
+    `maybe_done`: the request was on its way, so the other side may have acted on it all the same.
+    """
 
     code = "unavailable"
     retryable = True
+
+    def __init__(self, message: str, *, maybe_done: bool = False) -> None:
+        super().__init__(message)
+        self.maybe_done = maybe_done
 
 
 class Rejected(StepError):

@@ -1,0 +1,203 @@
+"""Ask another system over HTTP: one step for whatever has no connector of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+
+from connectors.sdk import (
+    Action,
+    AuthFailed,
+    BadParams,
+    Done,
+    Effect,
+    Field,
+    Model,
+    RateLimited,
+    Rejected,
+    Response,
+    StepContext,
+    Unavailable,
+    hint,
+)
+
+LONGEST_PAUSE = timedelta(days=1)
+QUOTED_CHARACTERS = 300
+# A cookie is a credential: it must not lie in the run's journal.
+NOT_KEPT = frozenset({"set-cookie"})
+LOOK_FIRST = "It may have been done all the same: look there before you retry this step."
+TEXT_CODECS = ("utf-8", "utf8", "us-ascii", "iso-8859", "latin", "windows-", "cp", "koi8", "gb", "big5", "euc", "shift")
+
+
+class SendRequest(Action):
+    """Read from, or write to, another system's HTTP interface."""
+
+    kind = "http.request"
+    title = "Send an HTTP request"
+    reads_as = "{method} {url}"
+    icon = "world-share"
+    timeout_s = 60
+
+    class Params(Model):
+        model_config = ConfigDict(coerce_numbers_to_str=True)  # ?page=2
+
+        method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="GET", title="Method")
+        url: str = Field(
+            min_length=1,
+            max_length=8_000,
+            title="Address",
+            description="Its host must be on the list that an administrator keeps for the department.",
+            json_schema_extra=hint("text", example="https://api.example.com/articles"),
+        )
+        query: dict[str, str] = Field(
+            default_factory=dict,
+            title="Query",
+            description="Added to the address after the question mark.",
+            json_schema_extra=hint("key_value"),
+        )
+        headers: dict[str, str] = Field(
+            default_factory=dict, title="Headers", json_schema_extra=hint("key_value", advanced=True)
+        )
+        body_json: Any = Field(
+            default=None,
+            title="Body as JSON",
+            description="A value of an earlier step, or JSON written here.",
+            json_schema_extra=hint("long_text", example='{"title": "{{ inputs.title }}"}'),
+        )
+        body_text: str = Field(
+            default="", title="Body as text", json_schema_extra=hint("long_text", advanced=True), max_length=1_000_000
+        )
+        idempotency_header: str = Field(
+            default="",
+            max_length=100,
+            title="Header against doing it twice",
+            description="If the other system knows such a header, name it: then this step may be repeated safely.",
+            json_schema_extra=hint("text", example="Idempotency-Key", advanced=True),
+        )
+        expect: list[int] = Field(
+            default_factory=list,
+            max_length=20,
+            title="Answers that count as success",
+            description="Status numbers such as 200 or 404; when empty, every one from 200 to 299.",
+            json_schema_extra=hint("list", advanced=True),
+        )
+        timeout_s: float = Field(
+            default=30, gt=0, le=30, title="Seconds to wait at most", json_schema_extra=hint("number", advanced=True)
+        )
+
+    class Output(Model):
+        status: int = Field(title="Status")
+        headers: dict[str, str] = Field(title="Headers", description="Names in lower case; cookies are left out.")
+        text: str = Field(title="Text", description="Empty when the answer is not text.")
+        data: Any = Field(default=None, title="Data", description="The answer's JSON, or nothing.")
+
+    def run(self, params: Params, ctx: StepContext) -> Done:
+        try:
+            response = self._send(params, ctx)
+            _demand_expected(response, params, ctx.now)
+        except Unavailable as error:
+            if error.maybe_done and self.effect_of(params) is Effect.UNSAFE:
+                # Final, so that nothing repeats it by itself: at most once is the promise of an unsafe step.
+                raise Rejected(f"{error.message} {LOOK_FIRST}") from None
+            raise
+
+        output = self.Output(
+            status=response.status,
+            headers={name: value for name, value in response.headers.items() if name.lower() not in NOT_KEPT},
+            text=_text(response),
+            data=response.data,
+        )
+        return Done(output, summary=f"{response.status}, {len(response.body)} bytes")
+
+    @classmethod
+    def effect_of(cls, params: Params) -> Effect:
+        if params.method == "GET":
+            return Effect.PURE
+        return Effect.KEYED if params.idempotency_header else Effect.UNSAFE
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
+        if given.get("body_json") not in (None, "") and given.get("body_text"):
+            return {"body_text": "The body is either JSON or text: leave one of the two empty."}
+        return {}
+
+    def _send(self, params: Params, ctx: StepContext) -> Response:
+        headers = dict(params.headers)
+        if params.idempotency_header and params.method != "GET":
+            headers[params.idempotency_header] = ctx.idempotency_key
+        return ctx.http.send(
+            params.method,
+            params.url,
+            headers=headers,
+            query=params.query,
+            json=_json_body(params),
+            body=params.body_text.encode() if params.body_text else None,
+            timeout_s=params.timeout_s,
+        )
+
+
+def _json_body(params: SendRequest.Params) -> Any:
+    """What is written in a form is JSON text; what comes from an earlier step is already a value."""
+    if params.body_json in (None, ""):
+        return None
+    if params.body_text:
+        problem = "The body is either JSON or text: leave one of the two empty."
+        raise BadParams(problem, fields={"body_text": problem})
+    if not isinstance(params.body_json, str):
+        return params.body_json
+    try:
+        return json.loads(params.body_json)
+    except (ValueError, RecursionError):
+        problem = "This is not JSON: look for a missing quote or comma."
+        raise BadParams(f"The body cannot be sent. {problem}", fields={"body_json": problem}) from None
+
+
+def _demand_expected(response: Response, params: SendRequest.Params, now: datetime) -> None:
+    """Raises the error that the answer's status means, unless it is one that the step expects."""
+    status = response.status
+    if status in params.expect or (not params.expect and 200 <= status < 300):
+        return
+    said = f"{params.method} was answered with {status}"
+    if status in (429, 503):
+        raise RateLimited(f"{said}: come back later.", retry_after=_retry_after(response, now))
+    if status >= 500:
+        raise Unavailable(f"{said}: the other system has a problem of its own. Try again later.", maybe_done=True)
+    if status in (401, 403):
+        raise AuthFailed(f"{said}: the other system does not accept the credentials. Check the step's headers.")
+    if 300 <= status < 400:
+        raise Rejected(f"{said}: it sends us on to another address. Write the final address into the step.")
+    quoted = _text(response).strip()[:QUOTED_CHARACTERS]
+    raise Rejected(f"{said}, which the step does not expect." + (f" It says: {quoted}" if quoted else ""))
+
+
+def _retry_after(response: Response, now: datetime) -> timedelta | None:
+    """Seconds or an HTTP date, at most a day; None when it is missing or not readable. Source: RFC 9110 §10.2.3."""
+    written = _header(response, "retry-after").strip()
+    if written.isascii() and written.isdigit():
+        return min(timedelta(seconds=min(int(written[:9]), 10**8)), LONGEST_PAUSE)
+    try:
+        when = parsedate_to_datetime(written)
+    except ValueError:
+        return None
+    pause = (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
+    return min(max(pause, timedelta()), LONGEST_PAUSE)
+
+
+def _text(response: Response) -> str:
+    """The body as text; empty when it is binary."""
+    charset = _header(response, "content-type").lower().partition("charset=")[2].partition(";")[0].strip(' "')
+    # Python also calls `idna` and `unicode_escape` text codecs; the other side does not choose among those.
+    charset = charset if charset.startswith(TEXT_CODECS) else "utf-8"
+    try:
+        return "" if b"\0" in response.body else response.body.decode(charset, errors="replace")
+    except LookupError:
+        return ""
+
+
+def _header(response: Response, name: str) -> str:
+    return next((value for given, value in response.headers.items() if given.lower() == name), "")

@@ -1,0 +1,83 @@
+"""The one outgoing HTTP door (rules S1 to S7). Nothing else in the house opens a connection to other systems.
+
+A department reaches the hosts that an administrator has listed, on public addresses only, with caps on time and size.
+`addresses`, `urls`, `egress`, `requests` and `bodies` are pure; `sockets` and `exchange` touch the network.
+"""
+
+from __future__ import annotations
+
+import json as jsons
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from connectors.net import exchange, sockets
+from connectors.net.egress import Egress
+from connectors.net.requests import LONGEST_WAIT_S, Request
+from connectors.net.sockets import Resolve
+from connectors.sdk import BadParams, Response
+
+__all__ = ["Door", "Egress", "Request", "fetch", "for_department"]
+
+FORBID_IN_TRANSACTION = True
+"""Rule D14. Tests of other parts switch it off, because there the test itself is a transaction."""
+
+
+def for_department(hosts: Sequence[str]) -> Egress:
+    """Where a department with these `egress_hosts` may go: there, and where every department may go."""
+    return Egress((*map(str, hosts), *settings.EGRESS_HOSTS))
+
+
+def fetch(
+    request: Request,
+    *,
+    policy: Egress,
+    resolve: Resolve = sockets.system_resolver,
+    tls: ssl.SSLContext | None = None,
+) -> Response:
+    """One exchange, at most 30 s and 10 MB in all.
+
+    Any status comes back; header names are lower-case, `data` is the body's JSON, `url` where the answer came from.
+    Raises BadParams (not allowed, or cannot be sent), Unavailable (no usable answer in time), Rejected (an answer too
+    large, packed too tightly, or sending us on too often). RuntimeError inside a database transaction.
+    """
+    if FORBID_IN_TRANSACTION and transaction.get_connection().in_atomic_block:
+        raise RuntimeError("network call inside a transaction")
+    deadline = sockets.Deadline.after(min(request.timeout_s, LONGEST_WAIT_S))
+    return exchange.follow(request, exchange.Route(policy, resolve, tls, deadline))
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`connectors.sdk.Http` for one department: what a step gets as `ctx.http`. A GET follows up to 3 redirects."""
+
+    policy: Egress
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        json: Any = None,
+        body: bytes | None = None,
+        timeout_s: float = LONGEST_WAIT_S,
+    ) -> Response:
+        given = dict(headers or {})
+        if json is not None:
+            body = _as_json(json)
+            given = {"Content-Type": "application/json", **given}
+        return fetch(Request(method, url, given, query or {}, body, timeout_s, redirects=3), policy=self.policy)
+
+
+def _as_json(value: Any) -> bytes:
+    try:
+        return jsons.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, TypeError):
+        problem = "It holds a value that JSON does not know, such as a number that is not finite."
+        raise BadParams("The body cannot be sent as JSON.", fields={"json": problem}) from None

@@ -1,0 +1,72 @@
+"""Where a workflow may go: the hosts an administrator has listed, and nothing else (rule S2). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from connectors.net import urls
+from connectors.net.addresses import Standing
+from connectors.net.urls import BadUrl, Url
+
+NOWHERE: frozenset[Standing] = frozenset()
+_ON_THE_INTERNET = frozenset({Standing.PUBLIC})
+_IN_OUR_NETWORK = frozenset({Standing.PUBLIC, Standing.OWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a host list, read. `below` means every name under `host`, but not `host` itself."""
+
+    scheme: str
+    host: str
+    port: int
+    below: bool = False
+    private: bool = False
+
+    def covers(self, url: Url) -> bool:
+        if (url.scheme, url.port) != (self.scheme, self.port):
+            return False
+        return url.host.endswith(f".{self.host}") if self.below else url.host == self.host
+
+    @property
+    def standings(self) -> frozenset[Standing]:
+        return _IN_OUR_NETWORK if self.private else _ON_THE_INTERNET
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """The list as an administrator writes it; empty means nowhere.
+
+    `api.example.com` https on port 443; `*.example.com` every name below it; `api.example.com:8443` https on that port;
+    `http://intranet.example:8080` plain HTTP. With `private:` in front, one host may lead into our own network:
+    `private:http://127.0.0.1:9000`.
+    """
+
+    hosts: tuple[str, ...] = ()
+
+    def standings(self, url: Url) -> frozenset[Standing]:
+        """What the addresses behind this URL may be; empty when the list does not cover it."""
+        entries = [entry for entry in map(read_entry, self.hosts) if entry and entry.covers(url)]
+        return frozenset().union(*(entry.standings for entry in entries))
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Entries that allow nothing because they are not written as above."""
+        return tuple(text for text in self.hosts if read_entry(text) is None)
+
+
+@lru_cache(maxsize=4096)
+def read_entry(text: str) -> Entry | None:
+    """One line of a host list; None when it cannot be read."""
+    written = text.strip()
+    private = written.lower().startswith("private:")
+    written = written[len("private:") :] if private else written
+    scheme, separator, authority = written.rpartition("://")
+    below = authority.startswith("*.")
+    try:
+        url = urls.parse(f"{scheme if separator else 'https'}://{authority.removeprefix('*.')}")
+    except BadUrl:
+        return None
+    too_wide = below and (private or url.address is not None or "." not in url.host)
+    return None if too_wide or url.target != "/" else Entry(url.scheme, url.host, url.port, below, private)
