@@ -1,4 +1,4 @@
-"""The ledger: who did or decided what. Rows are only ever added; the database refuses everything else (migration 0002)."""
+"""The ledger: who did or decided what. Rows are only added; the database refuses everything else (migration 0002)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ class Entry(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
     at = models.DateTimeField(db_default=Now(), editable=False)
-    department = models.CharField(max_length=60, blank=True, help_text=_("slug of the department, empty for the server"))
+    department = models.CharField(
+        max_length=60, blank=True, help_text=_("slug of the department, empty for the server")
+    )
     actor_kind = models.CharField(max_length=20)
     actor_id = models.CharField(max_length=64, blank=True)
     actor_label = models.CharField(max_length=254)

@@ -8,6 +8,5 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("departments.urls")),
-    path("", include("audit.urls")),
     path("", include("workflows.urls")),
 ]

@@ -60,11 +60,12 @@ class Actor:
         return any(verb in ALLOWS[role] for role in self.roles.get(department_id, ()))
 
     def departments(self, verb: Verb = Verb.VIEW) -> list[UUID]:
-        """Ids of the departments where the actor may do this."""
+        """Ids of the departments where the actor holds a role that allows this; `visible` knows who needs none."""
         return [department for department in self.roles if self.may(verb, department)]
 
 
 SYSTEM = Actor(kind="system", id="", label="Tandem")
+NOBODY = Actor(kind="nobody", id="", label="Somebody not signed in")
 
 
 def actor_for_user(user: User) -> Actor:
@@ -95,9 +96,21 @@ def require(actor: Actor, verb: Verb, department: Department) -> None:
         raise PermissionDenied(f"{actor.label} may not {verb} in {department.name}.")
 
 
+def require_administrator(actor: Actor) -> None:
+    """Raises PermissionDenied for anybody but an administrator of the server, or the server itself."""
+    if not (actor.is_administrator or actor.kind == "system"):
+        raise PermissionDenied(f"{actor.label} is not an administrator of this server.")
+
+
+def require_manager(actor: Actor, department: Department) -> None:
+    """Administrators manage the people and tokens of every department, managers those of their own."""
+    if not (actor.is_administrator or actor.may(Verb.MANAGE, department.pk)):
+        raise PermissionDenied(f"{actor.label} may not manage the people of {department.name}.")
+
+
 def visible(rows: QuerySet[Row], actor: Actor, *, verb: Verb = Verb.VIEW, path: str = "department") -> QuerySet[Row]:
     """Only what belongs to the actor's departments; `path` leads from the row to its department."""
-    if actor.kind == "system":
+    if actor.kind == "system" or (actor.is_auditor and verb is Verb.AUDIT):
         return rows
     return rows.filter(**{f"{path}__in": actor.departments(verb)})
 

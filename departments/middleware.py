@@ -7,7 +7,8 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from departments.access import Actor, actor_for_user
+from departments.access import NOBODY, Actor, actor_for_user
+from departments.models import User
 
 
 class ActorMiddleware:
@@ -22,6 +23,6 @@ class ActorMiddleware:
 
 
 def _actor(request: HttpRequest) -> Actor:
-    if request.user.is_authenticated:
-        return actor_for_user(request.user)
-    return Actor(kind="nobody", id="", label="Nobody")
+    """The API clears `request.user` of a request without a token and sets the actor of one with a token by itself."""
+    user = request.user
+    return actor_for_user(user) if isinstance(user, User) else NOBODY

@@ -13,7 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 
 class People(BaseUserManager["User"]):
-    """Makes people; e-mail addresses are compared without regard to case."""
+    """Makes people; e-mail addresses are kept in lower case."""
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        return (email or "").strip().lower()
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         user = self.model(email=self.normalize_email(email), **fields)
@@ -25,18 +29,20 @@ class People(BaseUserManager["User"]):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(email__iexact=username)
+        return self.get(email=self.normalize_email(username))
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person. `is_superuser` makes an administrator of the whole server, `is_auditor` a reader of the whole ledger."""
+    """A person. `is_superuser` makes an administrator of the server, `is_auditor` a reader of the whole ledger."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
-    email = models.EmailField(_("e-mail address"), max_length=254)
+    email = models.EmailField(_("e-mail address"), max_length=254, unique=True)
     name = models.CharField(_("name"), max_length=120)
     is_active = models.BooleanField(_("may sign in"), default=True)
     is_staff = models.BooleanField(_("may open the admin"), default=False)
-    is_auditor = models.BooleanField(_("auditor"), default=False, help_text=_("May read the ledger of every department."))
+    is_auditor = models.BooleanField(
+        _("auditor"), default=False, help_text=_("May read the ledger of every department.")
+    )
     date_joined = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
 
     objects: ClassVar[People] = People()
@@ -49,10 +55,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("person")
         verbose_name_plural = _("people")
         ordering = ["name", "id"]
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+        constraints = [models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case")]
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def clean(self) -> None:
+        super().clean()
+        self.email = type(self).objects.normalize_email(self.email)
 
 
 class Department(models.Model):
@@ -91,9 +101,7 @@ class Membership(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("person"))
-    department = models.ForeignKey(
-        Department, models.CASCADE, related_name="memberships", verbose_name=_("department")
-    )
+    department = models.ForeignKey(Department, models.CASCADE, related_name="memberships", verbose_name=_("department"))
     role = models.CharField(_("role"), max_length=20, choices=Role.choices)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -129,6 +137,7 @@ class ApiToken(models.Model):
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
         ordering = ["-id"]
+        constraints = [models.CheckConstraint(condition=models.Q(role__in=Role.values), name="api_token_role")]
 
     def __str__(self) -> str:
         return self.name

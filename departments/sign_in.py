@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context as current
+from django.conf import settings
+from django.core.mail import EmailMessage
 from django.http import HttpRequest
+from django.shortcuts import resolve_url
+
+log = logging.getLogger(__name__)
+
+# Mail leaves after the answer: waiting for the mail server would tell which addresses have an account, and an
+# unreachable one would fail the page for those addresses only.
+post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
 
 
 class ClosedSignUp(DefaultAccountAdapter):
@@ -11,3 +25,17 @@ class ClosedSignUp(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return resolve_url(settings.LOGIN_REDIRECT_URL)
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        message = self.render_mail(template_prefix, email, {"request": current.request, "email": email, **context})
+        post.submit(_send, message)
+
+
+def _send(message: EmailMessage) -> None:
+    try:
+        message.send()
+    except OSError as problem:  # smtplib's errors are OSErrors too
+        log.error("mail.not_sent A mail could not be sent: %s. Check the mail server's settings.", problem)

@@ -1,0 +1,82 @@
+"""Each line of the ledger as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from audit.models import Entry
+
+SENTENCES: Mapping[str, Any] = {
+    "connection.created": _("{actor} connected {object}"),
+    "connection.removed": _("{actor} removed the connection {object}"),
+    "department.created": _("{actor} created the department {object}"),
+    "file.downloaded": _("{actor} downloaded {object}"),
+    "file.uploaded": _("{actor} uploaded {object}"),
+    "member.added": _("{actor} gave {object} the role {role}"),
+    "member.removed": _("{actor} took the role {role} from {object}"),
+    "person.created": _("{actor} created an account for {object}"),
+    "person.deactivated": _("{actor} deactivated {object}"),
+    "person.email_changed": _("{actor} changed the e-mail address of {object}"),
+    "person.password_changed": _("{actor} changed the password"),
+    "person.password_reset": _("{actor} set a new password with a link sent by mail"),
+    "person.password_set": _("{actor} chose a password"),
+    "person.reactivated": _("{actor} activated {object} again"),
+    "person.rights_changed": _("{actor} changed what {object} may do on this server"),
+    "person.sign_in_failed": _("Somebody failed to sign in as {object}"),
+    "person.signed_in": _("{actor} signed in"),
+    "person.signed_out": _("{actor} signed out"),
+    "run.cancelled": _("{actor} cancelled {object}"),
+    "run.resumed": _("{actor} resumed {object}"),
+    "run.retried": _("{actor} tried {object} again"),
+    "run.started": _("{actor} started {object}"),
+    "sign_in_link.created": _("{actor} made a sign-in link for {object}"),
+    "task.decided": _("{actor} decided: {object}"),
+    "token.created": _("{actor} created the API token {object} with the role {role}"),
+    "token.revoked": _("{actor} revoked the API token {object}"),
+    "workflow.archived": _("{actor} archived {object}"),
+    "workflow.created": _("{actor} created the workflow {object}"),
+    "workflow.published": _("{actor} published version {number} of {object}"),
+}
+
+
+IN_ADMINISTRATION: Mapping[str, Any] = {
+    "added_in_admin": _("{actor} added {object} in the administration"),
+    "changed_in_admin": _("{actor} changed {object} in the administration"),
+    "removed_in_admin": _("{actor} removed {object} in the administration"),
+}
+
+
+def sentence(entry: Entry) -> str:
+    """Plain text in the reader's language. A verb without a sentence of its own is read out as it is written."""
+    words = {**entry.detail, "actor": entry.actor_label, "object": _object(entry)}
+    template = SENTENCES.get(entry.verb) or IN_ADMINISTRATION.get(entry.verb.rpartition(".")[2])
+    try:
+        return str(template).format_map(words) if template else _read_out(entry)
+    except (KeyError, IndexError, ValueError):  # an entry of another version lacks a word that the sentence says
+        return _read_out(entry)
+
+
+def verb_title(verb: str) -> str:
+    """A verb in the list of a filter: "workflow.draft_saved" → "Workflow: draft saved"."""
+    thing, _dot, deed = verb.partition(".")
+    return f"{_spaced(thing).capitalize()}: {_spaced(deed)}"
+
+
+def _read_out(entry: Entry) -> str:
+    """ "workflow.draft_saved" → "Clara Vogel: workflow draft saved, Press triage"."""
+    deed = f"{entry.actor_label}: {_spaced(entry.verb)}"
+    return f"{deed}, {entry.object_label}" if entry.object_label else deed
+
+
+def _spaced(words: str) -> str:
+    return words.replace("_", " ").replace(".", " ")
+
+
+def _object(entry: Entry) -> str:
+    if entry.object_label:
+        return entry.object_label
+    return gettext("an unknown address") if entry.verb == "person.sign_in_failed" else gettext("something")

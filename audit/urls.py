@@ -1,7 +1,0 @@
-"""Routes of the ledger."""
-
-from __future__ import annotations
-
-from django.urls import URLPattern
-
-urlpatterns: list[URLPattern] = []

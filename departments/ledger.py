@@ -1,0 +1,86 @@
+"""The ledger's page: auditors read all of it, managers what happened in their departments."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from audit.reading import IN_ADMINISTRATION, SERVER, Page, Question, find
+from audit.sentences import SENTENCES, sentence, verb_title
+from departments.access import Actor, Verb, visible
+from departments.models import Department
+
+# Days far outside have no midnight in every time zone.
+DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2200, 1, 1))]
+
+
+@login_required
+@never_cache
+@require_safe
+def ledger(request: HttpRequest) -> HttpResponse:
+    """Full page, or only its entries for htmx."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    departments = list(visible(Department.objects.all(), actor, verb=Verb.AUDIT, path="pk"))
+    if not departments and not actor.is_auditor:
+        raise PermissionDenied(_("The ledger is read by auditors, and by managers for their own departments."))
+
+    form = LedgerForm(request.GET or None, departments=departments, is_auditor=actor.is_auditor)
+    page = find(form.question(), None if actor.is_auditor else [d.slug for d in departments])
+    wants_fragment = request.htmx and not request.htmx.history_restore_request
+    template = "audit/_entries.html" if wants_fragment else "audit/ledger.html"
+    context = {"form": form, **_lines(page, departments), "older": _older(page, request.GET)}
+    return render(request, template, context, status=422 if form.errors else 200)
+
+
+class LedgerForm(forms.Form):
+    """What to look for, from the address of the page."""
+
+    text = forms.CharField(label=gettext_lazy("Search"), required=False, max_length=100)
+    department = forms.ChoiceField(label=gettext_lazy("Department"), required=False)
+    person = forms.CharField(label=gettext_lazy("Person or token"), required=False, max_length=100)
+    verb = forms.ChoiceField(label=gettext_lazy("What was done"), required=False)
+    since = forms.DateField(label=gettext_lazy("From"), required=False, validators=DAYS)
+    until = forms.DateField(label=gettext_lazy("To"), required=False, validators=DAYS)
+    before = forms.UUIDField(required=False)
+
+    def __init__(self, *args: Any, departments: list[Department], is_auditor: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        whole_server = [(SERVER, _("The server itself"))] if is_auditor else []
+        names = [(department.slug, department.name) for department in departments]
+        self.fields["department"].choices = [("", _("All")), *names, *whole_server]
+        self.fields["verb"].choices = [
+            ("", _("Everything")),
+            *((verb, verb_title(verb)) for verb in SENTENCES),
+            (IN_ADMINISTRATION, _("In the administration")),
+        ]
+
+    def question(self) -> Question:
+        """What is wrong is left out of the question and named on the page."""
+        given = self.cleaned_data if self.is_bound and self.errors is not None else {}
+        return Question(**{name: value for name, value in given.items() if value})
+
+
+def _lines(page: Page, departments: list[Department]) -> dict[str, Any]:
+    names = {department.slug: department.name for department in departments}
+    lines = [(entry, sentence(entry), names.get(entry.department, entry.department)) for entry in page.entries]
+    return {"lines": lines}
+
+
+def _older(page: Page, asked: QueryDict) -> str:
+    """Query string of the next page."""
+    if page.older is None:
+        return ""
+    kept = {name: value for name, value in asked.items() if value and name != "before"}
+    return urlencode({**kept, "before": page.older})

@@ -1,0 +1,41 @@
+"""`create_token --department SLUG --role ROLE --name NAME`: prints a new API token, once."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from departments.access import SYSTEM
+from departments.models import Department, Role
+from departments.tokens import LONGEST, create_token
+
+
+class Command(BaseCommand):
+    help = "Makes an API token for another program and prints it. It is shown this once; only its hash is kept."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--department", required=True, metavar="SLUG", help="short name of the department")
+        parser.add_argument("--role", required=True, choices=Role.values)
+        parser.add_argument("--name", required=True, help="which program uses it")
+        parser.add_argument("--days", type=int, default=LONGEST.days, help="days until it expires (at most 365)")
+
+    def handle(self, *, department: str, role: str, name: str, days: int, **options: Any) -> None:
+        try:
+            _, secret = create_token(
+                _department(department), role=role, name=name, actor=SYSTEM, lifetime=timedelta(days=days)
+            )
+        except ValidationError as refusal:
+            raise CommandError(" ".join(refusal.messages)) from None
+        self.stdout.write(secret)
+
+
+def _department(slug: str) -> Department:
+    try:
+        return Department.objects.get(slug=slug)
+    except Department.DoesNotExist:
+        known = ", ".join(Department.objects.values_list("slug", flat=True)) or "none yet; run `seed` first"
+        raise CommandError(f"There is no department “{slug}”. There are: {known}.") from None

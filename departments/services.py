@@ -1,0 +1,131 @@
+"""What administrators and managers do with people and departments: permission, change and ledger in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from audit.services import record
+from departments.access import Actor, require_administrator, require_manager
+from departments.models import Department, Membership, Role, User
+
+RIGHTS = ("is_superuser", "is_staff", "is_auditor")
+
+
+@transaction.atomic
+def create_department(name: str, *, actor: Actor, slug: str = "", time_zone: str = "Europe/Berlin") -> Department:
+    """Its slug never changes afterwards: the ledger knows the department by it."""
+    require_administrator(actor)
+    department = Department(name=name, slug=slug or slugify(name)[:60], time_zone=time_zone)
+    department.full_clean()
+
+    department.save()
+    record("department.created", actor=actor, department=department.slug, thing=department)
+    return department
+
+
+@transaction.atomic
+def add_member(department: Department, user: User, role: Role | str, *, actor: Actor) -> Membership:
+    """Raises ValidationError when the person already holds the role there, or is deactivated."""
+    require_manager(actor, department)
+    if not user.is_active:
+        raise ValidationError(_("%(name)s is deactivated. Activate the account first.") % {"name": user})
+    membership = Membership(department=department, user=user, role=role)
+    membership.full_clean()
+
+    membership.save()
+    record("member.added", actor=actor, department=department.slug, thing=user, role=str(role))
+    return membership
+
+
+@transaction.atomic
+def remove_member(membership: Membership, *, actor: Actor) -> None:
+    """Takes one role from one person, from their next request on."""
+    department = membership.department
+    require_manager(actor, department)
+
+    membership.delete()
+    record("member.removed", actor=actor, department=department.slug, thing=membership.user, role=membership.role)
+
+
+@transaction.atomic
+def create_user(email: str, name: str, *, actor: Actor, **rights: bool) -> User:
+    """A person without a password, who comes in by a sign-in link. `rights`: is_superuser, is_staff, is_auditor."""
+    require_administrator(actor)
+    user = User(email=User.objects.normalize_email(email), name=name, **_only_rights(rights))
+    user.set_unusable_password()
+    user.full_clean()
+
+    user.save()
+    record("person.created", actor=actor, thing=user, rights=_held(user))
+    return user
+
+
+@transaction.atomic
+def change_rights(user: User, *, actor: Actor, **rights: bool) -> None:
+    """Sets some of is_superuser, is_staff and is_auditor. Raises ValidationError for the last administrator."""
+    require_administrator(actor)
+    before = _held(user)
+    if rights.get("is_superuser") is False:
+        refuse_for_last_administrator(user)
+
+    for right, value in _only_rights(rights).items():
+        setattr(user, right, value)
+    user.save(update_fields=RIGHTS)
+    record("person.rights_changed", actor=actor, thing=user, before=before, after=_held(user))
+
+
+@transaction.atomic
+def deactivate_user(user: User, *, actor: Actor) -> None:
+    """Ends all rights at once, in open sessions too. Raises ValidationError for the last administrator."""
+    require_administrator(actor)
+    refuse_for_last_administrator(user)
+
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+    record("person.deactivated", actor=actor, thing=user)
+
+
+@transaction.atomic
+def reactivate_user(user: User, *, actor: Actor) -> None:
+    require_administrator(actor)
+
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    record("person.reactivated", actor=actor, thing=user)
+
+
+@transaction.atomic
+def change_email(user: User, email: str, *, actor: Actor) -> None:
+    """The new address takes the place of every address the person could sign in with."""
+    require_administrator(actor)
+    user.email = User.objects.normalize_email(email)
+    user.full_clean()
+
+    user.save(update_fields=["email"])
+    EmailAddress.objects.filter(user=user).delete()
+    record("person.email_changed", actor=actor, thing=user)
+
+
+def refuse_for_last_administrator(user: User) -> None:
+    """Without an administrator nobody could let anybody in again."""
+    # Locked, so that of two administrators who remove each other at once the second is refused.
+    administrators = User.objects.select_for_update().filter(is_superuser=True, is_active=True).order_by("pk")
+    if {administrator.pk for administrator in administrators} == {user.pk}:
+        raise ValidationError(_("%(name)s is the last administrator. Make somebody else one first.") % {"name": user})
+
+
+def _only_rights(rights: dict[str, Any]) -> dict[str, bool]:
+    unknown = rights.keys() - set(RIGHTS)
+    if unknown:
+        raise TypeError(f"not rights: {', '.join(sorted(unknown))}")
+    return rights
+
+
+def _held(user: User) -> list[str]:
+    return [right for right in RIGHTS if getattr(user, right)]

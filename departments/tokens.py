@@ -1,0 +1,130 @@
+"""API tokens: another program acts in one department with one role (rule S18)."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from audit.services import record
+from departments.access import Actor, actor_for_token, require_manager
+from departments.models import ApiToken, Department, Role, User
+
+LONGEST = timedelta(days=365)
+MARK = "tdm_"  # lets secret scanners and people recognise a token of ours
+PREFIX_LENGTH = len(MARK) + 8
+NAME_LENGTH = 80
+FRESH = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenHolder:
+    """What `request.user` is for a program: signed in, but nobody's account."""
+
+    token: ApiToken
+    is_authenticated: bool = True
+    is_active: bool = True
+    is_anonymous: bool = False
+
+    @property
+    def pk(self) -> str:
+        return str(self.token.pk)
+
+    def __str__(self) -> str:
+        return self.token.name
+
+
+def create_token(
+    department: Department, *, role: Role | str, name: str, actor: Actor, lifetime: timedelta = LONGEST
+) -> tuple[ApiToken, str]:
+    """A new token and its secret, which exists nowhere else: 256 random bits as `tdm_` and 43 URL-safe characters.
+
+    Raises ValidationError for an unknown role, an empty name or a lifetime outside 0 to 365 days.
+    """
+    require_manager(actor, department)
+    _check(role, name, lifetime)
+    secret = MARK + secrets.token_urlsafe(32)
+
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            department=department,
+            role=role,
+            name=name.strip(),
+            prefix=secret[:PREFIX_LENGTH],
+            digest=digest_of(secret),
+            created_by=User.objects.filter(pk=actor.id).first() if actor.kind == "person" else None,
+            expires_at=timezone.now() + lifetime,
+        )
+        record("token.created", actor=actor, department=department.slug, thing=token, role=str(role))
+    return token, secret
+
+
+def revoke_token(token: ApiToken, *, actor: Actor) -> None:
+    """Ends the token at once; revoking a revoked one changes nothing."""
+    require_manager(actor, token.department)
+
+    with transaction.atomic():
+        if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now()):
+            record("token.revoked", actor=actor, department=token.department.slug, thing=token)
+    token.refresh_from_db(fields=["revoked_at"])
+
+
+def token_for(secret: str) -> ApiToken | None:
+    """The usable token with this secret. Found by its hash, so that the time taken tells nothing about the secret."""
+    usable = ApiToken.objects.filter(revoked_at=None, expires_at__gt=Now())
+    return usable.select_related("department").filter(digest=digest_of(secret)).first()
+
+
+def digest_of(secret: str) -> str:
+    """SHA-256 as hex. Enough for 256 random bits; a slow hash protects only what people can guess."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer TOKEN`. A token in the address or in the body is never looked at."""
+
+    def authenticate(self, request: Request) -> tuple[TokenHolder, ApiToken] | None:
+        words = get_authorization_header(request).split()
+        if not words or words[0].lower() != b"bearer":
+            return None
+
+        token = token_for(words[1].decode("latin-1")) if len(words) == 2 else None
+        if token is None:
+            raise AuthenticationFailed(_("This token is unknown, expired or revoked. Ask a manager for a new one."))
+
+        _note_use(token)
+        request._request.actor = actor_for_token(token)
+        return TokenHolder(token), token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def _note_use(token: ApiToken) -> None:
+    """At most one write a minute, however busy the token is."""
+    before = timezone.now() - FRESH
+    if token.last_used_at is None or token.last_used_at < before:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=before)
+        ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=Now())
+
+
+def _check(role: Role | str, name: str, lifetime: timedelta) -> None:
+    if role not in Role.values:
+        problem = _("There is no role “%(role)s”. Take one of: %(roles)s.")
+        raise ValidationError({"role": problem % {"role": role, "roles": ", ".join(Role.values)}})
+    if not 1 <= len(name.strip()) <= NAME_LENGTH:
+        problem = _("A token needs a name of 1 to %(most)d characters that says which program uses it.")
+        raise ValidationError({"name": problem % {"most": NAME_LENGTH}})
+    if not timedelta(0) < lifetime <= LONGEST:
+        raise ValidationError({"lifetime": _("A token lives at least a moment and at most 365 days.")})
