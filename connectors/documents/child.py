@@ -1,0 +1,72 @@
+"""The throw-away process that reads one document. Knows no Django, no database and no secret.
+
+Started as a script. Standard input: one line of JSON (`name`, `shown`, `memory`, `cpu_s`, `wall_s`, `answer`), then the
+document. Standard output: one JSON object, `{"found": …}` or `{"refused": sentence, "code": …}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from connectors.documents.found import Found, Refusal  # noqa: E402
+from connectors.documents.kinds import kind_of  # noqa: E402
+from connectors.documents.walls import raise_walls  # noqa: E402
+
+
+def main() -> None:
+    order = json.loads(sys.stdin.buffer.readline())
+    content = sys.stdin.buffer.read()
+    raise_walls(order["memory"], order["cpu_s"], order["wall_s"], _library_folders())
+    answer = json.dumps(_answer(content, order["name"], order["shown"])).encode()
+    if len(answer) > order["answer"]:
+        answer = json.dumps(_refused(order["shown"], Refusal(_too_much(order["answer"])))).encode()
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()
+    # Nothing is worth tidying up in a process that is thrown away.
+    os._exit(0)
+
+
+def _answer(content: bytes, name: str, shown: str) -> dict[str, Any]:
+    try:
+        return {"found": asdict(_read(content, name))}
+    except Refusal as refusal:
+        return _refused(shown, refusal)
+    except MemoryError:
+        return _refused(shown, Refusal("it needs more memory than a document may take.", "rejected"))
+    except RecursionError:
+        return _refused(shown, Refusal("its parts are nested too deeply.", "rejected"))
+    except Exception as error:  # whatever a parser trips over says the same: this document is not sound
+        return _refused(shown, Refusal(f"it is broken ({type(error).__name__}).", "rejected"))
+
+
+def _read(content: bytes, name: str) -> Found:
+    # Only the parser that is needed is loaded: the process lives for one document.
+    parser = import_module(f"connectors.documents.parsers.{kind_of(content, name)}")
+    return parser.read(content)
+
+
+def _refused(shown: str, refusal: Refusal) -> dict[str, str]:
+    return {"refused": f'"{shown}" was not read: {refusal.sentence}', "code": refusal.code}
+
+
+def _too_much(limit: int) -> str:
+    return f"it holds more text than the {limit // (1024 * 1024)} MB that a step can take. Split it into smaller files."
+
+
+def _library_folders() -> tuple[str, ...]:
+    paths = {str(ROOT / "connectors"), sys.base_prefix, sys.prefix, *sysconfig.get_paths().values()}
+    return tuple(os.path.realpath(path) + os.sep for path in paths)
+
+
+if __name__ == "__main__":
+    main()

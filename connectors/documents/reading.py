@@ -1,0 +1,166 @@
+"""Reading a document: a throw-away process does it, behind walls, and we believe nothing but its text (rule S14)."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from connectors.documents.found import Found, Limits
+from connectors.documents.laid_out import laid_out
+from connectors.sdk import BadParams, ReadDocument, Rejected, StepError, Unavailable
+
+CONTENT_MAX = 25 * 1024 * 1024
+SHOWN_NAME_MAX = 120
+CHILD = Path(__file__).with_name("child.py")
+
+# Each reader may take half a gigabyte: more of them at once than processors only cost memory.
+READERS_MAX = max(2, os.cpu_count() or 2)
+TURN_S = 120
+_turns = threading.BoundedSemaphore(READERS_MAX)
+
+_found = TypeAdapter(Found)
+
+
+def read_document(content: bytes, name: str, limits: Limits = Limits()) -> ReadDocument:  # noqa: B008
+    """Text, passages and tables of a PDF, DOCX, XLSX, CSV, HTML, EML, TXT or Markdown file of at most 25 MB.
+
+    Raises BadParams (not a document we read, another kind than its name says, empty, too large, encrypted), Rejected
+    (broken, hostile, more than it may cost) and Unavailable (too many documents are being read just now).
+    """
+    shown = shown_name(name)
+    if not content:
+        raise BadParams(f'"{shown}" was not read: it is empty. Give a file with content.')
+    if len(content) > CONTENT_MAX:
+        raise BadParams(f'"{shown}" was not read: it is too large (limit 25 MB). Split it into smaller files.')
+
+    with _turn(shown):
+        answer = _ask_reader(content, name, shown, limits)
+    return _document(answer, shown)
+
+
+def shown_name(name: str) -> str:
+    """A name that can stand in a sentence: no line breaks, nothing that turns the direction of writing, not too long."""
+    visible = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
+    return visible if len(visible) <= SHOWN_NAME_MAX else f"{visible[: SHOWN_NAME_MAX - 20]}…{visible[-19:]}"
+
+
+@contextmanager
+def _turn(shown: str) -> Iterator[None]:
+    if not _turns.acquire(timeout=TURN_S):
+        raise Unavailable(f'"{shown}" was not read yet: too many documents are being read. It will be tried again.')
+    try:
+        yield
+    finally:
+        _turns.release()
+
+
+def _ask_reader(content: bytes, name: str, shown: str, limits: Limits) -> bytes:
+    """Raises Rejected when the reader gives no answer within its limits."""
+    deadline = time.monotonic() + limits.wall_s
+    order = {"name": name, "shown": shown, "memory": limits.memory, "cpu_s": limits.cpu_s, "wall_s": limits.wall_s}
+    line = json.dumps({**order, "answer": limits.answer}).encode() + b"\n"
+    with tempfile.TemporaryDirectory(prefix="tandem-reader-") as folder, _unnamed_file(line + content) as given:
+        reader = _start_reader(given, folder)
+        try:
+            answer = _answer_of(reader, limits.answer, deadline)
+            reader.wait(max(deadline - time.monotonic(), 0))
+        except (TimeoutError, subprocess.TimeoutExpired):
+            raise Rejected(_too_slow(shown, limits.wall_s)) from None
+        finally:
+            _end(reader)
+    if reader.returncode == -signal.SIGXCPU or (reader.returncode == -signal.SIGKILL and not answer):
+        raise Rejected(_too_slow(shown, limits.cpu_s))
+    return answer
+
+
+def _start_reader(given: IO[bytes], folder: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-B", str(CHILD)],
+        stdin=given,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        # Nothing of ours: no database address, no key. The one word makes openpyxl read XML with defusedxml.
+        env={"OPENPYXL_LXML": "False"},
+        start_new_session=True,
+    )
+
+
+def _answer_of(reader: subprocess.Popen[bytes], most: int, deadline: float) -> bytes:
+    assert reader.stdout is not None
+    answer = bytearray()
+    with selectors.DefaultSelector() as ready:
+        ready.register(reader.stdout, selectors.EVENT_READ)
+        while len(answer) <= most:
+            if not ready.select(max(deadline - time.monotonic(), 0)):
+                raise TimeoutError
+            piece = os.read(reader.stdout.fileno(), 64 * 1024)
+            if not piece:
+                break
+            answer += piece
+    return bytes(answer)
+
+
+def _end(reader: subprocess.Popen[bytes]) -> None:
+    """Nothing of the reader remains, whatever it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(reader.pid, signal.SIGKILL)
+    reader.wait()
+    if reader.stdout:
+        reader.stdout.close()
+
+
+@contextmanager
+def _unnamed_file(content: bytes) -> Iterator[IO[bytes]]:
+    """A file without a name is gone when its last reader is, also when we are killed."""
+    with tempfile.TemporaryFile() as file:
+        file.write(content)
+        file.seek(0)
+        yield file
+
+
+def _document(answer: bytes, shown: str) -> ReadDocument:
+    try:
+        said = _clean(json.loads(answer))
+        if "refused" in said:
+            raise _refusal(str(said["refused"]), str(said["code"]))
+        return laid_out(_found.validate_python(said["found"]))
+    except (ValueError, ValidationError, TypeError, KeyError, RecursionError):
+        raise Rejected(_gave_up(shown)) from None
+
+
+def _refusal(sentence: str, code: str) -> StepError:
+    return BadParams(sentence) if code == "bad_params" else Rejected(sentence)
+
+
+def _clean(value: Any) -> Any:
+    """No NUL and no half characters: neither the database nor JSON can hold them (rule E21)."""
+    if isinstance(value, str):
+        return value.replace("\0", "").encode("utf-8", "ignore").decode()
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    return {_clean(name): _clean(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+def _too_slow(shown: str, seconds: float) -> str:
+    return f'"{shown}" was not read: it takes longer than {seconds:g} seconds. Split it, or save it anew as PDF.'
+
+
+def _gave_up(shown: str) -> str:
+    return (
+        f'"{shown}" was not read: the reader broke off, because the file is broken, made to do harm or needs too much memory.'
+        " Open it in its own program, save it anew and try again."
+    )
