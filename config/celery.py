@@ -41,6 +41,7 @@ def _configure(app: Celery) -> None:
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,
         worker_eta_task_limit=100,
+        worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         enable_utc=True,

@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 PRACTICE_MODEL = "smollm2-135m-instruct"
 
+SHORT = Path("/tmp")
+
 # A Unix socket's path holds 107 bytes; the longest name in the folder is PostgreSQL's ".s.PGSQL.5432.lock".
 _LONGEST_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
 
@@ -74,7 +76,7 @@ def _socket_folder(home: Path) -> Path:
     fits = len(str(folder / "postgres").encode()) <= _LONGEST_FOLDER
     if fits and re.fullmatch(r"[A-Za-z0-9/._-]+", str(folder)):
         return folder
-    return Path("/tmp") / f"tandem-{_fingerprint(home)}"
+    return SHORT / f"tandem-{_fingerprint(home)}"
 
 
 def _fingerprint(home: Path) -> str:

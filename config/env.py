@@ -19,6 +19,7 @@ class Env:
 
     home: Path
     port: int
+    bind: str
     database_url: str
     broker_url: str
     openai_api_key: str
@@ -29,6 +30,10 @@ class Env:
     allowed_hosts: tuple[str, ...]
     public_url: str
     egress_hosts: tuple[str, ...]
+
+    @property
+    def log(self) -> Path:
+        return self.home / "log"
 
     @property
     def embeds_database(self) -> bool:
@@ -49,6 +54,7 @@ def read() -> Env:
     return Env(
         home=Path(given("TANDEM_HOME") or ROOT / "var").expanduser().resolve(),
         port=_port(given("PORT") or "8000"),
+        bind=given("TANDEM_BIND") or "127.0.0.1",
         database_url=given("DATABASE_URL", ""),
         broker_url=given("CELERY_BROKER_URL", ""),
         openai_api_key=given("OPENAI_API_KEY", ""),

@@ -20,7 +20,7 @@ import psutil
 import psycopg
 
 from config import embedded
-from config.env import ROOT
+from config.env import ROOT, Env
 from config.processes import Program
 
 POSTGRES_USER = "tandem-postgres"
@@ -29,6 +29,17 @@ EXTENSIONS = ("vector", "pg_trgm", "unaccent")
 
 class CannotEmbed(Exception):
     """Why a part cannot run on this machine, and what to set instead."""
+
+
+def embedded_parts(env: Env) -> list[Program]:
+    """The parts for which the environment names no server, in the order in which they start."""
+    if env.embeds_model:
+        choose_practice_port(env.home)
+    return [
+        *([postgres(env.home)] if env.embeds_database else []),
+        *([valkey(env.home)] if env.embeds_broker else []),
+        *([practice_model(env.home)] if env.embeds_model else []),
+    ]
 
 
 def postgres(home: Path, *, durable: bool = True) -> Program:
@@ -43,7 +54,7 @@ def postgres(home: Path, *, durable: bool = True) -> Program:
         "fsync": "on" if durable else "off",
     }
     return Program(
-        name="postgres",
+        name="PostgreSQL",
         command=[
             str(binaries / "postgres"),
             "-D",
@@ -70,7 +81,7 @@ def valkey(home: Path) -> Program:
         )
     path = embedded.valkey_socket(home)
     return Program(
-        name="valkey",
+        name="Valkey",
         # The empty string after --save is Valkey's way of saying: never.
         command=[str(binary), *f"--port 0 --unixsocket {path} --unixsocketperm 700 --appendonly no --save".split(), ""],
         log=home / "log" / "valkey.log",
@@ -83,7 +94,7 @@ def practice_model(home: Path) -> Program:
     """A very small model behind llama.cpp's OpenAI-compatible server, on the loopback address only."""
     address = f"http://127.0.0.1:{embedded.practice_port(home)}"
     return Program(
-        name="practice model",
+        name="Practice model",
         command=[sys.executable, "-m", "config.practice", str(_model_file()), str(embedded.practice_port(home))],
         cwd=ROOT,
         log=home / "log" / "practice.log",
@@ -189,8 +200,11 @@ def _own_folder(folder: Path, user: str | None) -> None:
     """A folder that `user` (or we) alone may enter. Refuses one that a stranger has put in its place."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid not in {os.geteuid(), *([pwd.getpwnam(user).pw_uid] if user else [])}:
-        raise CannotEmbed(f"{folder} belongs to another user. Start Tandem as that user, or set another TANDEM_HOME.")
+    ours = {os.geteuid(), *([pwd.getpwnam(user).pw_uid] if user else [])}
+    # The folder above counts too where it stands in /tmp, in which anybody may make one.
+    for each in (folder, folder.parent) if folder.parent.parent == embedded.SHORT else (folder,):
+        if each.stat().st_uid not in ours:
+            raise CannotEmbed(f"{each} belongs to another user. Start Tandem as that user, or set another TANDEM_HOME.")
     if user:
         shutil.chown(folder, user, user)
     folder.chmod(0o700)

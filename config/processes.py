@@ -26,8 +26,10 @@ class Program:
 
     name: str
     command: Sequence[str]
-    log: Path
-    is_ready: Callable[[], bool] = lambda: True
+    log: Path | None
+    """None for one that speaks to our own terminal."""
+    is_ready: Callable[[], bool] | None = None
+    """None for one that cannot be asked."""
     ready_within_s: float = 30
     prepare: Callable[[], None] = lambda: None
     cwd: Path | None = None
@@ -46,21 +48,23 @@ class Process:
         program.prepare()
         self.program = program
         self.started_at = time.monotonic()
-        with _opened_log(program.log) as log:
-            self._child = subprocess.Popen(
-                list(program.command),
-                cwd=program.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **program.env},
-                user=program.user,
-                group=program.user,
-                extra_groups=[] if program.user else None,
-                # Its own session, so that Ctrl-C reaches us alone and we stop everything in order.
-                start_new_session=True,
-                preexec_fn=_tie_to_parent(os.getpid(), program.orphan_signal),
-            )
+        log = _opened_log(program.log)
+        self._child = subprocess.Popen(
+            list(program.command),
+            cwd=program.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **program.env},
+            user=program.user,
+            group=program.user,
+            extra_groups=[] if program.user else None,
+            # Its own session, so that Ctrl-C reaches us alone and we stop everything in order.
+            start_new_session=True,
+            preexec_fn=_tie_to_parent(os.getpid(), program.orphan_signal),
+        )
+        if log:
+            log.close()
 
     @property
     def pid(self) -> int:
@@ -76,7 +80,7 @@ class Process:
 
     def wait_until_ready(self, give_up: Callable[[], bool] = lambda: False) -> None:
         """Returns early when `give_up()`. Raises NotReady."""
-        while not self.program.is_ready():
+        while self.program.is_ready and not self.program.is_ready():
             if give_up():
                 return
             if self.exit_code() is not None:
@@ -109,6 +113,8 @@ class Process:
         self._child.wait()
 
     def _last_words(self) -> str:
+        if not self.program.log:
+            return ""
         return f"\n{last_lines(self.program.log)}\nIts log is {self.program.log}."
 
 
@@ -129,7 +135,9 @@ def last_lines(log: Path, count: int = 8) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines()[-count:])
 
 
-def _opened_log(path: Path) -> BinaryIO:
+def _opened_log(path: Path | None) -> BinaryIO | None:
+    if path is None:
+        return None
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.stat().st_size > LOG_BYTES_KEPT:
         path.replace(path.with_suffix(".log.1"))

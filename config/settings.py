@@ -123,6 +123,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 FRONT_END_DIR = DATA_DIR / "front-end"
 STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]
+SILENCED_SYSTEM_CHECKS = ["staticfiles.W004"]  # `prepare` makes FRONT_END_DIR
 MEDIA_ROOT = DATA_DIR / "files"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 

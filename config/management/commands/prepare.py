@@ -1,0 +1,74 @@
+"""Bring the database, the seeded rows and the pages' files to this version. Repeating it changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection
+
+from config import front_end
+
+PATIENCE_S = 30
+
+
+class Command(BaseCommand):
+    help = (
+        "Migrate the database, seed what is missing, collect the pages' files. For every start and every new version."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--notes", type=Path, help="write what the seed says to this file instead of the terminal")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        _wait_for_database()
+        with self._stage("The database is up to date"):
+            call_command("migrate", verbosity=0, interactive=False)
+        with self._stage("The pages' files are in place"):
+            self._collect_front_end()
+        with self._stage("Departments, people and examples are there"):
+            self._seed(options["notes"])
+
+    def _collect_front_end(self) -> None:
+        try:
+            front_end.build(settings.FRONT_END_DIR)
+        except front_end.CannotBuild as problem:
+            raise CommandError(str(problem)) from None
+        call_command("collectstatic", verbosity=0, interactive=False)
+
+    def _seed(self, notes: Path | None) -> None:
+        said = StringIO()
+        if "seed" in get_commands():
+            call_command("seed", stdout=said)
+        if notes:
+            notes.write_text(said.getvalue())
+        else:
+            self.stdout.write(said.getvalue())
+
+    @contextmanager
+    def _stage(self, done: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.stdout.write(f"          {done} ({time.monotonic() - began:.1f} s).")
+        self.stdout.flush()
+
+
+def _wait_for_database(pause: Callable[[float], None] = time.sleep) -> None:
+    """A server started beside us, by compose for instance, may need a moment."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise CommandError(f"The database gives no answer. Is DATABASE_URL right? It says: {error}") from None
+            pause(1)
+        else:
+            return
