@@ -41,6 +41,7 @@ class Run(models.Model):
     depth = models.PositiveSmallIntegerField(default=0)
     held = models.BooleanField(default=False, help_text="a child that waits for a free place among its siblings")
 
+    handed_out_at = models.DateTimeField(null=True)
     seq = models.PositiveIntegerField(
         default=0, help_text="number of the last journal entry: dense, and the run's fence"
     )
@@ -74,6 +75,7 @@ class Run(models.Model):
                 name="run_live_children",
                 condition=Q(parent_step__isnull=False) & ~Q(status__in=["succeeded", "failed", "cancelled"]),
             ),
+            models.Index(fields=["created_at"], name="run_queued", condition=Q(status="queued", held=False)),
             models.Index(
                 fields=["expires_at"],
                 name="run_expiry",
@@ -104,6 +106,7 @@ class StepRun(models.Model):
     lease_until = models.DateTimeField(null=True)
     run_after = models.DateTimeField(db_default=Now())
     wake_at = models.DateTimeField(null=True)
+    waits_for = models.CharField(max_length=10, blank=True, help_text="time, person or children")
     handed_out_at = models.DateTimeField(null=True)
     intent_at = models.DateTimeField(
         null=True, help_text="when an effect that may happen only once was about to be sent"
@@ -138,6 +141,7 @@ class StepRun(models.Model):
             models.Index(fields=["lease_until"], name="step_lease", condition=Q(status="running")),
             models.Index(fields=["wake_at"], name="step_wake", condition=Q(status="waiting", wake_at__isnull=False)),
             models.Index(fields=["department"], name="step_running", condition=Q(status="running")),
+            models.Index(fields=["id"], name="step_joins", condition=Q(status="waiting", waits_for="children")),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,20 @@
+"""`manage.py scheduler`: due timers, lost workers, forgotten hand-outs."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from workflows.runtime.scheduler import Scheduler
+
+
+class Command(BaseCommand):
+    help = "Runs the scheduler until it is stopped; it needs only the database."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        scheduler = Scheduler()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: scheduler.stop.set())
+        scheduler.run()

@@ -1,0 +1,186 @@
+"""All that a step may touch while it runs: the real thing behind the SDK's protocols."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.db import connection
+
+from connectors import net
+from connectors.documents.reading import read_document
+from connectors.documents.writing import write_document
+from connectors.models_gateway.for_step import StepModels
+from connectors.sdk import Effect, FileRef, ReadDocument, Response
+from connectors.sdk.context import RunFacts
+from workflows.engine import conditions, params
+from workflows.runtime import files, values
+from workflows.runtime.journey import Journey, Step
+
+
+@dataclass
+class Context:
+    """Made anew for each attempt. `calls` collects what was asked of models and other systems."""
+
+    journey: Journey
+    at: Step
+    now: datetime
+    timeout_s: float
+    effect: Effect = Effect.PURE
+    before_effect: Callable[[], None] | None = None
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def path(self) -> str:
+        return self.at.path
+
+    @property
+    def attempt(self) -> int:
+        return self.at.attempts + 1
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this step in this run (rule E9)."""
+        return hashlib.sha256(f"{self.journey.run.pk}/{self.at.path}".encode()).hexdigest()[:40]
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        return self.journey.tree.node(self.at.step_id).given
+
+    @cached_property
+    def step(self) -> Mapping[str, Any]:
+        node = self.journey.tree.node(self.at.step_id)
+        return {
+            "title": node.title,
+            "cases": [{"title": case.title, "when": case.when} for case in node.cases or ()],
+            "arms": [{"title": arm.title} for arm in node.arms or ()],
+            "otherwise": bool(node.otherwise),
+            "rescue": bool(node.rescue),
+            "output": node.output,
+        }
+
+    @cached_property
+    def names(self) -> Mapping[str, Any]:
+        return {**values.names(self.journey, self.at.path), **self.at.inside.get("scope", {})}
+
+    @property
+    def begun_at(self) -> datetime:
+        return self.at.started_at or self.now
+
+    @property
+    def deadline(self) -> float:
+        """When the step's time is over, on the monotonic clock."""
+        return self.started + self.timeout_s
+
+    @cached_property
+    def run(self) -> RunFacts:
+        run = self.journey.run
+        begun = run.started_at or run.created_at
+        return RunFacts(
+            id=str(run.pk),
+            workflow=run.workflow.name,
+            department=run.department.name,
+            department_slug=run.department.slug,
+            started_by=run.started_by,
+            started_at=begun,
+            today=begun.date(),
+            mode=run.mode,
+        )
+
+    @cached_property
+    def models(self) -> StepModels:
+        return StepModels(self.calls, self.deadline)
+
+    @cached_property
+    def http(self) -> StepHttp:
+        policy = net.for_department(self.journey.run.department.egress_hosts)
+        return StepHttp(net.Door(policy), self.calls, self.before_effect)
+
+    @cached_property
+    def files(self) -> StepFiles:
+        return StepFiles(self.journey)
+
+    @cached_property
+    def documents(self) -> StepDocuments:
+        return StepDocuments(self.files)
+
+    def render(self, value: Any, **names: Any) -> Any:
+        return params.render(value, self._scope(value, names))
+
+    def holds(self, condition: Any, **names: Any) -> bool:
+        return conditions.holds(condition, self._scope(condition, names))
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
+
+    def _scope(self, value: Any, names: Mapping[str, Any]) -> dict[str, Any]:
+        return {**values.scope(self.journey, self.at.path, params.references(value)), **self.names, **names}
+
+
+@dataclass(frozen=True, slots=True)
+class StepHttp:
+    """The guarded door, with what went through it written down. An effect that may happen once is announced first."""
+
+    door: net.Door
+    calls: list[dict[str, Any]]
+    before_effect: Callable[[], None] | None
+
+    def send(self, method: str, url: str, **request: Any) -> Response:
+        if self.before_effect is not None and method not in ("GET", "HEAD"):
+            self.before_effect()
+        release()
+        began = time.monotonic()
+        call: dict[str, Any] = {"kind": "http", "method": method, "url": url}
+        self.calls.append(call)
+        try:
+            response = self.door.send(method, url, **request)
+            call |= {"status": response.status, "bytes": len(response.body)}
+            return response
+        finally:
+            call["latency_s"] = round(time.monotonic() - began, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class StepFiles:
+    """Files of the run's department and no other."""
+
+    journey: Journey
+
+    def read(self, ref: FileRef) -> bytes:
+        stored = files.find(self.journey.run.department_id, ref)
+        try:
+            return files.read(stored)
+        finally:
+            release()
+
+    def save(self, name: str, content: bytes, type: str) -> FileRef:
+        run = self.journey.run
+        stored = files.save(run.department_id, name, content, type, run_id=run.pk, created_by=run.workflow.name)
+        release()
+        return files.reference(stored)
+
+
+@dataclass(frozen=True, slots=True)
+class StepDocuments:
+    """Office documents, read in a throw-away process."""
+
+    files: StepFiles
+
+    def read(self, ref: FileRef) -> ReadDocument:
+        return read_document(self.files.read(ref), ref.name)
+
+    def write(self, form: str, title: str, content: Any) -> bytes:
+        return write_document(form, title, content)
+
+
+def release() -> None:
+    """Give the connection back to the pool: a step that waits for others holds none."""
+    if not connection.in_atomic_block:
+        connection.close()

@@ -1,0 +1,60 @@
+"""Ending runs from outside: a cancelled run takes everything inside it along."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from workflows.models import JournalEntry, Run, StepRun, Task
+from workflows.models.states import STEP_OVER
+
+
+def cancel(run: Run) -> int:
+    """Cancel a locked run and every run inside it; how many there were. Inside a transaction."""
+    return _cancel([run.pk, *_descendants(run.pk)])
+
+
+def cancel_children(run_id: UUID) -> int:
+    """The run is at its end: whatever is still under way inside it is cancelled."""
+    return _cancel(_descendants(run_id))
+
+
+def _cancel(run_ids: list[UUID]) -> int:
+    if not run_ids:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(_CANCEL_RUNS, [run_ids])
+        cancelled = cursor.fetchall()
+    ids = [run_id for run_id, _ in cancelled]
+    StepRun.objects.filter(run_id__in=ids).exclude(status__in=STEP_OVER).update(
+        status="cancelled", claim_token=None, lease_until=None, finished_at=Now()
+    )
+    Task.objects.filter(run_id__in=ids, status="open").update(status="cancelled")
+    JournalEntry.objects.bulk_create(
+        JournalEntry(run_id=run_id, seq=seq, event="run.cancelled") for run_id, seq in cancelled
+    )
+    return len(cancelled)
+
+
+def _descendants(run_id: UUID) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DESCENDANTS, [run_id])
+        return [row[0] for row in cursor.fetchall()]
+
+
+_DESCENDANTS = """
+WITH RECURSIVE inside AS (
+    SELECT id, status FROM workflows_run WHERE parent_id = %s
+    UNION ALL
+    SELECT run.id, run.status FROM workflows_run AS run JOIN inside ON run.parent_id = inside.id
+)
+SELECT id FROM inside WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
+"""
+
+_CANCEL_RUNS = """
+UPDATE workflows_run SET status = 'cancelled', seq = seq + 1, held = false, finished_at = clock_timestamp()
+WHERE id = ANY(%s) AND status NOT IN ('succeeded', 'failed', 'cancelled')
+RETURNING id, seq
+"""

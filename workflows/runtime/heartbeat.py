@@ -1,0 +1,110 @@
+"""A worker's sign of life for every step it holds: one thread, its own connection, one statement for all.
+
+The heart stops for a step past its time limit: a heart that beats over a dead step hides it (rule E15).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db import Error, connection
+
+from workflows.runtime import limits
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Beat:
+    """One claim that is being kept alive. `is_lost` once the database no longer knows it."""
+
+    step_run_id: UUID
+    token: UUID
+    until: float
+    give_up: Callable[[], None]
+    is_lost: bool = False
+
+
+@dataclass
+class Heart:
+    """The claims of this process and the thread that renews them."""
+
+    beats: dict[UUID, Beat] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    thread: threading.Thread | None = None
+
+    def add(self, beat: Beat) -> None:
+        with self.lock:
+            self.beats[beat.token] = beat
+            if self.thread is None or not self.thread.is_alive():
+                self.thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
+                self.thread.start()
+
+    def drop(self, beat: Beat) -> None:
+        with self.lock:
+            self.beats.pop(beat.token, None)
+
+    def _live(self) -> None:
+        next_renewal = time.monotonic() + limits.HEARTBEAT_S
+        while True:
+            time.sleep(min(1.0, limits.HEARTBEAT_S / 3))
+            self._end_overdue()
+            if time.monotonic() >= next_renewal:
+                next_renewal = time.monotonic() + limits.HEARTBEAT_S
+                self._renew()
+
+    def _end_overdue(self) -> None:
+        with self.lock:
+            overdue = [beat for beat in self.beats.values() if beat.until <= time.monotonic()]
+            for beat in overdue:
+                beat.is_lost = True
+                del self.beats[beat.token]
+        for beat in overdue:
+            log.warning("step.overdue: step %s is past its time limit", beat.step_run_id)
+            threading.Thread(target=beat.give_up, name="overdue", daemon=True).start()
+
+    def _renew(self) -> None:
+        with self.lock:
+            beats = dict(self.beats)
+        if not beats:
+            return
+        try:
+            kept = renew(list(beats))
+        except Error:
+            # The next beat tries again; three missed ones cost the lease, which is what it is for.
+            log.warning("heartbeat.missed: the database does not answer")
+            connection.close()
+            return
+        for token, beat in beats.items():
+            beat.is_lost = beat.is_lost or token not in kept
+
+
+def renew(tokens: list[UUID]) -> set[UUID]:
+    """Lengthen the leases of these claims; gives those that still hold."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE workflows_steprun SET lease_until = clock_timestamp() + %s"
+            " WHERE claim_token = ANY(%s) AND status = 'running' RETURNING claim_token",
+            [limits.LEASE, tokens],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+HEART = Heart()
+
+
+@contextmanager
+def beating(step_run_id: UUID, token: UUID, limit_s: float, give_up: Callable[[], None]) -> Iterator[Beat]:
+    """Keep the claim alive while the block runs, for `limit_s` seconds at most; then `give_up` is called elsewhere."""
+    beat = Beat(step_run_id, token, time.monotonic() + limit_s, give_up)
+    HEART.add(beat)
+    try:
+        yield beat
+    finally:
+        HEART.drop(beat)

@@ -1,0 +1,25 @@
+"""Limits with names (house.md, engine, 8)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+LEASE = timedelta(seconds=60)
+HEARTBEAT_S = 15.0
+MOST_CLAIMS = 5
+"""Claims of a step that never came to an end before it is taken for poison."""
+
+FORGOTTEN = timedelta(seconds=10)
+"""After this a hand-out that nobody took up counts as lost."""
+
+SWEEP_BATCH = 200
+TICK_S = 1.0
+
+INLINE_BYTES = 1_000_000
+STATE_BYTES = 32_000_000
+STEPS_PER_RUN = 25_000
+LOCAL_STEPS_PER_TRANSACTION = 200
+DEEPEST_CALL = 8
+RUN_LIFETIME = timedelta(days=90)
+DEPARTMENT_SHARE = 96
+"""Steps of one department that may be under way at once, of 128 per worker process."""

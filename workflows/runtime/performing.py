@@ -1,0 +1,167 @@
+"""One attempt of one step: from the words of the definition to an outcome or an error. Writes nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from connectors.sdk import (
+    Action,
+    ArmsEnded,
+    BadParams,
+    ChildrenEnded,
+    Decided,
+    Effect,
+    Outcome,
+    Rejected,
+    Signal,
+    StepError,
+    TimerFired,
+)
+from workflows.engine import conditions, params, strict
+from workflows.engine.definition import Node
+from workflows.runtime import children, values
+from workflows.runtime.context import Context
+from workflows.runtime.journey import Journey, Step
+from workflows.runtime.kinds import kinds
+
+log = logging.getLogger(__name__)
+
+
+class Defect(StepError):
+    """The step kind itself broke; trying again would break it again."""
+
+    code = "defect"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """The step's `when` is false."""
+
+
+@dataclass(slots=True)
+class Attempted:
+    """What came of one attempt. Exactly one of `outcome` and `error` is set."""
+
+    outcome: Outcome | Skip | None = None
+    error: StepError | None = None
+    given: dict[str, Any] | None = None
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    effect: Effect = Effect.PURE
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A step whose words have become values."""
+
+    action: Action
+    node: Node
+    params: Any
+    given: dict[str, Any]
+    effect: Effect
+
+
+def prepare(journey: Journey, step: Step) -> Prepared | Skip:
+    """Render and validate. Reads the outputs referred to. Raises StepError."""
+    node = journey.tree.node(step.step_id)
+    kind = kinds()[node.kind]
+    try:
+        wanted = {name: value for name, value in node.given.items() if name not in kind.unrendered}
+        references = params.references([wanted, node.when])
+        scope = values.scope(journey, step.path, references)
+        if node.when is not None and step.signal is None and not conditions.holds(node.when, scope):
+            return Skip()
+        given = params.render(wanted, scope) | {
+            name: node.given[name] for name in kind.unrendered if name in node.given
+        }
+    except (params.BadText, conditions.BadCondition) as error:
+        raise BadParams(str(error)) from None
+    typed = validated(kind, given)
+    return Prepared(kind(), node, typed, given, kind.effect_of(typed))
+
+
+def validated(kind: type[Action], given: dict[str, Any]) -> Any:
+    """Raises BadParams naming each parameter."""
+    try:
+        return kind.Params.model_validate(given)
+    except ValidationError as error:
+        fields = {".".join(map(str, e["loc"])): e["msg"] for e in error.errors(include_url=False)}
+        shown = "; ".join(f"{name}: {why}" for name, why in fields.items())
+        raise BadParams(
+            f"The step was given something it cannot use: {strict.legible(shown, 1_000)}.", fields=fields
+        ) from None
+
+
+def perform(
+    journey: Journey, step: Step, prepared: Prepared, now: datetime, before_effect: Callable[[], None] | None = None
+) -> Attempted:
+    """Run the action once, or wake it with its signal. Never raises."""
+    node = prepared.node
+    ctx = Context(
+        journey,
+        step,
+        now,
+        timeout_s=node.timeout_s or prepared.action.timeout_s,
+        effect=prepared.effect,
+        before_effect=before_effect if prepared.effect is Effect.UNSAFE else None,
+    )
+    attempted = Attempted(given=prepared.given, calls=ctx.calls, notes=ctx.notes, effect=prepared.effect)
+    try:
+        attempted.outcome = _run(prepared, ctx, journey, step)
+    except StepError as error:
+        attempted.error = error
+    except (params.BadText, conditions.BadCondition) as error:
+        attempted.error = BadParams(str(error))
+    except Exception as error:  # a defect of one step kind must not stop the worker
+        log.exception("step.defect: %s failed in a way it does not know", node.kind)
+        attempted.error = Defect(f"The step kind {node.kind} broke: {describe(error)}.")
+    return attempted
+
+
+def _run(prepared: Prepared, ctx: Context, journey: Journey, step: Step) -> Outcome:
+    if step.signal is None:
+        return prepared.action.run(prepared.params, ctx)
+    return prepared.action.resume(prepared.params, ctx, signal_of(journey, step))
+
+
+def signal_of(journey: Journey, step: Step) -> Signal:
+    """The stored signal as the step kind knows it. Raises StepError when children failed and the step wants all."""
+    stored = step.signal or {}
+    match stored.get("kind"):
+        case "timer":
+            return TimerFired()
+        case "decided":
+            return Decided(stored["answer"])
+        case "arms":
+            return ArmsEnded(step.arms, step.round, stored.get("error"))
+        case "children":
+            return _children_ended(journey, step)
+    raise Defect(f"The step was woken by {stored.get('kind')!r}, which it does not know.")
+
+
+def _children_ended(journey: Journey, step: Step) -> ChildrenEnded:
+    ended = children.results(step.id)
+    if ended.errors and not step.inside.get("keep_going"):
+        first = ended.errors[0]
+        item = (
+            f"Item {first['item'] + 1} of {len(ended.results)} failed"
+            if step.inside.get("items")
+            else "The workflow failed"
+        )
+        raise Rejected(f"{item}: {first.get('message', '')}", code=first.get("code", "failed"))
+    return ended
+
+
+def describe(error: BaseException) -> str:
+    """An exception as text fit to store, whatever its own text does (case P02)."""
+    try:
+        text = str(error)
+    except Exception:  # an exception may break while it describes itself
+        text = "(no description)"
+    return strict.legible(f"{type(error).__name__}: {text}", 2_000)

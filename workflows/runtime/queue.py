@@ -1,0 +1,36 @@
+"""The door to Celery: "look now" at a run or a step. Losing, doubling or reordering these words changes only time."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+from uuid import UUID
+
+from django.db import transaction
+
+from workflows.models import Priority
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["run", "step"]
+QUEUES = {Priority.INTERACTIVE: "interactive", Priority.NORMAL: "normal", Priority.BULK: "bulk"}
+
+
+def hand_out(kind: Kind, ids: list[UUID], priority: int) -> None:
+    """Once the transaction stands, tell a worker to look. A broker that is away costs a sweep, never an error."""
+    if ids:
+        transaction.on_commit(lambda: publish(kind, ids, priority))
+
+
+def publish(kind: Kind, ids: list[UUID], priority: int) -> bool:
+    """Whether every word went out."""
+    # tasks imports the runtime; the runtime reaches Celery only here.
+    from workflows.tasks import look
+
+    try:
+        for each in ids:
+            look.apply_async((kind, str(each)), queue=QUEUES[Priority(priority)], retry=False)
+    except Exception as error:  # kombu raises its transports' own errors; none of them may reach a person's request
+        log.warning("broker.away: the broker takes no messages, the scheduler will carry on (%s)", type(error).__name__)
+        return False
+    return True

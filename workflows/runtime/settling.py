@@ -1,0 +1,285 @@
+"""Settle a step and go on: one transaction that fences, writes the result, plans, does local steps, and claims the next.
+
+What a run is to become is decided in memory (`Settlement`) and written by `store.flush` in a few statements.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuid
+
+from connectors.sdk import Ask, Call, Done, Enter, Rejected, Spawn, StepError, Stop, Wait
+from workflows.engine import params, plan, strict
+from workflows.engine.definition import Retry
+from workflows.engine.retry import next_attempt
+from workflows.models import Run, RunStatus, StepStatus
+from workflows.runtime import children, limits, outputs, performing, values
+from workflows.runtime.journey import Journey, Step
+from workflows.runtime.kinds import kinds
+from workflows.runtime.performing import Attempted, Skip
+
+DICE = random.Random()
+
+
+@dataclass
+class Settlement:
+    """Everything one transaction will write for one run."""
+
+    journey: Journey
+    now: datetime
+    new: dict[str, Step] = field(default_factory=dict)
+    changed: dict[str, Step] = field(default_factory=dict)
+    entries: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    attempts: list[tuple[Step, Attempted]] = field(default_factory=list)
+    asks: list[tuple[Step, Ask]] = field(default_factory=list)
+    child_ids: list[UUID] = field(default_factory=list)
+    local_done: int = 0
+    cost_usd: float = 0.0
+    tokens: int = 0
+
+    @property
+    def run(self) -> Run:
+        return self.journey.run
+
+    def say(self, event: str, path: str = "", **detail: Any) -> None:
+        self.entries.append((event, path, detail))
+
+    def touch(self, step: Step) -> None:
+        if step.path not in self.new:
+            self.changed[step.path] = step
+
+    # What an attempt made of its step -------------------------------------------------------------------------------
+
+    def apply(self, step: Step, attempted: Attempted) -> None:
+        """Write the end of an attempt into the step."""
+        step.attempts += 1
+        step.claims = 0
+        step.claim_token = None
+        step.signal = None
+        self.touch(step)
+        if not kinds()[step.kind].local:
+            self._count(step, attempted)
+        for note in attempted.notes:
+            self.say("step.note", step.path, note=note)
+        try:
+            if attempted.error is not None:
+                raise attempted.error
+            self._take(step, attempted.outcome)
+        except StepError as error:
+            self._fail(step, error)
+
+    def _take(self, step: Step, outcome: Any) -> None:
+        match outcome:
+            case Skip():
+                step.status = StepStatus.SKIPPED
+                step.output = None
+                self.say("step.skipped", step.path)
+            case Done(output=output, summary=summary):
+                step.output = outputs.clean(output, step.kind)
+                step.status = StepStatus.SUCCEEDED
+                step.summary = strict.legible(summary, 290)
+                self.say("step.succeeded", step.path)
+            case Wait():
+                self._wait(step, outcome)
+            case Enter(arms=arms, catches=catches, round=round, scope=scope):
+                step.status = StepStatus.INSIDE
+                step.inside = {"arms": list(arms), "catches": catches, "round": round, "scope": dict(scope)}
+                self.say("step.entered", step.path, arms=list(arms), round=round)
+            case Spawn():
+                self._start_children(step, children.spawn(self.journey, step, outcome))
+            case Call():
+                self._start_children(step, children.call(self.journey, step, outcome))
+            case Stop(succeeded=succeeded, message=message):
+                step.status = StepStatus.SUCCEEDED if succeeded else StepStatus.FAILED
+                step.output = {"message": message}
+                step.error = (
+                    None if succeeded else self._described(step, "stopped", message or "The workflow stopped here.")
+                )
+                self.say("step.stopped", step.path, message=message)
+                self.finish("" if succeeded else step.path)
+            case _:
+                raise performing.Defect(
+                    f"The step kind {step.kind} ended with {type(outcome).__name__}, which is no outcome."
+                )
+
+    def _wait(self, step: Step, wait: Wait) -> None:
+        step.status = StepStatus.WAITING
+        step.wake_at = wait.until
+        step.waits_for = "person" if wait.ask else "time"
+        if wait.ask:
+            self.asks.append((step, wait.ask))
+        self.say("step.waits", step.path, waits_for=step.waits_for)
+
+    def _start_children(self, step: Step, begin: list[UUID]) -> None:
+        step.status = StepStatus.WAITING
+        step.waits_for = "children"
+        self.child_ids += begin
+        self.say("step.waits", step.path, waits_for="children", items=step.inside.get("items", 0))
+
+    def _fail(self, step: Step, error: StepError) -> None:
+        node = self.journey.tree.node(step.step_id)
+        again = next_attempt(node.retry or Retry(), step.attempts, error, self.now, DICE)
+        step.error = self._described(step, error.code, error.message)
+        if again is not None:
+            step.status = StepStatus.READY
+            step.run_after = again
+            self.say("step.retries", step.path, **step.error, attempt=step.attempts, at=again.isoformat())
+            return
+        step.status = StepStatus.FAILED
+        step.output = dict(error.output) if isinstance(error, Rejected) and error.output else None
+        if node.on_error == "continue":
+            step.inside = {**step.inside, "tolerated": True}
+        self.say("step.failed", step.path, **step.error, tolerated=node.on_error == "continue")
+
+    def _described(self, step: Step, code: str, message: str) -> dict[str, Any]:
+        node = self.journey.tree.node(step.step_id)
+        return {
+            "code": code,
+            "message": strict.legible(message),
+            "step": step.step_id,
+            "title": node.title or node.kind,
+        }
+
+    def _count(self, step: Step, attempted: Attempted) -> None:
+        self.attempts.append((step, attempted))
+        cost = sum(float(call.get("cost_usd") or 0) for call in attempted.calls)
+        tokens = sum(int(call.get("tokens_in") or 0) + int(call.get("tokens_out") or 0) for call in attempted.calls)
+        step.cost_usd += cost
+        step.tokens += tokens
+        self.cost_usd += cost
+        self.tokens += tokens
+
+    # What follows from it -------------------------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """Plan, bring up what is next, and do the local steps here and now, until others have to act."""
+        while not self.is_over and self.local_done < limits.LOCAL_STEPS_PER_TRANSACTION:
+            commands = plan.plan(self.journey.tree, self.journey.steps, self.run.body)
+            for command in commands:
+                self._obey(command)
+            local = [step for step in self.ready() if kinds()[step.kind].local]
+            if not local and not any(isinstance(command, plan.Finish) for command in commands):
+                return
+            for step in local:
+                if not self.is_over:
+                    self._perform_here(step)
+
+    @property
+    def is_over(self) -> bool:
+        return RunStatus(self.run.status).is_over
+
+    def ready(self) -> list[Step]:
+        return [
+            step
+            for step in (*self.new.values(), *self.changed.values())
+            if step.status == StepStatus.READY and (step.run_after is None or step.run_after <= self.now)
+        ]
+
+    def _obey(self, command: plan.Command) -> None:
+        match command:
+            case plan.Begin(path=path, node=node):
+                self._begin(path, node.id, node.kind)
+            case plan.Wake(path=path, failed=failed):
+                self._wake(self.journey.steps[path], failed)
+            case plan.Finish(failed=failed):
+                self.finish(failed)
+
+    def _begin(self, path: str, step_id: str, kind: str) -> None:
+        if len(self.journey.steps) >= limits.STEPS_PER_RUN:
+            self._end_for("too_many_steps", f"The run came to {limits.STEPS_PER_RUN:,} steps, the most a run may have.")
+            return
+        step = Step(
+            id=uuid.uuid7(),
+            path=path,
+            step_id=step_id,
+            kind=kind,
+            status=StepStatus.READY,
+            position=len(self.journey.steps),
+        )
+        self.journey.steps[path] = step
+        self.new[path] = step
+
+    def _wake(self, step: Step, failed: str) -> None:
+        error = None
+        if failed:
+            error = dict(self.journey.steps[failed].error or {})
+            self._drop_inside(step)
+        step.signal = {"kind": "arms", "error": error}
+        step.status = StepStatus.READY
+        step.run_after = None
+        self.touch(step)
+
+    def _perform_here(self, step: Step) -> None:
+        step.started_at = step.started_at or self.now
+        self.local_done += 1
+        try:
+            prepared = performing.prepare(self.journey, step)
+        except StepError as error:
+            self.apply(step, Attempted(error=error))
+            return
+        if isinstance(prepared, Skip):
+            self.apply(step, Attempted(outcome=prepared))
+            return
+        self.apply(step, performing.perform(self.journey, step, prepared, self.now))
+
+    def _drop_inside(self, container: Step) -> None:
+        """A failure was caught: whatever else is under way inside this container is dropped."""
+        for step in self.journey.steps.values():
+            if step.is_live and step.path.startswith(container.path + "/"):
+                self._drop(step)
+
+    def _drop(self, step: Step) -> None:
+        step.status = StepStatus.CANCELLED
+        step.claim_token = None
+        self.touch(step)
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    def finish(self, failed: str) -> None:
+        """End the run. A container on the way to the failure keeps its place, so that a resumed run finds it again."""
+        run = self.run
+        if not failed:
+            try:
+                run.output = self._output()
+            except StepError as error:
+                self._end_for(error.code, error.message)
+                return
+        run.status = RunStatus.FAILED if failed else RunStatus.SUCCEEDED
+        run.error = self.journey.steps[failed].error if failed else None
+        self._close()
+
+    def _end_for(self, code: str, message: str) -> None:
+        self.run.status = RunStatus.FAILED
+        self.run.error = {"code": code, "message": message, "step": "", "title": ""}
+        self._close()
+
+    def _close(self) -> None:
+        self.run.finished_at = self.now
+        for step in self.journey.steps.values():
+            if step.is_live and step.status != StepStatus.INSIDE:
+                self._drop(step)
+        self.say(f"run.{self.run.status}", error=self.run.error)
+
+    def _output(self) -> dict[str, Any] | None:
+        """The workflow's output, or that of one item. Raises StepError when it cannot be rendered."""
+        definition = self.journey.tree.definition
+        wanted: Any = self.journey.tree.node(self.run.body).output if self.run.body else definition.output
+        if wanted is None:
+            return self._last_output()
+        try:
+            rendered = params.render(wanted, values.scope(self.journey, "", params.references(wanted)))
+        except params.BadText as error:
+            raise performing.BadParams(f"The output cannot be made: {error}") from None
+        strict_output = rendered if isinstance(rendered, dict) else {"value": rendered}
+        outputs.clean(strict_output, "output")
+        return rendered
+
+    def _last_output(self) -> Any:
+        last = self.journey.tree.sequence(self.run.body)[-1].id
+        found: dict[str, Any] = values.scope(self.journey, "", [("steps", last)])["steps"]
+        return found.get(last)

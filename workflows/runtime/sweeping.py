@@ -1,0 +1,204 @@
+"""What the scheduler does each tick. Every sweep is a guarded update back to `ready`, in small batches (rule E12)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from workflows.models import Run, RunStatus, StepRun, StepStatus
+from workflows.runtime import children, limits, queue, store
+
+log = logging.getLogger(__name__)
+
+HandOut = Callable[[queue.Kind, UUID, int], None]
+
+
+def sweep(hand_out: HandOut) -> int:
+    """One round of everything; how many rows were moved."""
+    return (
+        expire_leases()
+        + wake_sleepers()
+        + join_orphans()
+        + expire_runs()
+        + hand_out_due_steps(hand_out)
+        + hand_out_queued_runs(hand_out)
+    )
+
+
+def wake_sleepers() -> int:
+    """Waits whose time has come."""
+    return len(_rows(_WAKE, [limits.SWEEP_BATCH]))
+
+
+def hand_out_due_steps(hand_out: HandOut) -> int:
+    """Ready steps that nobody was told about, or whose word was lost."""
+    rows = _rows(_DUE_STEPS, [limits.FORGOTTEN, limits.SWEEP_BATCH])
+    for step_run_id, priority in rows:
+        hand_out("step", step_run_id, priority)
+    return len(rows)
+
+
+def hand_out_queued_runs(hand_out: HandOut) -> int:
+    rows = _rows(_QUEUED_RUNS, [limits.FORGOTTEN, limits.SWEEP_BATCH])
+    for run_id, priority in rows:
+        hand_out("run", run_id, priority)
+    return len(rows)
+
+
+def expire_leases() -> int:
+    """Steps whose worker has gone: ready again, or put aside for a person."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EXPIRED, [limits.SWEEP_BATCH])
+        found = cursor.fetchall()
+    return sum(_one_by_one(_expire, *row) for row in found)
+
+
+def join_orphans() -> int:
+    """Steps whose children have all ended while nobody looked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_JOINABLE, [limits.SWEEP_BATCH])
+        found = [row[0] for row in cursor.fetchall()]
+    return sum(children.join(step_run_id) for step_run_id in found)
+
+
+def expire_runs() -> int:
+    """Runs that have lived for 90 days."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD_RUNS, [limits.SWEEP_BATCH])
+        found = cursor.fetchall()
+    return sum(_one_by_one(_end_old_run, *row) for row in found)
+
+
+def _one_by_one(treat: Callable[..., bool], *row: object) -> bool:
+    """A row that cannot be treated must not keep the others from it (case P17)."""
+    try:
+        with transaction.atomic():
+            return treat(*row)
+    except Exception:
+        log.exception("sweep.failed: %s on %s", treat.__name__, row)
+        return False
+
+
+def _expire(step_run_id: UUID, run_id: UUID, token: UUID) -> bool:
+    run = store.lock_run(run_id)
+    step = (
+        StepRun.objects.select_for_update()
+        .filter(pk=step_run_id, claim_token=token, status=StepStatus.RUNNING, lease_until__lt=store.clock())
+        .first()
+    )
+    if run is None or step is None:
+        return False
+    reason = _why_parked(step)
+    step.status = StepStatus.PARKED if reason else StepStatus.READY
+    step.claim_token, step.lease_until, step.handed_out_at = None, None, None
+    step.error = reason or step.error
+    step.save(update_fields=["status", "claim_token", "lease_until", "handed_out_at", "error"])
+    store.journal(run_id, "step.parked" if reason else "step.lost", step.path, claims=step.claims, **(reason or {}))
+    if reason:
+        _wait_if_idle(run_id)
+    return True
+
+
+def _why_parked(step: StepRun) -> dict[str, str] | None:
+    if step.intent_at is not None:
+        return {
+            "code": "outcome_unknown",
+            "message": "The worker was lost while this step was sending. It may have been sent or not. "
+            "Look at the other side, then run the step again or cancel the run.",
+            "step": step.step_id,
+            "title": step.kind,
+        }
+    if step.claims >= limits.MOST_CLAIMS:
+        return {
+            "code": "quarantined",
+            "message": f"The step was begun {step.claims} times and its worker was lost each time. "
+            "Look for what it does to its worker, then run it again.",
+            "step": step.step_id,
+            "title": step.kind,
+        }
+    return None
+
+
+def _wait_if_idle(run_id: UUID) -> None:
+    if not StepRun.objects.filter(run_id=run_id, status__in=[StepStatus.READY, StepStatus.RUNNING]).exists():
+        Run.objects.filter(pk=run_id, status=RunStatus.RUNNING).update(status=RunStatus.WAITING)
+
+
+def _end_old_run(run_id: UUID) -> bool:
+    from workflows.runtime import ending
+
+    run = store.lock_run(run_id)
+    if run is None:
+        return False
+    ending.cancel(run)
+    days = limits.RUN_LIFETIME.days
+    message = f"The run had lived for {days} days, the longest a run may live."
+    Run.objects.filter(pk=run_id).update(
+        status=RunStatus.FAILED, error={"code": "expired", "message": message, "step": "", "title": ""}
+    )
+    return True
+
+
+def _rows(statement: str, values: list[object]) -> list[tuple[UUID, int]]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+_WAKE = """
+WITH due AS (
+    SELECT id FROM workflows_steprun WHERE status = 'waiting' AND wake_at <= clock_timestamp()
+    ORDER BY wake_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
+UPDATE workflows_steprun AS step SET status = 'ready', wake_at = NULL, waits_for = '', handed_out_at = NULL,
+    run_after = clock_timestamp(), signal = '{"kind": "timer"}'
+FROM due WHERE step.id = due.id AND step.status = 'waiting'
+RETURNING step.id, step.priority
+"""
+
+_DUE_STEPS = """
+WITH due AS (
+    SELECT id FROM workflows_steprun
+    WHERE status = 'ready' AND run_after <= clock_timestamp()
+        AND (handed_out_at IS NULL OR handed_out_at < clock_timestamp() - %s)
+    ORDER BY priority, run_after LIMIT %s FOR UPDATE SKIP LOCKED
+), woken AS (
+    UPDATE workflows_steprun AS step SET handed_out_at = clock_timestamp() FROM due WHERE step.id = due.id
+    RETURNING step.id, step.priority, step.run_id
+), shown AS (
+    UPDATE workflows_run AS run SET status = 'running' FROM woken WHERE run.id = woken.run_id AND run.status = 'waiting'
+)
+SELECT id, priority FROM woken
+"""
+
+_QUEUED_RUNS = """
+WITH due AS (
+    SELECT id FROM workflows_run
+    WHERE status = 'queued' AND NOT held AND created_at < clock_timestamp()
+        AND (handed_out_at IS NULL OR handed_out_at < clock_timestamp() - %s)
+    ORDER BY priority, created_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
+UPDATE workflows_run AS run SET handed_out_at = clock_timestamp() FROM due WHERE run.id = due.id
+RETURNING run.id, run.priority
+"""
+
+_EXPIRED = """
+SELECT id, run_id, claim_token FROM workflows_steprun
+WHERE status = 'running' AND lease_until < clock_timestamp() ORDER BY lease_until LIMIT %s
+"""
+
+_JOINABLE = """
+SELECT step.id FROM workflows_steprun AS step
+WHERE step.status = 'waiting' AND step.waits_for = 'children' AND NOT EXISTS (
+    SELECT 1 FROM workflows_run AS child
+    WHERE child.parent_step_id = step.id AND child.status NOT IN ('succeeded', 'failed', 'cancelled')
+) LIMIT %s
+"""
+
+_OLD_RUNS = """
+SELECT id FROM workflows_run
+WHERE expires_at < clock_timestamp() AND status NOT IN ('succeeded', 'failed', 'cancelled') LIMIT %s
+"""

@@ -1,0 +1,38 @@
+"""Opening the question that a step asks a person."""
+
+from __future__ import annotations
+
+from connectors.sdk import Ask, BadParams
+from departments.models import User
+from workflows.engine import strict
+from workflows.models import Run, Task
+from workflows.runtime.journey import Step
+
+
+def open_task(run: Run, step: Step, ask: Ask) -> Task:
+    """Raises BadParams when the person named is not a member of the department."""
+    strict.check(dict(ask.shown), "show")
+    return Task.objects.create(
+        department_id=run.department_id,
+        run_id=run.pk,
+        step_id=step.id,
+        kind=ask.kind,
+        question=strict.legible(ask.question, 490),
+        draft=ask.draft,
+        shown=dict(ask.shown),
+        role=ask.role,
+        person=member(run, ask.person) if ask.person else None,
+        not_the_starter=ask.not_the_starter,
+        due_at=ask.due,
+    )
+
+
+def member(run: Run, email: str) -> User:
+    found = User.objects.filter(
+        email__iexact=email.strip(), is_active=True, memberships__department_id=run.department_id
+    ).first()
+    if found is None:
+        raise BadParams(
+            f"“{strict.legible(email, 100)}” is nobody in {run.department.name}. Name a member of the department."
+        )
+    return found

@@ -1,0 +1,201 @@
+"""Starting, cancelling and going on with runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import uuid_utils.compat as uuid
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from audit.services import record
+from departments.access import Actor, Verb, require
+from workflows.models import JournalEntry, Priority, Run, RunMode, RunStatus, StepRun, StepStatus, Workflow
+from workflows.runtime import ending, inputs, limits, queue, store
+from workflows.runtime.journey import tree_of
+from workflows.services.refusals import Conflict, ValidationError
+
+
+def start_run(
+    workflow: Workflow,
+    *,
+    inputs: Mapping[str, Any],
+    actor: Actor,
+    mode: str = RunMode.LIVE,
+    priority: int = Priority.INTERACTIVE,
+    title: str = "",
+) -> Run:
+    """Accept a run of the live version; once this returns it is never lost.
+
+    Raises ValidationError keyed by input, PermissionDenied, Conflict when nothing is published.
+    """
+    require(actor, Verb.RUN, workflow.department)
+    if workflow.live_id is None or workflow.archived_at is not None:
+        raise Conflict(f"“{workflow.name}” has no published version. Publish it first.")
+
+    given = _checked(workflow.live_id, inputs, workflow.department_id)
+    with transaction.atomic():
+        now = store.clock()
+        run = Run.objects.create(
+            id=uuid.uuid7(),
+            department=workflow.department,
+            workflow=workflow,
+            version_id=workflow.live_id,
+            mode=mode,
+            priority=priority,
+            title=title.strip()[:200] or title_from(given) or workflow.name,
+            inputs=given,
+            seq=1,
+            started_by=actor.label,
+            starter_kind=actor.kind,
+            starter_id=actor.id,
+            handed_out_at=now,
+            expires_at=now + limits.RUN_LIFETIME,
+        )
+        JournalEntry.objects.create(run=run, seq=1, event="run.accepted", detail={"by": actor.label, "mode": mode})
+        record(
+            "run.started",
+            actor=actor,
+            department=workflow.department.slug,
+            thing=run,
+            run_id=run.pk,
+            workflow=workflow.name,
+        )
+        queue.hand_out("run", [run.pk], priority)
+    return run
+
+
+def cancel_run(run: Run, *, actor: Actor) -> Run:
+    """End the run and everything inside it now. Raises Conflict when it is over already."""
+    require(actor, Verb.RUN, run.department)
+    with transaction.atomic():
+        locked = store.lock_run(run.pk)
+        if locked is None:
+            raise Conflict("The run is at its end already; there is nothing left to cancel.")
+        ending.cancel(locked)
+        Run.objects.filter(pk=run.pk).update(cancel_asked_at=Now())
+        record("run.cancelled", actor=actor, department=run.department.slug, thing=run, run_id=run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def retry_run(run: Run, *, actor: Actor) -> Run:
+    """Go on at the failed step with the version the run has; finished steps are not repeated."""
+    return _go_on(run, actor, "run.retried", version_id=run.version_id)
+
+
+def resume_run(run: Run, *, actor: Actor) -> Run:
+    """Go on at the failed step with the workflow's live version; finished steps are not repeated."""
+    live = Workflow.objects.values_list("live_id", flat=True).get(pk=run.workflow_id)
+    return _go_on(run, actor, "run.resumed", version_id=live or run.version_id)
+
+
+def title_from(inputs: Mapping[str, Any]) -> str:
+    """The first text or file name among the inputs, shortened: what a person would call this run."""
+    for value in inputs.values():
+        if isinstance(value, str) and value.strip():
+            line = value.strip().splitlines()[0]
+            return line if len(line) <= 80 else f"{line[:79].rstrip()}…"
+        if isinstance(value, dict) and value.get("name"):
+            return str(value["name"])[:80]
+    return ""
+
+
+def _checked(version_id: UUID, given: Mapping[str, Any], department_id: UUID) -> dict[str, Any]:
+    try:
+        return inputs.for_version(version_id, given, department_id)
+    except inputs.BadInputs as error:
+        raise ValidationError(error.fields) from None
+
+
+def _go_on(run: Run, actor: Actor, verb: str, *, version_id: UUID) -> Run:
+    require(actor, Verb.RUN, run.department)
+    with transaction.atomic():
+        locked = Run.objects.select_for_update().get(pk=run.pk)
+        if locked.parent_id is not None:
+            raise Conflict("This is a part of another run. Go on with the run around it.")
+        _reopen(locked, version_id)
+        record(verb, actor=actor, department=run.department.slug, thing=run, run_id=run.pk)
+    run.refresh_from_db()
+    return run
+
+
+def _reopen(run: Run, version_id: UUID) -> None:
+    """Make the failed and parked steps of a locked run ready again. Raises Conflict when there is nothing to go on with."""
+    steps = StepRun.objects.filter(run=run)
+    parked = steps.filter(status=StepStatus.PARKED)
+    if run.status != RunStatus.FAILED and not parked.exists():
+        raise Conflict("The run has not failed, so there is no step to go on from.")
+
+    failed = steps.filter(status=StepStatus.FAILED).exclude(inside__tolerated=True)
+    dropped = steps.filter(status=StepStatus.CANCELLED) if run.status == RunStatus.FAILED else steps.none()
+    if version_id != run.version_id:
+        _forget_changed(run, version_id)
+    ids = [
+        *parked.values_list("pk", flat=True),
+        *failed.values_list("pk", flat=True),
+        *dropped.values_list("pk", flat=True),
+    ]
+    waiting = [step_run_id for step_run_id in ids if _reopen_children(step_run_id, version_id)]
+    _make_ready(ids, waiting)
+    Run.objects.filter(pk=run.pk).update(
+        status=RunStatus.QUEUED,
+        version_id=version_id,
+        error=None,
+        output=None,
+        finished_at=None,
+        seq=F("seq") + 1,
+        handed_out_at=Now(),
+        held=False,
+    )
+    JournalEntry.objects.create(run=run, seq=run.seq + 1, event="run.reopened", detail={"steps": len(ids)})
+    queue.hand_out("run", [run.pk], run.priority)
+    queue.hand_out("step", [step_run_id for step_run_id in ids if step_run_id not in waiting], run.priority)
+
+
+def _make_ready(ids: list[UUID], waiting: list[UUID]) -> None:
+    StepRun.objects.filter(pk__in=ids).update(
+        status=StepStatus.READY,
+        signal=None,
+        error=None,
+        inside={},
+        wake_at=None,
+        waits_for="",
+        run_after=Now(),
+        handed_out_at=Now(),
+        finished_at=None,
+        intent_at=None,
+        claim_token=None,
+        claims=0,
+    )
+    for step in StepRun.objects.filter(pk__in=waiting):
+        step.status, step.waits_for = StepStatus.WAITING, "children"
+        step.inside = {"items": step.children.count(), "keep_going": False}
+        step.save(update_fields=["status", "waits_for", "inside"])
+
+
+def _reopen_children(step_run_id: UUID, version_id: UUID) -> bool:
+    """Whether the step waited for children of which some failed: those go on, the finished ones stay."""
+    children = list(
+        Run.objects.select_for_update().filter(
+            parent_step_id=step_run_id, status__in=[RunStatus.FAILED, RunStatus.CANCELLED]
+        )
+    )
+    for child in children:
+        if child.status == RunStatus.CANCELLED:
+            Run.objects.filter(pk=child.pk).update(status=RunStatus.FAILED)
+            child.status = RunStatus.FAILED
+        _reopen(child, version_id if child.body else child.version_id)
+    return bool(children)
+
+
+def _forget_changed(run: Run, version_id: UUID) -> None:
+    """Unfinished steps that the newer version does not have, or has as another kind, are planned anew."""
+    tree = tree_of(version_id)
+    for step in StepRun.objects.filter(run=run).exclude(status__in=[StepStatus.SUCCEEDED, StepStatus.SKIPPED]):
+        place = tree.places.get(step.step_id)
+        if place is None or place.node.kind != step.kind:
+            step.delete()

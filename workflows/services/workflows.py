@@ -1,0 +1,214 @@
+"""Making, changing and publishing workflows."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max
+from django.db.models.functions import Now
+from django.utils.text import slugify
+
+from audit.services import record
+from departments.access import Actor, Verb, require
+from departments.models import Department
+from workflows.engine import definition as definitions
+from workflows.engine.problems import Problem, problems
+from workflows.models import Version, Workflow
+from workflows.runtime.kinds import kinds
+from workflows.services.refusals import Conflict, ValidationError
+
+MOST_CALLS = 500
+
+
+def create_workflow(
+    department: Department,
+    *,
+    name: str,
+    definition: Mapping[str, Any],
+    actor: Actor,
+    description: str = "",
+    sample: Mapping[str, Any] | None = None,
+    template: str = "",
+) -> Workflow:
+    """A new workflow with its draft. Raises ValidationError, PermissionDenied, Conflict when the name is taken."""
+    require(actor, Verb.EDIT, department)
+    loaded = _loaded({**definition, "name": name} if isinstance(definition, Mapping) else definition)
+    with transaction.atomic():
+        workflow = Workflow(
+            department=department,
+            name=clean_name(loaded.name),
+            slug=_free_slug(department, loaded.name),
+            description=description or loaded.description,
+            draft=definitions.dump(loaded),
+            sample=dict(sample or {}),
+            template=template,
+            owner_id=actor.id if actor.kind == "person" else None,
+        )
+        _insert(workflow)
+        record("workflow.created", actor=actor, department=department.slug, thing=workflow)
+    return workflow
+
+
+def save_draft(
+    workflow: Workflow, definition: Mapping[str, Any], *, actor: Actor, revision: int | None = None
+) -> Workflow:
+    """Replace the draft. With `revision` the draft must still be the one that was read: else Conflict."""
+    require(actor, Verb.EDIT, workflow.department)
+    loaded = _loaded(definition)
+    with transaction.atomic():
+        rows = Workflow.objects.filter(pk=workflow.pk)
+        if revision is not None:
+            rows = rows.filter(draft_revision=revision)
+        changed = rows.update(
+            draft=definitions.dump(loaded),
+            name=clean_name(loaded.name),
+            description=loaded.description or workflow.description,
+            draft_revision=F("draft_revision") + 1,
+            changed_at=Now(),
+        )
+        if not changed:
+            raise Conflict(
+                f"Somebody else has changed “{workflow.name}” since you opened it. Look at their change, then save again."
+            )
+        record("workflow.draft_saved", actor=actor, department=workflow.department.slug, thing=workflow)
+    workflow.refresh_from_db()
+    return workflow
+
+
+def publish_workflow(workflow: Workflow, *, note: str, actor: Actor) -> Version:
+    """Make the draft the version that new runs take. Raises ValidationError naming every problem."""
+    require(actor, Verb.PUBLISH, workflow.department)
+    loaded = _loaded(workflow.draft)
+    if found := [*problems(loaded, kinds()), *_call_problems(workflow, loaded)]:
+        raise ValidationError([str(problem) for problem in found], code="problems")
+    with transaction.atomic():
+        # The lock makes numbers dense when two people publish at once.
+        locked = Workflow.objects.select_for_update().get(pk=workflow.pk)
+        last = locked.versions.aggregate(last=Max("number"))["last"] or 0
+        version = Version.objects.create(
+            workflow=locked,
+            number=last + 1,
+            definition=definitions.dump(loaded),
+            note=note.strip(),
+            published_by=actor.label,
+        )
+        Workflow.objects.filter(pk=locked.pk).update(live=version, changed_at=Now())
+        record(
+            "workflow.published",
+            actor=actor,
+            department=workflow.department.slug,
+            thing=workflow,
+            version=version.number,
+            note=note,
+        )
+    workflow.live = version
+    return version
+
+
+def archive_workflow(workflow: Workflow, *, actor: Actor) -> None:
+    """Take it out of the lists; its runs stay readable and it starts no new ones."""
+    require(actor, Verb.EDIT, workflow.department)
+    with transaction.atomic():
+        Workflow.objects.filter(pk=workflow.pk).update(archived_at=Now())
+        record("workflow.archived", actor=actor, department=workflow.department.slug, thing=workflow)
+
+
+def draft_problems(workflow: Workflow) -> list[Problem]:
+    """What keeps the draft from being published."""
+    loaded = _loaded(workflow.draft)
+    return [*problems(loaded, kinds()), *_call_problems(workflow, loaded)]
+
+
+def clean_name(name: str) -> str:
+    """NFC, one line, no invisible or direction-changing characters. Raises ValidationError when nothing is left."""
+    normal = unicodedata.normalize("NFC", name)
+    visible = "".join(letter for letter in normal if unicodedata.category(letter) not in ("Cc", "Cf", "Co", "Cs"))
+    shown = " ".join(visible.split())
+    if not shown:
+        raise ValidationError({"name": "A name needs a visible character."})
+    return shown[:120]
+
+
+def same_name(name: str) -> str:
+    """Two names are the same when people would read them so: NFKC without regard to case (case P10)."""
+    return unicodedata.normalize("NFKC", clean_name(name)).casefold()
+
+
+def _loaded(definition: Any) -> definitions.Definition:
+    try:
+        return definitions.load(definition)
+    except definitions.BadDefinition as error:
+        raise ValidationError([f"{place}: {why}" if place else why for place, why in error.problems.items()]) from None
+
+
+def _insert(workflow: Workflow) -> None:
+    taken = Workflow.objects.filter(department=workflow.department, archived_at=None).values_list("name", flat=True)
+    if same_name(workflow.name) in {same_name(name) for name in taken}:
+        raise Conflict(
+            f"{workflow.department.name} has a workflow called “{workflow.name}” already. Choose another name."
+        )
+    try:
+        with transaction.atomic():
+            workflow.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict(
+            f"Somebody else made “{workflow.name}” at the same moment. Look at the list of workflows."
+        ) from None
+
+
+def _free_slug(department: Department, name: str) -> str:
+    base = slugify(name)[:50] or "workflow"
+    taken = set(Workflow.objects.filter(department=department, slug__startswith=base).values_list("slug", flat=True))
+    return next(slug for slug in _slugs(base) if slug not in taken)
+
+
+def _slugs(base: str) -> Any:
+    yield base
+    number = 2
+    while True:
+        yield f"{base}-{number}"
+        number += 1
+
+
+def _call_problems(workflow: Workflow, loaded: definitions.Definition) -> list[Problem]:
+    """Workflows that are called must exist, and no call may lead back here (case P06)."""
+    found = []
+    for node in loaded.nodes():
+        if node.kind != "flow.workflow":
+            continue
+        slug = str(node.given.get("workflow", ""))
+        if not _live(workflow, slug) and slug != workflow.slug:
+            found.append(
+                Problem(node.id, "with.workflow", f"The department has no published workflow called “{slug}”.")
+            )
+        elif chain := _way_back(workflow, slug, (workflow.slug,)):
+            found.append(
+                Problem(node.id, "with.workflow", f"The workflows would call each other for ever: {' → '.join(chain)}.")
+            )
+    return found
+
+
+def _way_back(workflow: Workflow, slug: str, chain: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The chain of calls from `slug` back to a workflow that is already in it, if there is one."""
+    if slug in chain:
+        return (*chain, slug)
+    called = _live(workflow, slug)
+    if called is None or called.live is None or len(chain) > MOST_CALLS:
+        return None
+    for node in definitions.load(called.live.definition).nodes():
+        if node.kind == "flow.workflow" and (
+            back := _way_back(workflow, str(node.given.get("workflow")), (*chain, slug))
+        ):
+            return back
+    return None
+
+
+def _live(workflow: Workflow, slug: str) -> Workflow | None:
+    return (
+        Workflow.objects.select_related("live")
+        .filter(department=workflow.department, slug=slug, live__isnull=False, archived_at=None)
+        .first()
+    )
