@@ -119,7 +119,8 @@ def _numeric(family: type[IPv4Address] | type[IPv6Address], text: str) -> tuple[
 def _canonical_label(text: str) -> str:
     label = normalize("NFC", text.lower())
     encoded = label if label.isascii() and not label.startswith("xn--") else _idna(label)
-    if not _LABEL.fullmatch(encoded):
+    # The Kelvin sign becomes a k: nobody writes a host like that honestly.
+    if label.isascii() != text.isascii() or not _LABEL.fullmatch(encoded):
         raise BadUrl("its host is not written as host names are")
     return encoded
 
