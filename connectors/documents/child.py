@@ -7,6 +7,7 @@ document. Standard output: one JSON object, `{"found": …}` or `{"refused": sen
 from __future__ import annotations
 
 import json
+import mimetypes
 import os
 import sys
 import sysconfig
@@ -26,7 +27,7 @@ from connectors.documents.walls import raise_walls  # noqa: E402
 def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     content = sys.stdin.buffer.read()
-    raise_walls(order["memory"], order["cpu_s"], order["wall_s"], _library_folders())
+    raise_walls(order["memory"], order["cpu_s"], order["wall_s"], _library_places())
     answer = json.dumps(_answer(content, order["name"], order["shown"])).encode()
     if len(answer) > order["answer"]:
         answer = json.dumps(_refused(order["shown"], Refusal(_too_much(order["answer"])))).encode()
@@ -63,9 +64,10 @@ def _too_much(limit: int) -> str:
     return f"it holds more text than the {limit // (1024 * 1024)} MB that a step can take. Split it into smaller files."
 
 
-def _library_folders() -> tuple[str, ...]:
-    paths = {str(ROOT / "connectors"), sys.base_prefix, sys.prefix, *sysconfig.get_paths().values()}
-    return tuple(os.path.realpath(path) + os.sep for path in paths)
+def _library_places() -> tuple[str, ...]:
+    folders = {str(ROOT / "connectors"), sys.base_prefix, sys.prefix, *sysconfig.get_paths().values()}
+    # openpyxl reads the system's table of file types while it is imported.
+    return (*(os.path.realpath(folder) + os.sep for folder in folders), *map(os.path.realpath, mimetypes.knownfiles))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Found:
 
 
 class Refusal(Exception):
-    """The document is not read. `code`: `bad_params` when another file would do, `rejected` when this one is harmful."""
+    """The document is not read. `code`: `bad_params` when another file would do, `rejected` when this one does harm."""
 
     def __init__(self, sentence: str, code: str = "bad_params") -> None:
         super().__init__(sentence)

@@ -54,10 +54,8 @@ def _joined(passages: list[Passage]) -> str:
     """Rows of one table follow each other; everything else has an empty line between."""
     if not passages:
         return ""
-    gaps = [
-        "\n" if _table_of(one) and _table_of(one) == _table_of(following) else "\n\n"
-        for one, following in pairwise(passages)
-    ]
+    tables = [_table_of(passage) for passage in passages]
+    gaps = ["\n" if one and one == following else "\n\n" for one, following in pairwise(tables)]
     return "".join(f"{passage.text}{gap}" for passage, gap in zip(passages, [*gaps, ""], strict=True))
 
 

@@ -1,7 +1,7 @@
 """An Office Open XML file (DOCX, XLSX): a ZIP archive of XML parts that refer to each other.
 
-Everything is checked by streaming through it once before a parser sees any of it (rule S15): how many parts, how large
-unpacked, how strongly packed, where their names point, archives inside, and no document type declaration in any of them.
+Everything is checked by streaming through it once before a parser sees any of it (rule S15): how many parts, how
+large unpacked, how strongly packed, where their names point, archives inside, and no document type declaration in any.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import posixpath
 import stat
 import zipfile
 from collections.abc import Iterator
+from itertools import pairwise
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -66,7 +67,7 @@ class Package:
         return self._archive.read(name)
 
     def related(self, source: str, kind: str) -> list[str]:
-        """Names of the parts that `source` (or the package itself: "") refers to as `kind`: styles, footnotes, header …"""
+        """Names of the parts that `source` (the package itself: "") refers to as `kind`: styles, footnotes, header …"""
         folder, name = posixpath.split(source)
         relations = self.part(posixpath.join(folder, "_rels", f"{name}.rels"))
         return [
@@ -141,7 +142,7 @@ def _check_entry(member: zipfile.ZipInfo) -> None:
 def _check_overlaps(members: list[zipfile.ZipInfo]) -> None:
     """Parts that share their bytes make a small archive enormous without any single part being suspicious."""
     ordered = sorted(members, key=lambda member: member.header_offset)
-    for one, following in zip(ordered, ordered[1:], strict=False):
+    for one, following in pairwise(ordered):
         if one.header_offset + one.compress_size > following.header_offset:
             raise _hostile("parts of its archive lie over each other")
 

@@ -52,7 +52,7 @@ def read_document(content: bytes, name: str, limits: Limits = Limits()) -> ReadD
 
 
 def shown_name(name: str) -> str:
-    """A name that can stand in a sentence: no line breaks, nothing that turns the direction of writing, not too long."""
+    """A name that can stand in a sentence: no line breaks, nothing that turns the direction of writing, not long."""
     visible = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in name)
     return visible if len(visible) <= SHOWN_NAME_MAX else f"{visible[: SHOWN_NAME_MAX - 20]}…{visible[-19:]}"
 
@@ -161,6 +161,6 @@ def _too_slow(shown: str, seconds: float) -> str:
 
 def _gave_up(shown: str) -> str:
     return (
-        f'"{shown}" was not read: the reader broke off, because the file is broken, made to do harm or needs too much memory.'
+        f'"{shown}" was not read: the reader broke off. The file is broken, made to do harm, or needs too much memory.'
         " Open it in its own program, save it anew and try again."
     )

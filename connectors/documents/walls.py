@@ -33,7 +33,7 @@ OPEN_FOR_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRU
 
 
 def raise_walls(memory: int, cpu_s: int, wall_s: float, readable: tuple[str, ...]) -> None:
-    """`memory` in bytes; `readable` are the folders that libraries are loaded from."""
+    """`memory` in bytes; `readable` are the folders and files that libraries are loaded from."""
     _leave_the_network()
     _bound_resources(memory, cpu_s)
     # A reader whose parent was killed ends by itself: the default action of SIGALRM cannot be blocked by a busy parser.

@@ -16,19 +16,7 @@ from connectors.documents.package import Package, attribute, check_form, local
 from connectors.documents.parsers.numbering import Numbering, numbering_of
 from connectors.documents.parsers.styles import Styles, is_on, property_of, styles_of
 
-WRAPPERS = {
-    "sdt",
-    "sdtContent",
-    "ins",
-    "moveTo",
-    "smartTag",
-    "customXml",
-    "hyperlink",
-    "fldSimple",
-    "bdo",
-    "dir",
-    "body",
-}
+WRAPPERS = {"sdt", "sdtContent", "ins", "moveTo", "smartTag", "customXml", "hyperlink", "fldSimple", "bdo", "dir"}
 SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 
 LEFT_OUT = {
@@ -94,13 +82,9 @@ class Story:
             self.passages += [(kind, text) for text in texts if text]
 
     def problems(self) -> list[str]:
-        named = [
-            f"Left out: {count} {LEFT_OUT[what]}."
-            for what, count in self.left_out.items()
-            if count and what in LEFT_OUT
-        ]
+        named = [f"Left out: {LEFT_OUT[what]} ({self.left_out[what]})." for what in LEFT_OUT if self.left_out[what]]
         if self.left_out["struck"]:
-            named.append(f"{self.left_out['struck']} struck-through passages are given as plain text.")
+            named.append(f"Struck-through passages ({self.left_out['struck']}) are given as plain text.")
         return named if self.passages else [*named, "No text was found in it."]
 
     def _tell_paragraph(self, paragraph: Element) -> None:
@@ -116,7 +100,7 @@ class Story:
 
     def _tell_table(self, table: Element) -> None:
         rows = [self._cells(row) for row in _unwrapped(table) if local(row.tag) == "tr" and self._is_shown(row)]
-        if not rows:
+        if not any(any(cells) for cells in rows):
             return
         name = f"table {len(self.tables) + 1}"
         self.tables.append(table_of(name, [(number, list(cells)) for number, cells in enumerate(rows, 1)]))
@@ -137,7 +121,7 @@ class Story:
             self.passages += [(f"{kind} {number}", text)] if text else []
 
     def _is_shown(self, row: Element) -> bool:
-        properties = next((child for child in row if local(child.tag) == "trPr"), None)
+        properties = property_of(row, "trPr")
         for name, what in (("del", "deleted"), ("hidden", "hidden")):
             if is_on(property_of(properties, name)):
                 self.left_out[what] += 1
@@ -148,8 +132,7 @@ class Story:
         cells: list[str] = []
         for cell in _unwrapped(row):
             if local(cell.tag) == "tc":
-                properties = next((child for child in cell if local(child.tag) == "tcPr"), None)
-                span = attribute(property_of(properties, "gridSpan"), "val") or "1"
+                span = attribute(property_of(property_of(cell, "tcPr"), "gridSpan"), "val") or "1"
                 cells += [self._text_of(cell), *[""] * (min(int(span), 64) - 1)]
         return cells
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from email import message_from_bytes
-from email.message import EmailMessage, Message
+from email.message import Message
 from email.policy import default
 
 from connectors.documents.found import Found, Refusal
@@ -40,10 +40,32 @@ def _header(message: Message, name: str) -> str:
         return " ".join(str(raw).split())
 
 
-def _body(message: EmailMessage) -> tuple[str, list[str]]:
-    part = message.get_body(preferencelist=("plain", "html"))
-    if part is None:
-        return "", ["It has no text of its own."]
+def _body(message: Message) -> tuple[str, list[str]]:
+    parts = [_text_of(part) for part in _texts(message)]
+    problems = [problem for _, named in parts for problem in named]
+    return "\n\n".join(text for text, _ in parts), problems if parts else ["It has no text of its own."]
+
+
+def _texts(part: Message) -> list[Message]:
+    """The parts that a mail program shows one below the other; of alternatives the plain one."""
+    kind = part.get_content_type()
+    if kind == "multipart/alternative":
+        options = [texts for one in _parts(part) if (texts := _texts(one))]
+        plain = [texts for texts in options if all(text.get_content_subtype() == "plain" for text in texts)]
+        return next(iter(plain or options), [])
+    if kind == "multipart/related":
+        return _texts(_parts(part)[0]) if _parts(part) else []
+    if part.get_content_maintype() == "multipart":
+        return [text for one in _parts(part) for text in _texts(one)]
+    return [part] if kind in ("text/plain", "text/html") and not _is_attached(part) else []
+
+
+def _parts(part: Message) -> list[Message]:
+    payload = part.get_payload()
+    return payload if isinstance(payload, list) else []
+
+
+def _text_of(part: Message) -> tuple[str, list[str]]:
     text, problems = text_of(_payload(part), str(part.get_content_charset("") or ""))
     if part.get_content_subtype() != "html":
         return text, problems
@@ -57,11 +79,20 @@ def _payload(part: Message) -> bytes:
 
 
 def _attached(parts: list[Message]) -> list[str]:
-    names = [_name(part) for part in parts if part.get_content_disposition() == "attachment" or part.get_filename()]
+    names = [_name(part) for part in parts if _is_attached(part)]
     shown = [f'The attached file "{name}" was not read.' for name in names[:NAMED_MAX]]
     rest = len(names) - len(shown)
     return [*shown, f"{rest} more attached files were not read."] if rest > 0 else shown
 
 
+def _is_attached(part: Message) -> bool:
+    if part.get_content_type() == "message/rfc822":
+        return True
+    return part.get_content_disposition() == "attachment" or bool(part.get_filename())
+
+
 def _name(part: Message) -> str:
+    if part.get_content_type() == "message/rfc822" and not part.get_filename():
+        inner = _parts(part)
+        return f"mail: {_header(inner[0], 'Subject') if inner else ''}"[:200]
     return " ".join(str(part.get_filename() or part.get_content_type()).split())[:200]

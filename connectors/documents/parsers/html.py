@@ -3,50 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from html.parser import HTMLParser
+from dataclasses import dataclass, field
+
+from lxml import etree
 
 from connectors.documents.found import Found
 from connectors.documents.parsers.wording import text_of
 
-SILENT = {"script", "style", "template", "noscript", "svg", "math", "iframe", "object", "select", "textarea"}
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-BLOCKS = {
-    *(
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "dd",
-        "details",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-    ),
-    *("figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "legend", "li", "main"),
-    *(
-        "nav",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "tr",
-        "ul",
-        "caption",
-        "center",
-    ),
-}
-CLOSES_ITSELF = {"p", "li", "dt", "dd", "tr", "td", "th", "option"}
+SILENT = {"head", "script", "style", "template", "noscript", "svg", "math", "iframe", "object", "select", "textarea"}
+SECTIONS = {"address", "article", "aside", "body", "details", "div", "footer", "header", "html", "main", "nav"}
+LISTS = {"dd", "dl", "dt", "li", "ol", "ul", "table", "caption", "tbody", "tfoot", "thead", "tr"}
+PARAGRAPHS = {"blockquote", "center", "fieldset", "figcaption", "figure", "form", "hr", "legend", "p", "pre"}
+BLOCKS = SECTIONS | LISTS | PARAGRAPHS | {"section", "summary", "h1", "h2", "h3", "h4", "h5", "h6"}
 INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{2,40})""", re.I)
+LINE_BREAK = "\v"
 
 
 def read(content: bytes) -> Found:
@@ -61,78 +32,77 @@ def read(content: bytes) -> Found:
 
 
 def page_of(markup: str) -> Page:
+    # HUGE lifts the limit of 256 nested elements, below which text would be lost without a word.
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
     page = Page()
-    page.feed(markup)
-    page.close()
-    page.end_block()
+    if markup.strip():
+        tree = etree.fromstring(markup.encode("utf-8", "ignore"), parser)
+        if any("depth" in entry.message for entry in parser.error_log):
+            raise RecursionError
+        page.walk(tree if tree is not None else etree.Element("html"))
     return page
 
 
-class Page(HTMLParser):
-    """Collects the visible text, one block per paragraph, list item, heading or table row."""
+@dataclass(slots=True)
+class Page:
+    """`blocks`: one per paragraph, heading, list item or table row."""
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.blocks: list[str] = []
-        self.title = ""
-        self.hidden = 0
-        self._line: list[str] = []
-        self._silent: list[str] = []  # the silent element we are in, and those of its name inside
-        self._in_title = False
-        self._exact = 0
+    blocks: list[str] = field(default_factory=list)
+    title: str = ""
+    hidden: int = 0
+    _line: list[str] = field(default_factory=list)
+    _exact: int = 0
 
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        if self._silent and self._silent[0] == tag in CLOSES_ITSELF:
-            self._silent.clear()
-        if self._silent:
-            self._silent += [tag] if tag == self._silent[0] else []
-        elif tag not in VOID and (tag in SILENT or _is_invisible(dict(attrs))):
-            self.hidden += tag not in SILENT
-            self._silent.append(tag)
-        else:
-            self._in_title = self._in_title or tag == "title"
-            self._exact += tag == "pre"
-            self._separate(tag)
+    def walk(self, tree: etree._Element) -> None:
+        title = tree.find(".//head/title")
+        self.title = " ".join("".join(title.itertext()).split())[:500] if title is not None else ""
+        walker = etree.iterwalk(tree, events=("start", "end"))
+        for event, element in walker:
+            if event == "start" and self._is_silent(element):
+                walker.skip_subtree()
+            elif event == "start":
+                self._begin(element)
+            else:
+                self._end(element)
+        self._end_block()
 
-    def handle_endtag(self, tag: str) -> None:
-        if self._silent:
-            if tag == self._silent[0]:
-                self._silent.pop()
-            return
-        self._in_title = self._in_title and tag != "title"
-        self._separate(tag)
-        self._exact = max(self._exact - (tag == "pre"), 0)
+    def problems(self) -> list[str]:
+        named = [f"Left out: hidden passages ({self.hidden})."] if self.hidden else []
+        return named if self.blocks else [*named, "No text was found in it."]
 
-    def handle_data(self, data: str) -> None:
-        if self._in_title:
-            self.title = " ".join(f"{self.title} {data}".split())[:500]
-        elif not self._silent:
-            self._line.append(data)
+    def _is_silent(self, element: etree._Element) -> bool:
+        invisible = "hidden" in element.attrib or bool(INVISIBLE.search(element.get("style", "")))
+        self.hidden += invisible and element.tag not in SILENT
+        return invisible or element.tag in SILENT
 
-    def end_block(self) -> None:
+    def _begin(self, element: etree._Element) -> None:
+        self._separate(element.tag)
+        self._exact += element.tag == "pre"
+        self._line.append(element.text or "")
+
+    def _end(self, element: etree._Element) -> None:
+        """Also told of what was passed over; the text behind it belongs to the element around."""
+        if element.tag in BLOCKS:
+            self._end_block()
+        self._exact -= element.tag == "pre" and self._exact > 0
+        self._line.append(element.tail or "")
+
+    def _separate(self, tag: str) -> None:
+        if tag in BLOCKS:
+            self._end_block()
+        elif tag == "br":
+            self._line.append("\n" if self._exact else LINE_BREAK)
+        elif tag in ("td", "th"):
+            self._line.append(" | ")
+
+    def _end_block(self) -> None:
         text = "".join(self._line)
         self._line.clear()
         block = text.strip("\n") if self._exact else _flowing(text)
         if block.strip():
             self.blocks.append(block)
 
-    def problems(self) -> list[str]:
-        named = [f"Left out: hidden passages ({self.hidden})."] if self.hidden else []
-        return named if self.blocks else [*named, "No text was found in it."]
-
-    def _separate(self, tag: str) -> None:
-        if tag in BLOCKS:
-            self.end_block()
-        elif tag == "br":
-            self._line.append("\n" if self._exact else "\v")
-        elif tag in ("td", "th"):
-            self._line.append(" | ")
-
 
 def _flowing(text: str) -> str:
-    """Spaces as a browser shows them; only `<br>`, kept as a vertical tab, breaks a line."""
-    return "\n".join(" ".join(line.split()) for line in text.split("\v")).strip().strip("|").strip()
-
-
-def _is_invisible(attributes: dict[str, str | None]) -> bool:
-    return "hidden" in attributes or bool(INVISIBLE.search(attributes.get("style") or ""))
+    """Spaces as a browser shows them; only `<br>` breaks a line."""
+    return "\n".join(" ".join(line.split()) for line in text.split(LINE_BREAK)).strip().strip("|").strip()

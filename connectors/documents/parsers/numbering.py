@@ -35,7 +35,7 @@ class Numbering:
     begun: set[tuple[str, int]] = field(default_factory=set)
 
     def label(self, number: str, depth: int) -> str:
-        """What Word would print in front of the next paragraph of this list at this depth: `3.1`, `(a)`, `•` or nothing."""
+        """What Word would print in front of the next paragraph of this list: `3.1`, `(a)`, `•` or nothing."""
         abstract = self.abstract_of.get(number, "")
         levels = self.levels.get(abstract, {})
         if depth not in levels:

@@ -58,9 +58,8 @@ def _form_fields(reader: PdfReader) -> list[tuple[str, str]]:
     """What people have filled in: it is on the page, but not in the page's text."""
     with contextlib.suppress(Exception):  # a broken form does not make the pages unreadable
         fields = reader.get_form_text_fields(full_qualified_name=True)
-        return [
-            (f"form field {name}", str(value).strip()) for name, value in fields.items() if value and str(value).strip()
-        ]
+        filled = {name: str(value or "").strip() for name, value in fields.items()}
+        return [(f"form field {name}", value) for name, value in filled.items() if value]
     return []
 
 

@@ -40,9 +40,7 @@ def _decoded(content: bytes, named: str) -> tuple[str, list[str]]:
             return text, []
     if _is_binary(content):
         raise Refusal("it holds neither text nor a document we read. Look what it is and save it as PDF, DOCX or text.")
-    return content.decode("cp1252", "replace"), [
-        "It is not UTF-8 and was read as Windows-1252; look at its special letters."
-    ]
+    return content.decode("cp1252", "replace"), ["It is not UTF-8 and was read as Windows-1252: check its umlauts."]
 
 
 def _bare_utf16(content: bytes) -> str:

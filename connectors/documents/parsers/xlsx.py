@@ -47,10 +47,8 @@ def _read_sheet(sheet: ReadOnlyWorksheet) -> tuple[Table, str]:
     sheet.reset_dimensions()
     filled = list(islice(_filled_rows(sheet), ROWS_MAX + 2))
     kept = filled[: ROWS_MAX + 1]
-    problem = (
-        f'Only the first {ROWS_MAX:,} rows of the sheet "{sheet.title}" were read.' if len(filled) > len(kept) else ""
-    )
-    return table_of(sheet.title, kept), problem
+    cut = f'Only the first {ROWS_MAX:,} rows of the sheet "{sheet.title}" were read.'
+    return table_of(sheet.title, kept), cut if len(filled) > len(kept) else ""
 
 
 def _filled_rows(sheet: ReadOnlyWorksheet) -> Iterator[tuple[int, list[Cell]]]:
@@ -73,9 +71,8 @@ def _cell(value: Any) -> Cell:
 
 
 def _left_out(package: Package) -> Iterator[str]:
-    uncomputed = sum(
-        len(UNCOMPUTED.findall(package.raw(name))) for name in package.names if "/worksheets/sheet" in name
-    )
+    sheets = (package.raw(name) for name in package.names if "/worksheets/sheet" in name)
+    uncomputed = sum(len(UNCOMPUTED.findall(sheet)) for sheet in sheets)
     if uncomputed:
         yield f"Formulas without a stored result ({uncomputed}) were read as empty: open it in Excel and save it once."
     if any("comment" in name.lower() for name in package.names):
