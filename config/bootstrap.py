@@ -118,7 +118,7 @@ def _venv_works() -> bool:
 
 
 @contextmanager
-def _only_one():  # type: ignore[no-untyped-def]
+def _only_one():
     """Two starts at once: the second waits. The lock is on the folder itself and goes away with its holder."""
     import fcntl
 

@@ -167,6 +167,9 @@ PRACTICE_MODEL = embedded.PRACTICE_MODEL
 PRACTICE_MODEL_URL = embedded.practice_url(ENV.home)
 EGRESS_HOSTS = ENV.egress_hosts
 
+# Where step kinds are looked for; a package of your own may stand here too.
+STEP_PACKAGES = ["workflows.steps", "connectors.catalog"]
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

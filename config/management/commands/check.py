@@ -13,10 +13,10 @@ from django.core.management.commands.check import Command as DjangoCheck
 from config.env import ROOT
 
 CHECKS = {
-    "style": ["ruff", "check", "."],
-    "format": ["ruff", "format", "--check", "."],
-    "types": ["mypy"],
-    "floors and doors": ["importlinter.cli", "lint-imports"],
+    "style": ["-m", "ruff", "check", "."],
+    "format": ["-m", "ruff", "format", "--check", "."],
+    "types": ["-m", "mypy"],
+    "floors and doors": ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"],
     "missing migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
 }
 
@@ -30,7 +30,7 @@ class Command(DjangoCheck):
             return
         BaseCommand.run_from_argv(self, argv)
 
-    def handle(self, *app_labels: str, **options: Any) -> None:
+    def handle(self, *app_labels: Any, **options: Any) -> None:
         if app_labels or options.get("deploy") or options.get("list_tags"):
             super().handle(*app_labels, **options)
             return
@@ -41,14 +41,9 @@ class Command(DjangoCheck):
 
     def _passes(self, name: str, command: list[str]) -> bool:
         began = time.monotonic()
-        result = subprocess.run(_line(command), cwd=ROOT, capture_output=True, text=True)
+        result = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
         verdict = "in order" if result.returncode == 0 else "NOT in order"
         self.stdout.write(f"{name}: {verdict} ({time.monotonic() - began:.1f} s)")
         if result.returncode:
             self.stdout.write(result.stdout + result.stderr)
         return result.returncode == 0
-
-
-def _line(command: list[str]) -> list[str]:
-    tool, *arguments = command
-    return [sys.executable, *([] if tool.endswith(".py") else ["-m"]), tool, *arguments]
