@@ -23,3 +23,5 @@ from config.settings import *  # noqa: E402, F403
 
 FRONT_END_DIR = Path(os.environ["TANDEM_TEST_FRONT_END"])
 STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]  # noqa: F405
+
+STEP_PACKAGES = [*STEP_PACKAGES, "tests.steps"]  # noqa: F405

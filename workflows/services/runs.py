@@ -130,7 +130,7 @@ def _reopen(run: Run, version_id: UUID) -> None:
     if run.status != RunStatus.FAILED and not parked.exists():
         raise Conflict("The run has not failed, so there is no step to go on from.")
 
-    failed = steps.filter(status=StepStatus.FAILED).exclude(inside__tolerated=True)
+    failed = steps.filter(status=StepStatus.FAILED).exclude(inside__has_key="tolerated")
     dropped = steps.filter(status=StepStatus.CANCELLED) if run.status == RunStatus.FAILED else steps.none()
     if version_id != run.version_id:
         _forget_changed(run, version_id)

@@ -1,0 +1,1 @@
+"""Step kinds for tests of the engine, found like any other."""
