@@ -1,0 +1,27 @@
+"""Tokens and money. Counted by the provider where it says so, else estimated from the characters and marked so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from math import ceil
+
+from connectors.models_gateway.request import Prices
+
+MILLION = Decimal(1_000_000)
+SMALLEST = Decimal("0.000001")
+
+
+def about_tokens(text: str) -> int:
+    """Estimate: four ASCII characters make a token, of other scripts four characters make three."""
+    ascii_chars = sum(map(str.isascii, text)) if not text.isascii() else len(text)
+    return ceil(ascii_chars / 4 + (len(text) - ascii_chars) * 0.75)
+
+
+def at_least_tokens(text: str) -> int:
+    """What no tokenizer in use stays under for written language; good enough to refuse, not to pay."""
+    return len(text) // 8
+
+
+def cost_usd(tokens_in: int, tokens_out: int, prices: Prices) -> Decimal:
+    exact = (tokens_in * prices.per_million_in + tokens_out * prices.per_million_out) / MILLION
+    return exact.quantize(SMALLEST)

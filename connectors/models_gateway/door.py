@@ -1,0 +1,150 @@
+"""The one door to AI models: one question, at most one repair, a record of every call (rules L1 to L3, L8 to L10)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import httpx2
+import openai
+
+from connectors.models_gateway import cost, failures, hygiene, record, schemas, wire
+from connectors.models_gateway.prompt import Prompt, assemble
+from connectors.models_gateway.record import CallRecord
+from connectors.models_gateway.request import ModelAnswer, ModelRequest, SchemaSupport
+from connectors.models_gateway.stream import BrokenAnswer, Completion, ProviderSaysError, read_stream, read_whole
+from connectors.sdk import StepError
+
+LEAST_TOKENS = 16
+REPAIR_SHOWS = 4_000
+
+
+def ask(request: ModelRequest, calls: list[CallRecord], *, known_secrets: Iterable[str] = ()) -> ModelAnswer:
+    """Ask once; where a schema was given and the answer is off it, ask exactly once more.
+
+    Appends one record per call to `calls`, for calls that fail as well. Makes no attempt of its own to repeat a call:
+    that is the engine's, with a timer. Raises Unavailable, RateLimited, AuthFailed, BadParams, Rejected.
+    """
+    known_secrets = (*known_secrets, request.route.key)
+    prompt = assemble(
+        request.instructions,
+        request.blocks,
+        known_secrets=known_secrets,
+        schema_in_words=request.schema if _tells_schema_in_words(request) else None,
+    )
+    begun = len(calls)
+    text = _call(request, prompt, calls, known_secrets)
+    if request.schema is None:
+        return _answer(text, None, calls[begun:])
+
+    try:
+        return _answer(text, schemas.read_answer(text, request.schema), calls[begun:])
+    except schemas.OffForm as problem:
+        calls[-1]["problem"] = str(problem)
+        return _repair(request, prompt.after(text[:REPAIR_SHOWS], str(problem)), calls, begun, known_secrets)
+
+
+def _repair(
+    request: ModelRequest, prompt: Prompt, calls: list[CallRecord], begun: int, known_secrets: Iterable[str]
+) -> ModelAnswer:
+    assert request.schema is not None
+    text = _call(request, prompt, calls, known_secrets)
+    try:
+        return _answer(text, schemas.read_answer(text, request.schema), calls[begun:])
+    except schemas.OffForm as problem:
+        calls[-1].update(problem=str(problem), error="off_form")
+        raise failures.off_form(str(problem), request.route) from None
+
+
+def _call(request: ModelRequest, prompt: Prompt, calls: list[CallRecord], known_secrets: Iterable[str]) -> str:
+    """One exchange: the whole answer, fit to keep, or an error; either way a record."""
+    _demand_room_and_time(request, prompt)
+    parameters = _parameters(request, prompt)
+    calls.append(entry := record.opened(request.route, prompt, parameters))
+    completion, error, refused = Completion(), None, False
+    with wire.exchange(request.route.clocks, request.deadline) as exchange:
+        try:
+            _exchange(request, parameters, completion, exchange)
+            failures.judge(completion, request.route, _most_tokens(request, prompt))
+        except StepError as problem:
+            error = problem
+        except (openai.OpenAIError, httpx2.HTTPError, BrokenAnswer, ProviderSaysError) as problem:
+            error = failures.explain(problem, exchange, request.route)
+            refused = isinstance(problem, openai.APIStatusError)
+        record.close(
+            entry, request.route, prompt, completion, exchange, error, refused=refused, known_secrets=known_secrets
+        )
+    if error is not None:
+        raise error
+    return hygiene.fit_to_keep(completion.text, known_secrets)[0]
+
+
+def _exchange(
+    request: ModelRequest, parameters: dict[str, Any], completion: Completion, exchange: wire.Exchange
+) -> None:
+    client = wire.client(request.route.base_url, request.route.key)
+    with client.chat.completions.with_streaming_response.create(**parameters) as response:
+        chunks = _heard(response.iter_bytes(), exchange)
+        if response.headers.get("content-type", "").startswith("application/json"):
+            read_whole(b"".join(chunks), completion)
+        else:
+            read_stream(chunks, completion)
+            wire.drain(chunks)
+
+
+def _heard(chunks: Iterator[bytes], exchange: wire.Exchange) -> Iterator[bytes]:
+    for chunk in chunks:
+        exchange.hears_content()
+        yield chunk
+
+
+def _parameters(request: ModelRequest, prompt: Prompt) -> dict[str, Any]:
+    """The body of the request, as the model's dialect wants it."""
+    route, most = request.route, _most_tokens(request, prompt)
+    parameters: dict[str, Any] = {
+        "model": route.model,
+        "messages": list(prompt.messages),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if route.thinking_tokens:
+        parameters["max_completion_tokens"] = most + route.thinking_tokens
+        if route.effort:
+            parameters["reasoning_effort"] = route.effort
+    else:
+        parameters |= {"max_tokens": most, "temperature": request.temperature}
+    if request.schema is not None and (form := schemas.response_format(request.schema, route.schema_support)):
+        parameters["response_format"] = form
+    return parameters
+
+
+def _most_tokens(request: ModelRequest, prompt: Prompt) -> int:
+    """What the step asks for, but no more than the model's context leaves free."""
+    free = request.route.context_tokens - cost.about_tokens(prompt.characters)
+    return max(LEAST_TOKENS, min(request.max_tokens, free))
+
+
+def _demand_room_and_time(request: ModelRequest, prompt: Prompt) -> None:
+    tokens = cost.at_least_tokens(prompt.characters)
+    if tokens > request.route.context_tokens:
+        raise failures.too_long(tokens, request.route)
+    if request.deadline is not None and request.deadline <= time.monotonic():
+        raise failures.no_time_left(request.route)
+
+
+def _tells_schema_in_words(request: ModelRequest) -> bool:
+    return request.schema is not None and request.route.schema_support in (SchemaSupport.JSON, SchemaSupport.NONE)
+
+
+def _answer(text: str, data: Any, calls: list[CallRecord]) -> ModelAnswer:
+    return ModelAnswer(
+        text=text,
+        data=data,
+        model=calls[-1]["model_answered"] or calls[-1]["model_asked"],
+        tokens_in=sum(call["tokens_in"] for call in calls),
+        tokens_out=sum(call["tokens_out"] for call in calls),
+        cost_usd=sum((Decimal(call["cost_usd"]) for call in calls), Decimal(0)),
+        repaired=len(calls) > 1,
+    )

@@ -1,0 +1,225 @@
+"""What went wrong with a model, in the words of the SDK (rule L3): who may try again, when, and what a person can do.
+
+quota → final, rate → wait, overload → retry, bad request, context and content filter → final, auth → final.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+import openai
+
+from connectors.models_gateway.hygiene import fit_to_keep
+from connectors.models_gateway.request import Route
+from connectors.models_gateway.stream import BrokenAnswer, Completion, ProviderSaysError
+from connectors.models_gateway.wire import LARGEST_ANSWER, Exchange, Limit
+from connectors.sdk import AuthFailed, BadParams, RateLimited, Rejected, StepError, Unavailable
+
+LONGEST_WAIT = timedelta(hours=1)
+
+QUOTA_CODES = frozenset(
+    {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "insufficient_balance", "quota_exceeded"}
+)
+CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"})
+FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
+OVERLOAD_STATUSES = frozenset({408, 409, 425})
+
+WireError = openai.OpenAIError | httpx2.HTTPError | BrokenAnswer | ProviderSaysError
+
+
+def explain(error: WireError, exchange: Exchange, route: Route) -> StepError:
+    """The SDK's error for what the client, the wire or the stream reported."""
+    if exchange.ended_by is not None:
+        return _out_of_limits(exchange, route)
+    if isinstance(error, openai.APIStatusError):
+        return _refused(error.status_code, _body(error.body), error.response.headers, route)
+    if isinstance(error, ProviderSaysError):
+        return _refused(_status_in(error.body), error.body, {}, route)
+    if isinstance(error, BrokenAnswer):
+        return Unavailable(f"The answer of {_named(route)} cannot be used: {error}. It is safe to try again.")
+    return Unavailable(f"{_named(route)} could not be reached ({_cause(error, route)}). It is safe to try again.")
+
+
+def judge(completion: Completion, route: Route, max_tokens: int) -> None:
+    """Raises Rejected unless the model came to its own end and said something (rule L8)."""
+    if completion.refusal:
+        raise Rejected(
+            f'{_named(route)} refused: "{_short(completion.refusal, route)}" '
+            "Change what is asked, or let a person do it.",
+            code="refused",
+        )
+    match completion.finish_reason:
+        case "stop":
+            pass
+        case "length":
+            raise Rejected(
+                f"{_named(route)} ran out of room before its answer was complete (limit: {max_tokens:,} tokens). "
+                "Ask for a shorter answer, or give the step a higher limit or a model with more room.",
+                code="length",
+            )
+        case "content_filter":
+            raise Rejected(_filtered(route), code="content_filter")
+        case other:
+            raise Unavailable(f'{_named(route)} stopped for a reason we do not know ("{_short(other, route)}").')
+    if not completion.text.strip():
+        raise Rejected(
+            f"{_named(route)} gave an empty answer. Change what is asked, or use another model.", code="empty"
+        )
+
+
+def off_form(problem: str, route: Route) -> Rejected:
+    return Rejected(
+        f"The answer of {_named(route)} did not keep to its form, not even when asked again: {problem} "
+        "Use a stronger model for this step, or ask for something simpler.",
+        code="off_form",
+    )
+
+
+def too_long(tokens: int, route: Route) -> BadParams:
+    return _coded(
+        BadParams(
+            f"The text is too long for {_named(route)}: more than {tokens:,} tokens, and it takes "
+            f"{route.context_tokens:,}. Give it a shorter text, or choose a model with more room."
+        ),
+        "context_length",
+    )
+
+
+def no_time_left(route: Route) -> Unavailable:
+    return Unavailable(f"The step's time was over before {_named(route)} could be asked. Give the step more time.")
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> timedelta | None:
+    """How long the server asks us to wait: `retry-after-ms`, seconds, or a date; None for anything else.
+
+    Source: RFC 9110 §10.2.3; `retry-after-ms` is OpenAI's.
+    """
+    if (milliseconds := _number(headers.get("retry-after-ms"))) is not None:
+        return timedelta(milliseconds=milliseconds)
+    wish = headers.get("retry-after")
+    if (seconds := _number(wish)) is not None:
+        return timedelta(seconds=seconds)
+    return _until(wish, now or datetime.now(UTC))
+
+
+def _out_of_limits(exchange: Exchange, route: Route) -> StepError:
+    clocks, model = exchange.clocks, _named(route)
+    match exchange.ended_by:
+        case Limit.CONNECT:
+            return Unavailable(f"{model} could not be reached within {clocks.connect_s:g} s.")
+        case Limit.FIRST_BYTE:
+            return Unavailable(f"{model} did not begin to answer within {clocks.first_byte_s:g} s.")
+        case Limit.IDLE:
+            return Unavailable(f"{model} fell silent for {clocks.idle_s:g} s in the middle of its answer.")
+        case Limit.SIZE:
+            return Rejected(
+                f"{model} sent more than {LARGEST_ANSWER // 1_000_000} MB and was cut off. "
+                "An administrator must check the provider's address.",
+                code="too_large",
+            )
+        case _:
+            return Unavailable(f"{model} did not finish within {exchange.took_s:.0f} s.")
+
+
+def _refused(status: int, body: Mapping[str, Any], headers: Mapping[str, str], route: Route) -> StepError:
+    model, said = _named(route), _said(body, route)
+    codes = {str(body.get(name, "")).lower() for name in ("code", "type")}
+    if status == 402 or codes & QUOTA_CODES:
+        return Rejected(
+            f"The credit at {route.provider} is used up{said} Add credit or use another model.", code="quota"
+        )
+    if codes & FILTER_CODES:
+        return Rejected(_filtered(route), code="content_filter")
+    if codes & CONTEXT_CODES or (status in (400, 413) and "context length" in said.lower()):
+        return _coded(BadParams(f"The text is too long for {model}{said} Give it a shorter text."), "context_length")
+    if status in (401, 403):
+        return AuthFailed(f"{route.provider} does not accept our key{said} An administrator must check the key.")
+    if status == 429:
+        return _to_wait(f"{model} gets too many questions at the moment{said}", headers, route)
+    if status in (503, 529) and retry_after(headers):
+        return _to_wait(f"{model} is overloaded{said}", headers, route)
+    if status >= 500 or status in OVERLOAD_STATUSES:
+        return Unavailable(f"{model} has a failure of its own (status {status}){said} It is safe to try again.")
+    if 300 <= status < 400:
+        return Rejected(f"{route.provider} has moved (status {status}). An administrator must correct its address.")
+    if status == 404:
+        return _coded(BadParams(f"{route.provider} does not know {route.model}{said} Choose another."), "no_such_model")
+    return BadParams(f"{model} did not understand the question (status {status}){said}")
+
+
+def _to_wait(what: str, headers: Mapping[str, str], route: Route) -> StepError:
+    """Waiting shorter than asked would only be refused again, so a wish beyond the longest wait is final."""
+    wait = retry_after(headers)
+    if wait is not None and wait > LONGEST_WAIT:
+        hours = math.ceil(wait / timedelta(hours=1))
+        return Rejected(f"{what} It asks us to wait {hours} hours. Use another model, or run this later.", code="rate")
+    return RateLimited(what, retry_after=wait)
+
+
+def _status_in(body: Mapping[str, Any]) -> int:
+    """The status an error inside a stream stands for; a provider that breaks off in the middle is overloaded."""
+    for name in ("status", "code", "http_code"):
+        value = _number(body.get(name))
+        if value is not None and 400 <= value < 600:
+            return int(value)
+    kind = str(body.get("type", ""))
+    return 429 if "rate_limit" in kind else 400 if "invalid_request" in kind else 500
+
+
+def _body(body: object) -> Mapping[str, Any]:
+    """The error object of an error's body, in whatever wrapping."""
+    if isinstance(body, Mapping):
+        inner = body.get("error")
+        return inner if isinstance(inner, Mapping) else body
+    return {"message": body} if isinstance(body, str) and not body.lstrip().startswith("<") else {}
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and 0 <= number < 1e9 else None
+
+
+def _until(wish: str | None, now: datetime) -> timedelta | None:
+    try:
+        moment = parsedate_to_datetime(wish or "")
+    except (TypeError, ValueError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(moment - now, timedelta(0))
+
+
+def _coded(error: BadParams, code: str) -> BadParams:
+    error.code = code
+    return error
+
+
+def _named(route: Route) -> str:
+    return f'The model "{route.model}" ({route.provider})'
+
+
+def _filtered(route: Route) -> str:
+    return f"{route.provider} filtered the answer for its content. Change what is asked, or let a person do it."
+
+
+def _said(body: Mapping[str, Any], route: Route) -> str:
+    """The provider's own words as the end of a sentence; some repeat the key they did not like."""
+    message = body.get("message")
+    return f": {_short(message, route).rstrip('.')}." if isinstance(message, str) and message.strip() else "."
+
+
+def _short(text: str, route: Route, most: int = 200) -> str:
+    text = " ".join(fit_to_keep(text[:5_000], [route.key])[0].split())
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _cause(error: BaseException, route: Route) -> str:
+    cause = error.__cause__ or error
+    return _short(str(cause), route, 120) or type(cause).__name__

@@ -1,0 +1,82 @@
+"""The door to models as a step sees it: `ctx.models`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+from connectors.models_gateway import door, routing
+from connectors.models_gateway.record import CallRecord
+from connectors.models_gateway.request import ModelRequest, Route
+from connectors.sdk import Answer, AuthFailed
+
+RESERVED_TOKENS = 2_500
+CHARACTERS_PER_TOKEN = 3
+MOST_CHARACTERS = 100_000
+FEWEST_CHARACTERS = 1_000
+
+
+class StepModels:
+    """What one attempt of a step may ask of AI models.
+
+    Every call, failed ones too, is appended to `calls` (see `CallRecord`). `deadline` is a value of `time.monotonic()`.
+    """
+
+    def __init__(self, calls: list[CallRecord], deadline: float | None = None) -> None:
+        self._calls = calls
+        self._deadline = deadline
+
+    def ask(
+        self,
+        instructions: str,
+        blocks: Mapping[str, str],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        model: str = "",
+        max_tokens: int = 1000,
+        temperature: float = 0.2,
+    ) -> Answer:
+        route = routing.choose(model)
+        request = ModelRequest(
+            route=route,
+            instructions=instructions,
+            blocks=blocks,
+            schema=schema,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            deadline=self._deadline,
+        )
+        try:
+            given = door.ask(request, self._calls, known_secrets=_own_secrets())
+        except AuthFailed:
+            _remember(route)
+            raise
+        return Answer(
+            text=given.text,
+            data=given.data,
+            model=given.model,
+            provider=route.provider,
+            tokens_in=given.tokens_in,
+            tokens_out=given.tokens_out,
+            cost_usd=float(given.cost_usd),
+            repaired=given.repaired,
+        )
+
+    def room(self, *, model: str = "") -> int:
+        """Characters of material that one question to this model surely takes beside instructions and answer."""
+        tokens = routing.choose(model).context_tokens - RESERVED_TOKENS
+        return max(FEWEST_CHARACTERS, min(tokens * CHARACTERS_PER_TOKEN, MOST_CHARACTERS))
+
+
+def _remember(route: Route) -> None:
+    if route.key != routing.NO_KEY:
+        routing.remember_refused_key(route)
+
+
+def _own_secrets() -> list[str]:
+    """Secrets of the server itself, which no text may carry to a model."""
+    database = settings.DATABASES["default"].get("PASSWORD") or ""
+    return [settings.SECRET_KEY, database, os.environ.get("OPENAI_API_KEY", "")]
