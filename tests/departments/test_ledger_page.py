@@ -1,0 +1,252 @@
+"""The ledger's page: who may read what, searching, paging."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html import unescape
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from audit.models import Entry
+from audit.services import record
+from departments.access import SYSTEM, Actor
+from departments.models import Department, Role, User
+from tests.factories import make_department, make_user
+
+pytestmark = pytest.mark.django_db
+
+CLARA = Actor(kind="person", id="1", label="Clara Vogel")
+ARCHIVE = Actor(kind="token", id="2", label="Contract archive")
+
+
+@pytest.fixture
+def marketing() -> Department:
+    return make_department("Marketing")
+
+
+@pytest.fixture
+def legal() -> Department:
+    return make_department("Legal")
+
+
+@pytest.fixture
+def auditor() -> User:
+    return make_user("Greta", is_auditor=True)
+
+
+@transaction.atomic
+def write(
+    verb: str = "workflow.created", department: Department | None = None, actor: Actor = CLARA, **detail
+) -> Entry:
+    return record(verb, actor=actor, department=department.slug if department else "", thing=department, **detail)
+
+
+def read(user: User, **question: str) -> list[str]:
+    """The sentences on the page, newest first, without those about the sign-in of this very test."""
+    client = Client()
+    client.force_login(user)
+    return [line for line in sentences(client.get("/ledger/", question)) if not line.endswith("signed in")]
+
+
+def sentences(answer) -> list[str]:
+    cells = re.findall(r"<tr>\s*<td.*?</td>\s*<td>([^<]*)", answer.content.decode(), re.S)
+    return [unescape(cell).strip() for cell in cells]
+
+
+def test_somebody_signed_out_is_asked_to_sign_in(client: Client) -> None:
+    assert client.get("/ledger/")["Location"] == "/accounts/login/?next=/ledger/"
+
+
+@pytest.mark.parametrize("role", [role for role in Role.values if role != Role.MANAGER])
+def test_other_roles_are_refused(client: Client, legal: Department, role: str) -> None:
+    client.force_login(make_user(department=legal, role=role))
+
+    assert client.get("/ledger/").status_code == 403
+
+
+@pytest.mark.parametrize("rights", [{}, {"is_superuser": True, "is_staff": True}], ids=["stranger", "administrator"])
+def test_who_belongs_to_no_department_is_refused(client: Client, rights: dict[str, bool]) -> None:
+    client.force_login(make_user(**rights))
+
+    assert client.get("/ledger/").status_code == 403
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_the_ledger_can_only_be_read(client: Client, auditor: User, method: str) -> None:
+    client.force_login(auditor)
+
+    assert getattr(client, method)("/ledger/").status_code == 405
+
+
+def test_a_manager_reads_what_happened_in_the_own_department_only(marketing: Department, legal: Department) -> None:
+    write(department=marketing)
+    write(department=legal)
+    write("person.password_set")
+    henrik = make_user(department=legal, role=Role.MANAGER)
+
+    assert read(henrik) == ["Clara Vogel created the workflow Legal"]
+    assert read(henrik, text="Marketing") == []
+
+
+@pytest.mark.parametrize("asked", ["marketing", "-", "sales"])
+def test_asking_for_a_foreign_department_is_refused_and_shows_nothing_foreign(
+    client: Client, marketing: Department, legal: Department, asked: str
+) -> None:
+    write(department=marketing)
+    write("person.password_set")
+    client.force_login(make_user(department=legal, role=Role.MANAGER))
+
+    answer = client.get("/ledger/", {"department": asked})
+
+    assert answer.status_code == 422
+    assert sentences(answer) == []
+
+
+def test_an_auditor_reads_everything(marketing: Department, legal: Department, auditor: User) -> None:
+    write(department=marketing)
+    write(department=legal)
+    write("person.password_set")
+
+    assert read(auditor) == [
+        "Clara Vogel chose a password",
+        "Clara Vogel created the workflow Legal",
+        "Clara Vogel created the workflow Marketing",
+    ]
+
+
+def test_an_auditor_of_a_server_without_departments_reads_too(auditor: User) -> None:
+    assert read(auditor) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ({"department": "legal"}, [3, 2]),
+        ({"department": "-"}, [4]),
+        ({"person": "archive"}, [3]),
+        ({"verb": "run.started"}, [3]),
+        ({"verb": "in_admin"}, [4]),
+        ({"text": "mark"}, [1]),
+        ({"text": "started"}, [3]),
+        ({"text": "100%"}, []),
+        ({"department": "legal", "person": "clara", "text": "legal"}, [2]),
+        ({"since": "2020-01-01"}, [4, 3, 2, 1]),
+        ({"until": "2020-01-01"}, []),
+        ({"until": "2199-12-31", "since": "2000-01-01"}, [4, 3, 2, 1]),
+    ],
+)
+def test_searching(
+    marketing: Department, legal: Department, auditor: User, question: dict[str, str], found: list[int]
+) -> None:
+    written = {
+        1: write(department=marketing),
+        2: write(department=legal),
+        3: write("run.started", legal, ARCHIVE),
+        4: write("aimodel.changed_in_admin"),
+    }
+    client = Client()
+    client.force_login(auditor)
+
+    shown = [line[0].pk for line in client.get("/ledger/", question).context["lines"]]
+
+    assert [number for number in reversed(written) if written[number].pk in shown] == found
+    assert [pk for pk in shown if pk in {entry.pk for entry in written.values()}] == [written[n].pk for n in found]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"since": "yesterday"},
+        {"since": "9999-12-31"},
+        {"until": "0001-01-01"},
+        {"verb": "x'; DROP TABLE audit_entry"},
+        {"before": "1"},
+        {"text": "a\x00b"},
+        {"person": "x" * 101},
+    ],
+    ids=lambda question: next(iter(question)),
+)
+def test_a_question_that_cannot_be_meant_is_named(auditor: User, client: Client, question: dict[str, str]) -> None:
+    client.force_login(auditor)
+
+    answer = client.get("/ledger/", question)
+
+    assert answer.status_code == 422
+    assert "td-error" in answer.content.decode()
+
+
+def test_days_are_whole(auditor: User, legal: Department) -> None:
+    for number, at in enumerate(
+        ["2026-03-01T23:59:59.999", "2026-03-02T00:00", "2026-03-02T23:59:59.999", "2026-03-03T00:00"]
+    ):
+        Entry.objects.create(
+            at=datetime.fromisoformat(at).replace(tzinfo=UTC), actor_kind="person", actor_label="x", verb=f"a.b{number}"
+        )
+
+    assert read(auditor, since="2026-03-02", until="2026-03-02") == ["x: a b2", "x: a b1"]
+
+
+def test_pages_neither_repeat_nor_lose_a_line_while_others_write(
+    client: Client, auditor: User, legal: Department
+) -> None:
+    client.force_login(auditor)
+    written = [write("run.started", legal, number=number).pk for number in range(120)]
+    seen, query = [], "department=legal"
+
+    while query:
+        answer = client.get(f"/ledger/?{query}")
+        seen += [line[0].pk for line in answer.context["lines"]]
+        query = answer.context["older"]
+        write("run.started", legal)
+
+    assert seen == written[::-1]
+
+
+def test_a_cursor_that_points_nowhere_is_only_a_place(client: Client, auditor: User, legal: Department) -> None:
+    client.force_login(auditor)
+    write(department=legal)
+
+    assert client.get("/ledger/", {"before": str(uuid4())}).status_code == 200
+
+
+def test_htmx_gets_only_the_entries(client: Client, auditor: User) -> None:
+    client.force_login(auditor)
+
+    fragment = client.get("/ledger/", headers={"HX-Request": "true"}).content.decode()
+    restored = client.get("/ledger/", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
+
+    assert fragment.startswith('<section id="entries"')
+    assert "<html" not in fragment
+    assert "<html" in restored.content.decode()
+
+
+def test_what_people_wrote_is_shown_as_text(client: Client, auditor: User, legal: Department) -> None:
+    client.force_login(auditor)
+    Department.objects.update(name="<script>alert(1)</script>")
+    write(department=Department.objects.get(), note="<img src=x onerror=alert(1)>")
+
+    page = client.get("/ledger/").content.decode()
+
+    assert "<script>alert" not in page
+    assert "<img" not in page
+
+
+def test_a_page_costs_few_queries_however_many_lines(
+    client: Client, auditor: User, legal: Department, django_assert_max_num_queries
+) -> None:
+    client.force_login(auditor)
+    for _ in range(60):
+        write(department=legal)
+
+    with django_assert_max_num_queries(6):
+        client.get("/ledger/")
+
+
+def test_the_server_itself_is_named_as_who_did_it(auditor: User, legal: Department) -> None:
+    write(department=legal, actor=SYSTEM)
+
+    assert read(auditor) == ["Tandem created the workflow Legal"]
