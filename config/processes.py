@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -99,17 +100,14 @@ class Process:
         self.wait_for_end(self.program.stop_within_s)
 
     def wait_for_end(self, within_s: float) -> None:
-        try:
+        """Returns when it and whatever it started are gone."""
+        with suppress(subprocess.TimeoutExpired):
             self._child.wait(within_s)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
 
     def kill(self) -> None:
-        """It and whatever it started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
         self._child.wait()
 
     def _last_words(self) -> str:
