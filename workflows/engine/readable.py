@@ -55,11 +55,21 @@ class _Representer(SafeRepresenter):
 
 
 def _block_text(representer: SafeRepresenter, text: str) -> ScalarNode:
-    style = "|" if "\n" in text else None
+    # A block keeps a text as it is only where nothing invisible is in it; quotes escape the rest.
+    style = "|" if _is_plain_block(text) else ('"' if _has_invisible(text) else None)
     return representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Representer.add_representer(str, _block_text)
+
+
+def _is_plain_block(text: str) -> bool:
+    lines = text.split("\n")
+    return len(lines) > 1 and text[0] not in " \n" and all(line.isprintable() and line == line.rstrip() for line in lines)
+
+
+def _has_invisible(text: str) -> bool:
+    return not text.isprintable()
 
 
 def _yaml() -> YAML:

@@ -86,6 +86,13 @@ class Run(models.Model):
     def __str__(self) -> str:
         return self.title or str(self.pk)[-8:]
 
+    @property
+    def status_is_settled(self) -> bool:
+        """Whether looking again soon is pointless: the run is over, or a person has to act."""
+        if RunStatus(self.status).is_over:
+            return True
+        return self.status == RunStatus.WAITING and self.tasks.filter(status="open").exists()
+
 
 class StepRun(models.Model):
     """One step in one run. Every change of `status` is a guarded update in workflows/runtime/store.py."""

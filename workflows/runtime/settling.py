@@ -1,4 +1,4 @@
-"""Settle a step and go on: one transaction that fences, writes the result, plans, does local steps, and claims the next.
+"""Settle a step and go on: one transaction fences, writes the result, plans, does local steps, and claims the next.
 
 What a run is to become is decided in memory (`Settlement`) and written by `store.flush` in a few statements.
 """

@@ -1,4 +1,4 @@
-"""The three refusals of the product: bad input 400, not allowed 403 (404 for another department's things), conflict 409."""
+"""The three refusals of the product: bad input 400, not allowed 403 (404 for another department's), conflict 409."""
 
 from __future__ import annotations
 

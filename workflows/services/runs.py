@@ -124,7 +124,7 @@ def _go_on(run: Run, actor: Actor, verb: str, *, version_id: UUID) -> Run:
 
 
 def _reopen(run: Run, version_id: UUID) -> None:
-    """Make the failed and parked steps of a locked run ready again. Raises Conflict when there is nothing to go on with."""
+    """Make the failed and parked steps of a locked run ready again. Raises Conflict when there are none."""
     steps = StepRun.objects.filter(run=run)
     parked = steps.filter(status=StepStatus.PARKED)
     if run.status != RunStatus.FAILED and not parked.exists():

@@ -48,7 +48,7 @@ def decide_task(task: Task, *, actor: Actor, decision: str, text: str = "", reas
 
 
 def may_decide(task: Task, actor: Actor) -> bool:
-    """Whether the question is the actor's to answer: the person named, or the role asked; never the starter if so said."""
+    """Whether the question is the actor's: the person named, or the role asked; never the starter if so said."""
     if actor.kind == "system":
         return True
     if task.not_the_starter and actor.kind == task.run.starter_kind and actor.id == task.run.starter_id:

@@ -71,7 +71,7 @@ def save_draft(
         )
         if not changed:
             raise Conflict(
-                f"Somebody else has changed “{workflow.name}” since you opened it. Look at their change, then save again."
+                f"Somebody else has changed “{workflow.name}” since you opened it. Look at that, then save again."
             )
         record("workflow.draft_saved", actor=actor, department=workflow.department.slug, thing=workflow)
     workflow.refresh_from_db()
