@@ -42,6 +42,8 @@ def explain(error: WireError, exchange: Exchange, route: Route) -> StepError:
         return _refused(_status_in(error.body), error.body, {}, route)
     if isinstance(error, BrokenAnswer):
         return Unavailable(f"The answer of {_named(route)} cannot be used: {error}. It is safe to try again.")
+    if exchange.first_byte_s is not None:
+        return Unavailable(f"{_named(route)} broke off in the middle of its answer. It is safe to try again.")
     return Unavailable(f"{_named(route)} could not be reached ({_cause(error, route)}). It is safe to try again.")
 
 
