@@ -1,7 +1,26 @@
-"""Routes of workflows, runs and tasks."""
+"""Routes of workflows, runs, tasks and files."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from workflows.pages import files, home, runs, tasks, workflows
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("workflows/", workflows.workflows, name="workflows"),
+    path("workflows/<uuid:pk>/", workflows.workflow, name="workflow"),
+    path("workflows/<uuid:pk>/start/", workflows.start, name="start"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<uuid:pk>/", runs.run, name="run"),
+    path("runs/<uuid:pk>/steps/", runs.run_steps, name="run_steps"),
+    path("runs/<uuid:pk>/steps/<uuid:step>/", runs.run_step, name="run_step"),
+    path("runs/<uuid:pk>/cancel/", runs.cancel, name="cancel"),
+    path("runs/<uuid:pk>/retry/", runs.retry, name="retry"),
+    path("runs/<uuid:pk>/resume/", runs.resume, name="resume"),
+    path("tasks/", tasks.tasks, name="tasks"),
+    path("tasks/<uuid:pk>/", tasks.task, name="task"),
+    path("tasks/<uuid:pk>/difference/", tasks.task_difference, name="task_difference"),
+    path("tasks/<uuid:pk>/decide/", tasks.decide, name="decide"),
+    path("files/<uuid:pk>/", files.file, name="file"),
+]

@@ -11,7 +11,7 @@ from django.utils.functional import SimpleLazyObject, cached_property
 from django.utils.translation import gettext as _
 
 from departments.access import Verb
-from workflows.pages.tasks import decidable
+from workflows.services.tasks import tasks_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Navigation:
 
     @cached_property
     def open_tasks(self) -> int:
-        return decidable(self.request.actor).count()  # type: ignore[attr-defined]
+        return tasks_for(self.request.actor).count()  # type: ignore[attr-defined]
 
     @cached_property
     def may_audit(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+
+from audit import sentences
+from audit.models import Entry
+from departments.models import Role
+from workflows.models import RunStatus
+from workflows.pages import showing
 
 register = template.Library()
 
@@ -61,3 +68,59 @@ def ago(moment: datetime | None, empty: str = "\N{EN DASH}") -> SafeString | str
 def pill(status: Any, label: str = "") -> dict[str, Any]:
     """A status as a coloured word; `status` is a member of one of the choices in models/states.py."""
     return {"tone": getattr(status, "tone", "plain"), "label": label or getattr(status, "label", status)}
+
+
+@register.filter
+def shown(value: Any) -> SafeString:
+    """A value of a run as HTML: Markdown, table, file link, plain text."""
+    return showing.shown(value)
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    return showing.markdown(text or "")
+
+
+@register.filter
+def took(time: timedelta | None) -> str:
+    return showing.took(time)
+
+
+@register.filter
+def money(cost_usd: Any) -> str:
+    return showing.money(cost_usd)
+
+
+@register.filter
+def named(name: str) -> str:
+    return showing.named(str(name))
+
+
+@register.filter
+def of(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """The value under a key that the template holds in a variable."""
+    return mapping.get(key)
+
+
+@register.filter
+def run_status(value: str) -> RunStatus:
+    return RunStatus(value)
+
+
+@register.filter
+def role_title(role: str) -> str:
+    return str(Role(role).label) if role in Role.values else role
+
+
+@register.filter
+def sentence(entry: Entry) -> str:
+    """A line of the ledger in words."""
+    return sentences.sentence(entry)
+
+
+@register.inclusion_tag("parts/_due.html")
+def due(moment: datetime) -> dict[str, Any]:
+    """A deadline as a pill: red once it has passed, amber within a day."""
+    left = moment - timezone.now()
+    tone = "bad" if left < timedelta(0) else "wait" if left < timedelta(days=1) else "plain"
+    return {"moment": moment, "tone": tone}

@@ -1,0 +1,158 @@
+"""Every route asks the four questions: nobody signed in? a stranger? the wrong role? the right one?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+from django.core.files.storage import storages
+from django.test import Client
+from django.urls import get_resolver, reverse
+
+from departments.models import User
+from tests.workflows.pages import scenes
+from tests.workflows.pages.scenes import Scene
+from workflows import urls
+from workflows.models import RunStatus
+from workflows.runtime import files
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How one route is asked for. `thing` makes what its address names; `right` may, `wrong` may not (403)."""
+
+    name: str
+    thing: Callable[[Scene], list[object]] = lambda scene: []
+    method: str = "get"
+    data: tuple[tuple[str, str], ...] = ()
+    right: str = "viewer"
+    wrong: str = ""
+    answer: int = 200
+
+
+def _step(scene: Scene) -> list[object]:
+    step = scenes.a_step(scenes.a_run(scene), "facts", "ai.extract")
+    return [step.run.pk, step.pk]
+
+
+def _file(scene: Scene) -> list[object]:
+    return [files.save(scene.department.pk, "brief.txt", b"hello", "text/plain").pk]
+
+
+def _workflow(scene: Scene) -> list[object]:
+    return [scene.workflow.pk]
+
+
+def _run(status: str) -> Callable[[Scene], list[object]]:
+    return lambda scene: [scenes.a_run(scene, status).pk]
+
+
+def _failed(scene: Scene) -> list[object]:
+    run = scenes.a_run(scene, RunStatus.FAILED, error={"code": "rejected", "message": "No."})
+    scenes.a_step(run, "facts", "ai.extract", "failed", error=run.error)
+    return [run.pk]
+
+
+def _task(scene: Scene) -> list[object]:
+    return [scenes.a_task(scene).pk]
+
+
+FILLED = (("in-brief", "Round-Up"), ("in-forbidden", "guaranteed"), ("in-channels", "E-mail"))
+
+ROUTES = [
+    Route("home"),
+    Route("workflows"),
+    Route("workflow", _workflow),
+    Route("start", _workflow, "post", FILLED, "operator", "viewer", 302),
+    Route("runs"),
+    Route("run", _run(RunStatus.SUCCEEDED)),
+    Route("run_steps", _run(RunStatus.RUNNING)),
+    Route("run_step", _step),
+    Route("cancel", _run(RunStatus.RUNNING), "post", (), "operator", "viewer", 302),
+    Route("retry", _failed, "post", (), "operator", "viewer", 302),
+    Route("resume", _failed, "post", (), "operator", "viewer", 302),
+    Route("tasks"),
+    Route("task", _task),
+    Route("task_difference", _task, "post", (("text", "Other"),), "viewer"),
+    Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
+    Route("file", _file),
+]
+OF_A_THING = [route for route in ROUTES if route.name not in ("home", "workflows", "runs", "tasks")]
+WITH_A_ROLE = [route for route in ROUTES if route.wrong]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return scenes.a_department()
+
+
+@pytest.fixture(autouse=True)
+def in_memory_files(settings):
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+    storages._storages.clear()
+
+
+def ask(route: Route, scene: Scene, user: User | None):
+    client = Client()
+    if user is not None:
+        client.force_login(user)
+    return getattr(client, route.method)(reverse(route.name, args=route.thing(scene)), dict(route.data))
+
+
+def test_every_route_is_in_the_table():
+    assert {pattern.name for pattern in urls.urlpatterns} == {route.name for route in ROUTES}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_nobody_signed_in_is_led_to_the_sign_in(scene: Scene, route: Route):
+    answer = ask(route, scene, None)
+
+    assert answer.status_code == 302
+    assert answer.url.startswith(reverse("account_login"))
+
+
+@pytest.mark.parametrize("route", OF_A_THING, ids=lambda route: route.name)
+def test_a_stranger_learns_nothing(scene: Scene, route: Route):
+    answer = ask(route, scene, scene.stranger)
+
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("route", WITH_A_ROLE, ids=lambda route: route.name)
+def test_the_wrong_role_is_told_so(scene: Scene, route: Route):
+    answer = ask(route, scene, getattr(scene, route.wrong))
+
+    assert answer.status_code == 403
+    assert "Your role does not allow this" in answer.content.decode()
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+def test_the_right_role_gets_through(scene: Scene, route: Route):
+    answer = ask(route, scene, getattr(scene, route.right))
+
+    assert answer.status_code == route.answer
+
+
+@pytest.mark.parametrize("route", OF_A_THING, ids=lambda route: route.name)
+def test_an_address_of_nothing_is_not_found(scene: Scene, route: Route):
+    client = Client()
+    client.force_login(scene.operator)
+    count = len(get_resolver().reverse_dict.getlist(route.name)[0][0][0][1])
+
+    answer = getattr(client, route.method)(reverse(route.name, args=[uuid4() for _ in range(count)]))
+
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.method == "post"], ids=lambda route: route.name)
+def test_what_changes_something_is_never_a_get(scene: Scene, route: Route):
+    client = Client()
+    client.force_login(getattr(scene, route.right))
+
+    answer = client.get(reverse(route.name, args=route.thing(scene)))
+
+    assert answer.status_code == 405

@@ -1,0 +1,225 @@
+"""A definition as a column of cards: each step a sentence, read from its kind and its parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+from pydantic_core import PydanticUndefined
+
+from connectors.sdk import Action
+from workflows.engine import params
+from workflows.engine.definition import Definition, Node
+from workflows.pages.showing import named
+from workflows.runtime.kinds import kinds
+
+LONGEST_CHIP = 60
+MOST_CHIPS = 4
+GROUPS: Mapping[str, tuple[str, str]] = {
+    "ai": ("ai", "sparkles"),
+    "people": ("people", "user-check"),
+    "text": ("data", "text-plus"),
+    "data": ("data", "database"),
+    "document": ("data", "file-text"),
+    "flow": ("flow", "git-branch"),
+}
+"""First word of a kind → colour and icon; everything else speaks to the outside."""
+
+_BRACES = re.compile(r"\{(\w+)\}")
+_INSERTED = re.compile(r"\{\{(.*?)\}\}|\{%.*?%\}", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of a card's sentence: words, or data shown as a chip."""
+
+    text: str
+    is_data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A sequence inside a container: `name` is its place (`cases.0`), `caption` says when it is entered."""
+
+    name: str
+    caption: str
+    cards: tuple[Card, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One step. `tone` colours its icon: ai, people, data, flow or out."""
+
+    id: str
+    kind: str
+    kind_title: str
+    title: str
+    tone: str
+    icon: str
+    sentence: tuple[Piece, ...] = ()
+    condition: str = ""
+    arms: tuple[Arm, ...] = ()
+
+    @property
+    def is_side_by_side(self) -> bool:
+        return self.kind in ("flow.branch", "flow.parallel") and len(self.arms) > 1
+
+
+@dataclass(frozen=True)
+class Names:
+    """What references are called: the title of an input, of a step."""
+
+    definition: Definition
+    steps: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", {node.id: title_of(node) for node in self.definition.nodes()})
+
+    def of(self, reference: Sequence[str | int]) -> str:
+        """("steps", "tone", "label") → How does it speak about us? ▸ label."""
+        first, *rest = [str(part) for part in reference]
+        if first == "inputs" and rest:
+            declared = self.definition.inputs.get(rest[0])
+            first, rest = (declared.title if declared and declared.title else named(rest[0])), rest[1:]
+        elif first == "steps" and rest:
+            first, rest = self.steps.get(rest[0], named(rest[0])), rest[1:]
+        return " ▸ ".join([first, *(part.replace("_", " ") for part in rest)])
+
+    def read(self, text: str) -> str:
+        """A text of the definition with its references named and its tags left out, on one line."""
+        return " ".join(_INSERTED.sub(self._inserted, text).split()).lstrip("#*->| ")
+
+    def _inserted(self, match: re.Match[str]) -> str:
+        try:
+            found = sorted(params.references(match[0])) if match[1] else []
+        except params.BadText:
+            found = []
+        return f"[{self.of(found[0])}]" if found else " "
+
+
+def cards_of(definition: Definition) -> tuple[Card, ...]:
+    return _cards(definition.steps, Names(definition))
+
+
+def _cards(sequence: Sequence[Node], names: Names) -> tuple[Card, ...]:
+    return tuple(card_of(node, names) for node in sequence)
+
+
+def card_of(node: Node, names: Names) -> Card:
+    kind = kinds().get(node.kind)
+    tone, icon = GROUPS.get(node.kind.partition(".")[0], ("out", "world"))
+    return Card(
+        id=node.id,
+        kind=node.kind,
+        kind_title=kind.title if kind else node.kind,
+        title=title_of(node),
+        tone=tone,
+        icon=(kind.icon if kind else "") or icon,
+        sentence=tuple(sentence(kind, node, names)) if kind else (),
+        condition=condition_read(node.when, names) if node.when else "",
+        arms=tuple(_arm(node, place, held, names) for place, held in node.sequences()),
+    )
+
+
+def title_of(node: Node) -> str:
+    kind = kinds().get(node.kind)
+    return node.title or (kind.title if kind else named(node.id))
+
+
+def _arm(node: Node, place: str, held: Sequence[Node], names: Names) -> Arm:
+    return Arm(name=place, caption=_caption(node, place, names), cards=_cards(held, names))
+
+
+def _caption(node: Node, place: str, names: Names) -> str:
+    part, _dot, number = place.partition(".")
+    if part == "cases":
+        case = (node.cases or [])[int(number)]
+        return case.title or condition_read(case.when, names)
+    if part == "arms":
+        return (node.arms or [])[int(number)].title or _("at the same time")
+    if part == "steps" and node.kind == "flow.for_each":
+        return _("for each %(item)s") % {"item": node.given.get("as") or _("item")}
+    captions = {"otherwise": _("otherwise"), "rescue": _("if something fails"), "steps": ""}
+    return captions.get(part, part)
+
+
+# ── sentences ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def sentence(kind: type[Action], node: Node, names: Names) -> Iterator[Piece]:
+    """The kind's `reads_as` with the step's parameters in its braces."""
+    for index, part in enumerate(_BRACES.split(kind.reads_as)):
+        if index % 2:
+            yield from _chips(_given(kind, node, part), names)
+        elif part:
+            yield Piece(part)
+
+
+def _given(kind: type[Action], node: Node, name: str) -> Any:
+    """The parameter as written, else what the kind assumes."""
+    if name in node.given:
+        return node.given[name]
+    declared = kind.Params.model_fields.get(name)
+    if declared is None or declared.default is PydanticUndefined:
+        return None
+    return declared.default
+
+
+def _chips(value: Any, names: Names) -> Iterator[Piece]:
+    if isinstance(value, list | tuple) and value:
+        yield from (_chip(_word(item), names) for item in value[:MOST_CHIPS])
+        if len(value) > MOST_CHIPS:
+            yield Piece(f"+{len(value) - MOST_CHIPS}")
+    elif isinstance(value, Mapping) and value:
+        yield from _chips(list(value), names)
+    else:
+        yield _chip(value, names)
+
+
+def _chip(value: Any, names: Names) -> Piece:
+    text = names.read(value) if isinstance(value, str) else "" if value is None else str(value)
+    text = text[1:-1] if isinstance(value, str) and params.whole_reference(value) else text
+    return Piece((text if len(text) <= LONGEST_CHIP else f"{text[:LONGEST_CHIP].rstrip()}…") or "…", is_data=True)
+
+
+def _word(item: Any) -> Any:
+    """A label, field or row by its name."""
+    if isinstance(item, Mapping):
+        return next((item[name] for name in ("name", "label", "title") if name in item), "…")
+    return item
+
+
+def condition_read(condition: Mapping[str, Any], names: Names) -> str:
+    """A condition in words: “tone is equal to negative and urgency is at least 3”."""
+    for group, word in (("all", _("and")), ("any", _("or"))):
+        if group in condition:
+            return f" {word} ".join(condition_read(row, names) for row in condition[group]) or _("always")
+    operator = condition.get("is", "")
+    sides = [_chip(condition.get(side), names).text for side in ("value", "to") if side in condition]
+    return " ".join([sides[0] if sides else "…", operator_words().get(operator, str(operator)), *sides[1:]])
+
+
+def operator_words() -> dict[str, str]:
+    return {
+        "equal": _("is"),
+        "not_equal": _("is not"),
+        "contains": _("contains"),
+        "not_contains": _("does not contain"),
+        "starts_with": _("starts with"),
+        "ends_with": _("ends with"),
+        "is_empty": _("is empty"),
+        "is_not_empty": _("is not empty"),
+        "greater": _("is greater than"),
+        "at_least": _("is at least"),
+        "less": _("is less than"),
+        "at_most": _("is at most"),
+        "before": _("is before"),
+        "after": _("is after"),
+        "one_of": _("is one of"),
+        "not_one_of": _("is none of"),
+        "is_true": _("is true"),
+        "is_false": _("is false"),
+    }

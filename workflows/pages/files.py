@@ -1,0 +1,34 @@
+"""Files of a department, given out as downloads only."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_safe
+
+from departments.access import visible
+from workflows.models import StoredFile
+from workflows.pages.page import Request, page
+from workflows.services.files import read_file
+
+HARMLESS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "private, no-store",
+}
+"""What people and AI hand in may be hostile: a browser neither guesses its type nor runs it (rule S14)."""
+
+
+@page
+@require_safe
+def file(request: Request, pk: UUID) -> HttpResponse:
+    stored = get_object_or_404(visible(StoredFile.objects.all(), request.actor), pk=pk)
+    disposition = content_disposition_header(True, stored.name) or "attachment"
+    return HttpResponse(
+        read_file(stored),
+        content_type="application/octet-stream",
+        headers={**HARMLESS, "Content-Disposition": disposition},
+    )

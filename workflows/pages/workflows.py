@@ -1,0 +1,142 @@
+"""Workflows: the list, and the page of one with its start form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Now
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from connectors.forms import Form
+from departments.access import Actor, Verb, require, visible
+from workflows.engine.definition import BadDefinition, load
+from workflows.models import Run, RunStatus, Workflow
+from workflows.pages.cards import Card, cards_of
+from workflows.pages.page import Request, page
+from workflows.pages.starting import filled_form, read_start
+from workflows.services.refusals import Conflict
+from workflows.services.runs import start_run
+
+RATE_SPAN = timedelta(days=30)
+RECENT_RUNS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A workflow in the list, with how its runs ended in the RATE_SPAN."""
+
+    workflow: Workflow
+    succeeded: int = 0
+    failed: int = 0
+
+    @property
+    def ended(self) -> int:
+        return self.succeeded + self.failed
+
+    @property
+    def rate(self) -> int:
+        """Percent of the ended runs that succeeded."""
+        return round(100 * self.succeeded / self.ended) if self.ended else 0
+
+
+def listed(actor: Actor, wanted: str = "") -> list[Row]:
+    """Workflows in use whose name or purpose holds the wanted words. Two queries."""
+    latest = Run.objects.filter(workflow=OuterRef("pk"), parent=None).order_by("-pk")
+    rows = visible(Workflow.objects.filter(archived_at=None), actor).select_related("department", "live", "owner")
+    if wanted:
+        rows = rows.filter(Q(name__icontains=wanted) | Q(description__icontains=wanted))
+    rows = rows.annotate(
+        last_run_id=Subquery(latest.values("pk")[:1]),
+        last_run_at=Subquery(latest.values("created_at")[:1]),
+        last_run_status=Subquery(latest.values("status")[:1]),
+    )
+    ended = _ended(actor)
+    return [
+        Row(each, ended.get((each.pk, RunStatus.SUCCEEDED), 0), ended.get((each.pk, RunStatus.FAILED), 0))
+        for each in rows.order_by("department__name", "name")
+    ]
+
+
+def _ended(actor: Actor) -> dict[tuple[UUID, str], int]:
+    recent = visible(Run.objects.filter(parent=None, created_at__gte=Now() - RATE_SPAN), actor).order_by()
+    counted = recent.values_list("workflow", "status").annotate(count=Count("pk"))
+    return {(workflow, status): count for workflow, status, count in counted}
+
+
+@page
+@require_GET
+def workflows(request: Request) -> HttpResponse:
+    """The list; typing into the search asks for its fragment alone."""
+    wanted = request.GET.get("q", "").strip()[:100]
+    template = "workflows/_workflows.html" if request.htmx else "workflows/workflows.html"
+    return render(request, template, {"rows": listed(request.actor, wanted), "q": wanted, "statuses": RunStatus})
+
+
+@page
+@require_GET
+def workflow(request: Request, pk: UUID) -> HttpResponse:
+    shown = find(request, pk)
+    form = filled_form(request, shown) if shown.live_id else None
+    if request.htmx and form:
+        return render(request, "workflows/_start.html", start_context(request, shown, form))
+    return render(request, "workflows/workflow.html", page_context(request, shown, form))
+
+
+@page
+@require_POST
+def start(request: Request, pk: UUID) -> HttpResponse:
+    """Start a run and go to its page; a refused form comes back as it was typed (422)."""
+    shown = find(request, pk)
+    require(request.actor, Verb.RUN, shown.department)
+    if shown.live_id is None:
+        raise Conflict(f"“{shown.name}” is not published. Publish it, then start it.")
+
+    filled = read_start(request, shown)
+    if not filled.form.is_good:
+        return render(request, "workflows/workflow.html", page_context(request, shown, filled.form), status=422)
+    try:
+        run = start_run(shown, inputs=dict(filled.values), actor=request.actor)
+    except ValidationError as refused:
+        form = filled.form.with_errors(sentences(refused))
+        return render(request, "workflows/workflow.html", page_context(request, shown, form), status=422)
+    return redirect("run", run.pk)
+
+
+def sentences(refused: ValidationError) -> dict[str, str]:
+    """Input → what is wrong with it; an empty name for what belongs to none."""
+    if hasattr(refused, "error_dict"):
+        return {name: " ".join(texts) for name, texts in refused.message_dict.items()}
+    return {"": " ".join(refused.messages)}
+
+
+def find(request: Request, pk: UUID) -> Workflow:
+    rows = visible(Workflow.objects.select_related("department", "live", "owner"), request.actor)
+    return get_object_or_404(rows, pk=pk)
+
+
+def start_context(request: Request, shown: Workflow, form: Form | None) -> dict[str, Any]:
+    return {"workflow": shown, "form": form, "may_run": request.actor.may(Verb.RUN, shown.department_id)}
+
+
+def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[str, Any]:
+    return {
+        **start_context(request, shown, form),
+        "cards": _cards(shown),
+        "runs": shown.runs.filter(parent=None).order_by("-pk")[:RECENT_RUNS],
+        "versions": shown.versions.order_by("-number")[:20],
+    }
+
+
+def _cards(shown: Workflow) -> tuple[Card, ...]:
+    """What happens in the live version, else in the draft; nothing for a draft that is not yet a workflow."""
+    try:
+        return cards_of(load(shown.live.definition if shown.live else shown.draft))
+    except BadDefinition:
+        return ()
