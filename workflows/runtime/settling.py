@@ -13,12 +13,12 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid
 
-from connectors.sdk import Ask, Call, Done, Enter, Rejected, Spawn, StepError, Stop, Wait
+from connectors.sdk import Call, Done, Enter, Rejected, Spawn, StepError, Stop, Wait
 from workflows.engine import params, plan, strict
 from workflows.engine.definition import Retry
 from workflows.engine.retry import next_attempt
-from workflows.models import Run, RunStatus, StepStatus
-from workflows.runtime import children, limits, outputs, performing, values
+from workflows.models import Run, RunStatus, StepStatus, Task
+from workflows.runtime import children, limits, outputs, performing, tasks, values
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.kinds import kinds
 from workflows.runtime.performing import Attempted, Skip
@@ -36,7 +36,7 @@ class Settlement:
     changed: dict[str, Step] = field(default_factory=dict)
     entries: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     attempts: list[tuple[Step, Attempted]] = field(default_factory=list)
-    asks: list[tuple[Step, Ask]] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
     child_ids: list[UUID] = field(default_factory=list)
     local_done: int = 0
     cost_usd: float = 0.0
@@ -108,11 +108,11 @@ class Settlement:
                 )
 
     def _wait(self, step: Step, wait: Wait) -> None:
+        if wait.ask:
+            self.tasks.append(tasks.question(self.run, step, wait.ask))
         step.status = StepStatus.WAITING
         step.wake_at = wait.until
         step.waits_for = "person" if wait.ask else "time"
-        if wait.ask:
-            self.asks.append((step, wait.ask))
         self.say("step.waits", step.path, waits_for=step.waits_for)
 
     def _start_children(self, step: Step, begin: list[UUID]) -> None:

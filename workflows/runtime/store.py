@@ -16,7 +16,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from workflows.models import Attempt, JournalEntry, Run, RunStatus, StepRun, StepStatus, Task
-from workflows.runtime import limits, outputs, tasks
+from workflows.runtime import limits, outputs
 from workflows.runtime.journey import UNREAD, Step
 from workflows.runtime.settling import Settlement
 
@@ -71,7 +71,8 @@ def flush(settlement: Settlement, carry_on: Step | None) -> None:
     for step in settlement.changed.values():
         _update(settlement, step)
     Attempt.objects.bulk_create(_attempts(settlement))
-    _open_tasks(settlement)
+    if settlement.tasks and not settlement.is_over:
+        Task.objects.bulk_create(settlement.tasks)
     settlement.journey.seq = _write_journal(run.pk, run.seq, settlement.entries, settlement.now)
     _update_run(settlement)
     if settlement.is_over:
@@ -162,12 +163,6 @@ def _attempts(settlement: Settlement) -> Iterable[Attempt]:
             cost_usd=sum(float(call.get("cost_usd") or 0) for call in attempted.calls),
             tokens=sum(int(call.get("tokens_in") or 0) + int(call.get("tokens_out") or 0) for call in attempted.calls),
         )
-
-
-def _open_tasks(settlement: Settlement) -> None:
-    for step, ask in settlement.asks:
-        if not settlement.is_over:
-            tasks.open_task(settlement.run, step, ask)
 
 
 def _write_journal(run_id: UUID, seq: int, entries: list[tuple[str, str, dict[str, Any]]], now: datetime) -> int:

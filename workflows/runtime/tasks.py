@@ -1,4 +1,4 @@
-"""Opening the question that a step asks a person."""
+"""The question that a step asks a person."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from workflows.models import Run, Task
 from workflows.runtime.journey import Step
 
 
-def open_task(run: Run, step: Step, ask: Ask) -> Task:
-    """Raises BadParams when the person named is not a member of the department."""
-    strict.check(dict(ask.shown), "show")
-    return Task.objects.create(
+def question(run: Run, step: Step, ask: Ask) -> Task:
+    """The row, not yet saved. Raises BadParams when the person named is not a member of the department."""
+    return Task(
         department_id=run.department_id,
         run_id=run.pk,
         step_id=step.id,
