@@ -16,6 +16,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+SAVE_ANEW = "Open it in its own program, save it anew and try again."
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -43,11 +45,11 @@ def _answer(content: bytes, name: str, shown: str) -> dict[str, Any]:
     except Refusal as refusal:
         return _refused(shown, refusal)
     except MemoryError:
-        return _refused(shown, Refusal("it needs more memory than a document may take.", "rejected"))
+        return _refused(shown, Refusal(f"it needs more memory than a document may take. {SAVE_ANEW}", "rejected"))
     except RecursionError:
-        return _refused(shown, Refusal("its parts are nested too deeply.", "rejected"))
+        return _refused(shown, Refusal(f"its parts are nested too deeply. {SAVE_ANEW}", "rejected"))
     except Exception as error:  # whatever a parser trips over says the same: this document is not sound
-        return _refused(shown, Refusal(f"it is broken ({type(error).__name__}).", "rejected"))
+        return _refused(shown, Refusal(f"it is broken ({type(error).__name__}). {SAVE_ANEW}", "rejected"))
 
 
 def _read(content: bytes, name: str) -> Found:

@@ -59,10 +59,10 @@ MAIL_HEADER = re.compile(
 
 def kind_of(content: bytes, name: str) -> str:
     """pdf, docx, xlsx, html, eml, csv or text. Raises Refusal when it is none, or another one than its name says."""
-    extension = name.rpartition(".")[2].lower() if "." in name else ""
+    extension = re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower()) if "." in name else ""
     named = KIND_BY_EXTENSION.get(extension, "")
     if extension and not named:
-        raise Refusal(f"a .{extension[:12]} file is not a document we read. {READ}")
+        raise Refusal(f"a file named .{extension[:12]} is not a document we read. {READ}")
 
     held = _held(content)
     if not named:
