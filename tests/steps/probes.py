@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar
 
 from connectors.sdk import Action, Done, Effect, Model, Outcome, StepContext
@@ -61,3 +64,24 @@ class Plain(Probe):
 
     def run(self, params: Any, ctx: StepContext) -> Outcome:
         return Done(DEEDS[ctx.path.rpartition("/")[2]](ctx))
+
+
+class Slow(Action):
+    """Writes a line before and after it sleeps: what a killed worker leaves behind."""
+
+    kind, title, reads_as = "probe.slow", "Slow probe", "Sleep {sleep_s}"
+    effect: ClassVar[Effect] = Effect.KEYED
+
+    class Params(Model):
+        file: str
+        sleep_s: float = 0
+
+    class Output(Model):
+        pid: int
+
+    def run(self, params: Params, ctx: StepContext) -> Outcome:
+        pid = os.getpid()
+        with Path(params.file).open("a") as file:
+            file.write(f"{ctx.path} {ctx.idempotency_key}\n")
+        time.sleep(params.sleep_s)
+        return Done(self.Output(pid=pid))
