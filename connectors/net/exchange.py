@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import ssl
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -65,7 +65,7 @@ def _send(request: Request, url: Url, route: Route) -> Response:
         raise _no_answer(url, error, maybe_done=False) from None
     with closing(stream):
         try:
-            return _exchange(request, url, stream, route.deadline)
+            return _exchange(request, url, stream)
         except (OSError, httpcore2.NetworkError, httpcore2.RemoteProtocolError) as error:
             raise _no_answer(url, error, maybe_done=True) from None
 
@@ -73,7 +73,9 @@ def _send(request: Request, url: Url, route: Route) -> Response:
 def _permitted_addresses(url: Url, route: Route) -> list[Address]:
     allowed = route.policy.standings(url)
     if allowed == NOWHERE:
-        raise _not_allowed(f'"{url.origin}" is not among the hosts that this department may reach')
+        raise _not_allowed(
+            f'"{url.origin}" is not among the hosts that this department may reach{_unread(route.policy)}'
+        )
     addresses = sockets.look_up(url, route.resolve, route.deadline)
     found = {standing(address) for address in addresses}
     if found <= allowed:
@@ -102,7 +104,12 @@ def _not_allowed(what: str) -> BadParams:
     return BadParams(f"{what}. An administrator can allow it under Departments.", fields={"url": "Not allowed."})
 
 
-def _exchange(request: Request, url: Url, stream: sockets.Stream, deadline: Deadline) -> Response:
+def _unread(policy: Egress) -> str:
+    entries = ", ".join(f'"{entry}"' for entry in policy.unreadable)
+    return f" (entries of the list that cannot be read: {entries})" if entries else ""
+
+
+def _exchange(request: Request, url: Url, stream: sockets.Stream) -> Response:
     origin = httpcore2.Origin(url.scheme.encode(), url.host.encode(), url.port)
     connection = Http1(origin, stream)
     answer = connection.handle_request(
@@ -115,14 +122,8 @@ def _exchange(request: Request, url: Url, stream: sockets.Stream, deadline: Dead
     )
     bodies.check_headers(answer.headers, url.host)
     headers = _joined(answer.headers)
-    body = bodies.read_body(_until(deadline, answer.stream), headers.get("content-encoding", ""), url.host)
+    body = bodies.read_body(answer.iter_stream(), headers.get("content-encoding", ""), url.host)
     return Response(answer.status, headers, body, str(url), _parsed(body, headers))
-
-
-def _until(deadline: Deadline, chunks: Iterable[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        deadline.left()
-        yield chunk
 
 
 def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -72,8 +72,6 @@ def parse(text: str, query: Mapping[str, str] | None = None) -> Url:
 def parse_redirect(base: Url, location: str) -> Url:
     """Where a `Location` header leads from `base`. Raises BadUrl."""
     _refuse_unprintable(location)  # first: urljoin drops tabs and line breaks silently
-    if location.startswith("//"):
-        return parse(f"{base.scheme}:{location}")
     return parse(location if _SCHEME.match(location) else urljoin(str(base), location))
 
 

@@ -107,7 +107,11 @@ class Http(Protocol):
         body: bytes | None = None,
         timeout_s: float = 30,
     ) -> Response:
-        """One exchange. Raises BadParams (address not allowed), Unavailable, RateLimited; any status comes back."""
+        """One exchange; any status comes back.
+
+        Raises BadParams (address not allowed, or cannot be sent), Unavailable (no usable answer in time), Rejected (an
+        answer too large to take).
+        """
         ...
 
 

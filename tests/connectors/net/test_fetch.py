@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,11 @@ def test_a_host_that_nobody_listed_is_not_even_looked_up(eye: Eye) -> None:
         "An administrator can allow it under Departments."
     )
     assert (asked, eye.attempts) == ([], [])
+
+
+def test_an_entry_that_allows_nothing_because_of_its_form_is_named() -> None:
+    with pytest.raises(BadParams, match=r'cannot be read: "htps//api", "\*"\)\. An administrator'):
+        get("https://api.example.com/", "htps//api", "*", "other.example")
 
 
 @pytest.mark.parametrize("url", REFUSED.split())
@@ -333,8 +339,11 @@ def test_a_name_server_that_is_silent_ends_at_the_deadline() -> None:
         is_silent(socket.socket())
         return []
 
+    began = time.monotonic()
     with pytest.raises(Unavailable):
         fetch(Request("GET", "https://ok.example/", timeout_s=0.2), policy=Egress(("ok.example",)), resolve=silent)
+
+    assert time.monotonic() - began < 0.5
 
 
 @pytest.mark.django_db
