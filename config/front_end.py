@@ -14,6 +14,8 @@ from config.env import ROOT
 
 TABLER = "@tabler/core/dist"
 ICONS = "@tabler/icons/icons/outline"
+FONT = "@fontsource-variable/inter/files"
+SCRIPTS = ("latin", "latin-ext")
 KINDS = ("workflows.steps", "connectors.catalog")
 OLDEST_NODE = 20
 
@@ -57,6 +59,8 @@ def _served(packages: Path) -> Iterator[tuple[Path, str]]:
     """File of a package → its name under vendor/."""
     yield packages / TABLER / "css" / "tabler.min.css", "tabler/tabler.min.css"
     yield packages / TABLER / "js" / "tabler.min.js", "tabler/tabler.min.js"
+    for script in SCRIPTS:
+        yield packages / FONT / f"inter-{script}-wght-normal.woff2", f"inter/inter-{script}-wght-normal.woff2"
     for name in sorted(_icons()):
         source = packages / ICONS / f"{name}.svg"
         if not source.exists():
