@@ -65,7 +65,9 @@ _Representer.add_representer(str, _block_text)
 
 def _is_plain_block(text: str) -> bool:
     lines = text.split("\n")
-    return len(lines) > 1 and text[0] not in " \n" and all(line.isprintable() and line == line.rstrip() for line in lines)
+    return (
+        len(lines) > 1 and text[0] not in " \n" and all(line.isprintable() and line == line.rstrip() for line in lines)
+    )
 
 
 def _has_invisible(text: str) -> bool:
