@@ -26,7 +26,7 @@ def rows_of(content: Any, form: str) -> tuple[list[str], list[list[Value]]]:
     """The columns, in the order in which they first appear, and the values of each row. Raises BadParams."""
     if not isinstance(content, list | tuple) or not all(isinstance(row, Mapping) for row in content):
         raise BadParams(
-            f"A {form.upper()} file is made from rows with named values. Give it a list of rows, or choose docx or md.",
+            f"{form.upper()} files are made from rows with named values. Give it a list of rows, or choose docx or md.",
             fields={"content": "Not a list of rows."},
         )
     columns = list(dict.fromkeys(str(name) for row in content for name in row))

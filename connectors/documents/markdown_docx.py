@@ -1,11 +1,13 @@
 """Markdown as a Word document: headings, paragraphs, bold, italic, lists, tables, quotes, code.
 
-Raw HTML stays visible text and pictures become their description: nothing is ever fetched.
+HTML tags are dropped and their words kept, pictures become their description: nothing is ever fetched.
 """
 
 from __future__ import annotations
 
+import html
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,7 +26,17 @@ LIST_DEPTH_MAX = 3
 CODE_FONT = "Courier New"
 RULE = "* * *"
 
-_markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+# Only what is surely a tag is dropped: <Client> and <DATE> are gaps that somebody has to fill in.
+TAG = re.compile(
+    r"<!--.*?-->|</?(?:a|abbr|b|big|blockquote|center|code|dd|del|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|kbd|li|mark|ol|p|pre|"
+    r"q|s|samp|section|small|span|strike|strong|sub|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul|var|wbr)(?:\s[^>]*)?/?>",
+    re.I | re.S,
+)
+LINE_BREAK = re.compile(r"<br\s*/?>", re.I)
+
+_markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+# Deeply indented lines of a contract are its sub-clauses, never program code.
+_markdown.disable("code")
 
 
 def docx_of(title: str, markdown: str) -> bytes:
@@ -64,6 +76,11 @@ class Pages:
     def _heading(self, block: SyntaxTreeNode) -> None:
         _write_inline(self.document.add_heading("", int(block.tag[1])), block)
 
+    def _html_block(self, block: SyntaxTreeNode) -> None:
+        words = _words_of(block.content).strip()
+        if words:
+            self.document.add_paragraph(words)
+
     def _paragraph(self, block: SyntaxTreeNode) -> None:
         style = "Quote" if self.quoted else "List Continue" if self.depth else None
         _write_inline(self.document.add_paragraph(style=style), block)
@@ -78,8 +95,6 @@ class Pages:
         paragraph.paragraph_format.left_indent = Cm(0.75)
         run = paragraph.add_run(block.content.rstrip("\n"))
         run.font.name, run.font.size = CODE_FONT, Pt(9)
-
-    _code_block = _fence
 
     def _hr(self, block: SyntaxTreeNode) -> None:
         self.document.add_paragraph(RULE).alignment = WD_ALIGN_PARAGRAPH.CENTER
@@ -135,8 +150,10 @@ LOOKS = {"strong": "bold", "em": "italic", "s": "strike"}
 
 def _pieces(node: SyntaxTreeNode, looks: dict[str, bool]) -> Iterator[tuple[str, dict[str, bool]]]:
     """The text inside in order, each piece with its looks."""
-    if node.type in ("text", "code_inline", "html_inline", "html_block"):
+    if node.type in ("text", "code_inline"):
         yield node.content, {**looks, "code": True} if node.type == "code_inline" else looks
+    elif node.type == "html_inline":
+        yield _words_of(node.content), looks
     elif node.type in ("softbreak", "hardbreak"):
         yield " " if node.type == "softbreak" else "\n", looks
     elif node.type == "image":
@@ -146,6 +163,10 @@ def _pieces(node: SyntaxTreeNode, looks: dict[str, bool]) -> Iterator[tuple[str,
         for child in node.children:
             yield from _pieces(child, inside)
         yield from _address(node, looks)
+
+
+def _words_of(markup: str) -> str:
+    return html.unescape(TAG.sub("", LINE_BREAK.sub("\n", markup)))
 
 
 def _address(node: SyntaxTreeNode, looks: dict[str, bool]) -> Iterator[tuple[str, dict[str, bool]]]:

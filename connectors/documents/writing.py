@@ -57,7 +57,7 @@ def _markdown(content: Any, form: str) -> str:
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
         return _as_table(content)
     raise BadParams(
-        f"A {form.upper()} file is made from text. Give it a text in Markdown, or rows to be shown as a table.",
+        f"{form.upper()} files are made from text. Give it a text in Markdown, or rows to be shown as a table.",
         fields={"content": "Neither text nor rows."},
     )
 

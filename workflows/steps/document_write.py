@@ -68,7 +68,7 @@ class WriteDocument(Action):
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
         form, content = given.get("format"), given.get("content")
         if form in ("csv", "xlsx") and isinstance(content, str) and not content.strip().startswith("{{"):
-            return {"content": f"A {str(form).upper()} file is made from rows: choose the rows of an earlier step."}
+            return {"content": f"{str(form).upper()} files are made from rows: choose the rows of an earlier step."}
         return {}
 
 
