@@ -155,19 +155,42 @@ class RunFacts:
 class StepContext(Protocol):
     """Handed to `run` and `resume`."""
 
-    run: RunFacts
-    path: str
-    attempt: int
-    idempotency_key: str
-    given: Mapping[str, Any]
-    """The step's parameters as written, before rendering."""
-    step: Mapping[str, Any]
-    """The step's own definition without its sequences' contents: cases' conditions, arms' titles, `output`."""
-    names: Mapping[str, Any]
-    """What the containers around the step call things: the item, the round, the failure."""
-    now: datetime
-    begun_at: datetime
+    @property
+    def run(self) -> RunFacts: ...
+    @property
+    def path(self) -> str:
+        """The step's place in the run: `route/cases.0/draft`."""
+        ...
 
+    @property
+    def attempt(self) -> int:
+        """From 1."""
+        ...
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this step in this run."""
+        ...
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """The step's parameters as written, before rendering."""
+        ...
+
+    @property
+    def step(self) -> Mapping[str, Any]:
+        """The step's own definition without the contents of its sequences: cases' conditions, arms' titles."""
+        ...
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """What the containers around the step call things: the item, the round, the failure."""
+        ...
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def begun_at(self) -> datetime: ...
     @property
     def models(self) -> Models: ...
     @property

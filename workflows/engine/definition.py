@@ -100,7 +100,7 @@ class Node(Part):
 class Definition(Part):
     """A whole workflow, as published or drafted."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     name: str = Field(min_length=1, max_length=120)
     description: Text = ""
     inputs: dict[Identifier, Input] = Field(default_factory=dict, max_length=100)

@@ -41,7 +41,7 @@ def call(journey: Journey, step: Step, asked: Call) -> list[UUID]:
 
     child = _child(journey, step)
     child.workflow, child.version = wanted, wanted.live
-    child.inputs = inputs.for_version(wanted.live_id, asked.inputs, run.department_id)
+    child.inputs = inputs.for_version(wanted.live.pk, asked.inputs, run.department_id)
     child.title = f"{run.title} › {wanted.name}"[:200]
     child.item_index = 0
     Run.objects.bulk_create([child], ignore_conflicts=True)

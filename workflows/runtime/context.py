@@ -33,7 +33,7 @@ class Context:
     timeout_s: float
     effect: Effect = Effect.PURE
     before_effect: Callable[[], None] | None = None
-    calls: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
 

@@ -89,9 +89,9 @@ def renew(tokens: list[UUID]) -> set[UUID]:
     """Lengthen the leases of these claims; gives those that still hold."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE workflows_steprun SET lease_until = clock_timestamp() + %s"
+            "UPDATE workflows_steprun SET lease_until = clock_timestamp() + make_interval(secs => %s)"
             " WHERE claim_token = ANY(%s) AND status = 'running' RETURNING claim_token",
-            [limits.LEASE, tokens],
+            [limits.LEASE.total_seconds(), tokens],
         )
         return {row[0] for row in cursor.fetchall()}
 

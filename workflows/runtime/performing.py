@@ -51,7 +51,7 @@ class Attempted:
     outcome: Outcome | Skip | None = None
     error: StepError | None = None
     given: dict[str, Any] | None = None
-    calls: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     effect: Effect = Effect.PURE
 

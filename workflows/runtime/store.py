@@ -29,14 +29,15 @@ def clock() -> datetime:
     """The database's time, the only one the engine goes by."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]  # type: ignore[no-any-return]
+        moment: datetime = cursor.fetchone()[0]
+        return moment
 
 
 def claim(step_run_id: UUID) -> UUID | None:
     """Take the step, if it is ready and its department has room. Gives the fresh claim token, or None."""
     token = uuid.uuid4()
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [token, limits.LEASE, step_run_id, limits.DEPARTMENT_SHARE])
+        cursor.execute(_CLAIM, [token, limits.LEASE.total_seconds(), step_run_id, limits.DEPARTMENT_SHARE])
         return token if cursor.rowcount == 1 else None
 
 
@@ -88,7 +89,7 @@ def journal(run_id: UUID, event: str, path: str = "", **detail: Any) -> None:
 
 _CLAIM = """
 UPDATE workflows_steprun AS step
-SET status = 'running', claim_token = %s, claims = claims + 1, lease_until = clock_timestamp() + %s,
+SET status = 'running', claim_token = %s, claims = claims + 1, lease_until = clock_timestamp() + make_interval(secs => %s),
     started_at = coalesce(started_at, clock_timestamp())
 WHERE step.id = %s AND step.status = 'ready' AND step.run_after <= clock_timestamp() AND (
     SELECT count(*) FROM workflows_steprun AS other

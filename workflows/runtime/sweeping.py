@@ -35,14 +35,14 @@ def wake_sleepers() -> int:
 
 def hand_out_due_steps(hand_out: HandOut) -> int:
     """Ready steps that nobody was told about, or whose word was lost."""
-    rows = _rows(_DUE_STEPS, [limits.FORGOTTEN, limits.SWEEP_BATCH])
+    rows = _rows(_DUE_STEPS, [limits.FORGOTTEN.total_seconds(), limits.SWEEP_BATCH])
     for step_run_id, priority in rows:
         hand_out("step", step_run_id, priority)
     return len(rows)
 
 
 def hand_out_queued_runs(hand_out: HandOut) -> int:
-    rows = _rows(_QUEUED_RUNS, [limits.FORGOTTEN, limits.SWEEP_BATCH])
+    rows = _rows(_QUEUED_RUNS, [limits.FORGOTTEN.total_seconds(), limits.SWEEP_BATCH])
     for run_id, priority in rows:
         hand_out("run", run_id, priority)
     return len(rows)
@@ -142,7 +142,7 @@ def _end_old_run(run_id: UUID) -> bool:
     return True
 
 
-def _rows(statement: str, values: list[object]) -> list[tuple[UUID, int]]:
+def _rows(statement: str, values: list[float]) -> list[tuple[UUID, int]]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall()
@@ -163,7 +163,7 @@ _DUE_STEPS = """
 WITH due AS (
     SELECT id FROM workflows_steprun
     WHERE status = 'ready' AND run_after <= clock_timestamp()
-        AND (handed_out_at IS NULL OR handed_out_at < clock_timestamp() - %s)
+        AND (handed_out_at IS NULL OR handed_out_at < clock_timestamp() - make_interval(secs => %s))
     ORDER BY priority, run_after LIMIT %s FOR UPDATE SKIP LOCKED
 ), woken AS (
     UPDATE workflows_steprun AS step SET handed_out_at = clock_timestamp() FROM due WHERE step.id = due.id
@@ -178,7 +178,7 @@ _QUEUED_RUNS = """
 WITH due AS (
     SELECT id FROM workflows_run
     WHERE status = 'queued' AND NOT held AND created_at < clock_timestamp()
-        AND (handed_out_at IS NULL OR handed_out_at < clock_timestamp() - %s)
+        AND (handed_out_at IS NULL OR handed_out_at < clock_timestamp() - make_interval(secs => %s))
     ORDER BY priority, created_at LIMIT %s FOR UPDATE SKIP LOCKED
 )
 UPDATE workflows_run AS run SET handed_out_at = clock_timestamp() FROM due WHERE run.id = due.id
