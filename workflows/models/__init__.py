@@ -1,4 +1,5 @@
 from workflows.models.file import StoredFile
+from workflows.models.idempotency import IdempotencyKey
 from workflows.models.run import Attempt, JournalEntry, Run, StepRun
 from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
 from workflows.models.task import Task
@@ -6,6 +7,7 @@ from workflows.models.workflow import Version, Workflow
 
 __all__ = [
     "Attempt",
+    "IdempotencyKey",
     "JournalEntry",
     "Priority",
     "Run",

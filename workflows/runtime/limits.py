@@ -23,3 +23,5 @@ DEEPEST_CALL = 8
 RUN_LIFETIME = timedelta(days=90)
 DEPARTMENT_SHARE = 96
 """Steps of one department that may be under way at once, of 128 per worker process."""
+KEYS_KEPT = timedelta(hours=48)
+"""How long a repeated request with an Idempotency-Key gets the same answer (rule S19 asks for 24 hours)."""

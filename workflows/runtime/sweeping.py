@@ -23,6 +23,7 @@ def sweep(hand_out: HandOut) -> int:
         + wake_sleepers()
         + join_orphans()
         + expire_runs()
+        + forget_keys()
         + hand_out_due_steps(hand_out)
         + hand_out_queued_runs(hand_out)
     )
@@ -70,6 +71,13 @@ def expire_runs() -> int:
         cursor.execute(_OLD_RUNS, [limits.SWEEP_BATCH])
         found = cursor.fetchall()
     return sum(_one_by_one(_end_old_run, *row) for row in found)
+
+
+def forget_keys() -> int:
+    """Idempotency keys that are older than we promise to know them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD_KEYS, [limits.KEYS_KEPT, limits.SWEEP_BATCH])
+        return int(cursor.rowcount)
 
 
 def _one_by_one(treat: Callable[..., bool], *row: object) -> bool:
@@ -201,4 +209,10 @@ WHERE step.status = 'waiting' AND step.waits_for = 'children' AND NOT EXISTS (
 _OLD_RUNS = """
 SELECT id FROM workflows_run
 WHERE expires_at < clock_timestamp() AND status NOT IN ('succeeded', 'failed', 'cancelled') LIMIT %s
+"""
+
+_OLD_KEYS = """
+DELETE FROM workflows_idempotencykey WHERE id IN (
+    SELECT id FROM workflows_idempotencykey WHERE created_at < clock_timestamp() - %s LIMIT %s FOR UPDATE SKIP LOCKED
+)
 """
