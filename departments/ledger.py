@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
@@ -19,7 +19,8 @@ from django.views.decorators.http import require_safe
 
 from audit.reading import IN_ADMINISTRATION, SERVER, Page, Question, find
 from audit.sentences import SENTENCES, sentence, verb_title
-from departments.access import Actor, Verb, visible
+from departments.access import Verb, visible
+from departments.middleware import actor_of
 from departments.models import Department
 
 # Days far outside have no midnight in every time zone.
@@ -31,14 +32,14 @@ DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2200, 1, 1))
 @require_safe
 def ledger(request: HttpRequest) -> HttpResponse:
     """Full page, or only its entries for htmx."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = actor_of(request)
     departments = list(visible(Department.objects.all(), actor, verb=Verb.AUDIT, path="pk"))
     if not departments and not actor.is_auditor:
         raise PermissionDenied(_("The ledger is read by auditors, and by managers for their own departments."))
 
     form = LedgerForm(request.GET or None, departments=departments, is_auditor=actor.is_auditor)
     page = find(form.question(), None if actor.is_auditor else [d.slug for d in departments])
-    wants_fragment = request.htmx and not request.htmx.history_restore_request
+    wants_fragment = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
     template = "audit/_entries.html" if wants_fragment else "audit/ledger.html"
     context = {"form": form, **_lines(page, departments), "older": _older(page, request.GET)}
     return render(request, template, context, status=422 if form.errors else 200)
@@ -59,12 +60,12 @@ class LedgerForm(forms.Form):
         super().__init__(*args, **kwargs)
         whole_server = [(SERVER, _("The server itself"))] if is_auditor else []
         names = [(department.slug, department.name) for department in departments]
-        self.fields["department"].choices = [("", _("All")), *names, *whole_server]
-        self.fields["verb"].choices = [
-            ("", _("Everything")),
-            *((verb, verb_title(verb)) for verb in SENTENCES),
-            (IN_ADMINISTRATION, _("In the administration")),
-        ]
+        verbs = [(verb, verb_title(verb)) for verb in SENTENCES]
+        self._offer("department", [("", _("All")), *names, *whole_server])
+        self._offer("verb", [("", _("Everything")), *verbs, (IN_ADMINISTRATION, _("In the administration"))])
+
+    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
+        cast(forms.ChoiceField, self.fields[name]).choices = choices
 
     def question(self) -> Question:
         """What is wrong is left out of the question and named on the page."""

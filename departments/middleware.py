@@ -22,6 +22,11 @@ class ActorMiddleware:
         return self.get_response(request)
 
 
+def actor_of(request: HttpRequest) -> Actor:
+    """The actor that this middleware, or the API's token, gave to the request."""
+    return request.actor  # type: ignore[attr-defined]
+
+
 def _actor(request: HttpRequest) -> Actor:
     """The API clears `request.user` of a request without a token and sets the actor of one with a token by itself."""
     user = request.user

@@ -1,0 +1,84 @@
+"""What every model's page in the Django admin builds on: strict filters, and changes that stand in the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from audit.services import record
+
+
+class StrictAdmin(admin.ModelAdmin):
+    """Filters by what it offers and by nothing else.
+
+    Django lets an address filter by any column, and so tells of columns that are not shown, letter by letter.
+    """
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        offered = {_name(offer) for offer in self.get_list_filter(request)} | {self.date_hierarchy}
+        return any(lookup == name or lookup.startswith(f"{name}__") for name in offered if name) and (
+            super().lookup_allowed(lookup, value, request)
+        )
+
+
+class ReadOnlyAdmin(StrictAdmin):
+    """For rows that only the product itself writes."""
+
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class RecordedAdmin(StrictAdmin):
+    """Each change writes who changed which fields, in the transaction of the change."""
+
+    def department_of(self, row: Any) -> str:
+        """Slug of the department that the row belongs to; empty for the server's own."""
+        return ""
+
+    def save_model(self, request: HttpRequest, obj: Model, form: ModelForm, change: bool) -> None:
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            self.note(request, "changed" if change else "added", obj, fields=form.changed_data)
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        with transaction.atomic():
+            self.note(request, "removed", obj)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with transaction.atomic():
+            for row in queryset:
+                self.note(request, "removed", row)
+            super().delete_queryset(request, queryset)
+
+    def note(self, request: HttpRequest, deed: str, row: Any, **detail: Any) -> None:
+        record(
+            f"{self.opts.model_name}.{deed}_in_admin",
+            actor=request.actor,  # type: ignore[attr-defined]
+            department=self.department_of(row),
+            thing=row,
+            **detail,
+        )
+
+
+def _name(offer: Any) -> str:
+    """Of a field's name, a (name, filter) pair or a filter class."""
+    if isinstance(offer, str):
+        return offer
+    return offer[0] if isinstance(offer, tuple) else getattr(offer, "parameter_name", "")

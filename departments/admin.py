@@ -1,0 +1,298 @@
+"""People, departments, tokens and sign-in links in the admin: pages over the services, which write the ledger."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.generic import RedirectView
+
+from audit.administration import ReadOnlyAdmin, RecordedAdmin, StrictAdmin
+from departments import services
+from departments.links import address_of, create_sign_in_link
+from departments.middleware import actor_of
+from departments.models import ApiToken, Department, Membership, SignInLink, User
+from departments.tokens import LONGEST, create_token, revoke_token
+
+admin.site.site_header = gettext_lazy("Tandem administration")
+admin.site.site_title = gettext_lazy("Tandem administration")
+admin.site.index_title = gettext_lazy("The whole server")
+# One sign-in page for all, so that the limits on guessing hold here too, and the ledger sees every new password.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.password_change = RedirectView.as_view(pattern_name="account_change_password")  # type: ignore
+# Roles take the place of groups, and a person's one address stands in User.
+admin.site.unregister([Group, EmailAddress])
+
+
+class MembershipForm(forms.ModelForm):
+    class Meta:
+        model = Membership
+        fields = ("user", "department", "role")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        person = given.get("user")
+        if person and not person.is_active:
+            raise ValidationError(_("%(name)s is deactivated. Activate the account first.") % {"name": person})
+        return given
+
+
+class MembershipInline(admin.TabularInline):
+    """Roles are given and taken, never rewritten: the ledger tells of both."""
+
+    model = Membership
+    form = MembershipForm
+    extra = 0
+    autocomplete_fields = ("user", "department")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class WithMembers(RecordedAdmin):
+    """A page that gives and takes roles beside its own fields."""
+
+    inlines = (MembershipInline,)
+
+    def get_inlines(self, request: HttpRequest, obj: Model | None) -> Any:
+        return self.inlines if obj else ()
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        formset.save(commit=False)
+        for membership in formset.deleted_objects:
+            services.remove_member(membership, actor=actor_of(request))
+        for new in formset.new_objects:
+            services.add_member(new.department, new.user, new.role, actor=actor_of(request))
+
+
+class UserForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ("email", "name", "is_active", "is_staff", "is_superuser", "is_auditor")
+        labels = {"is_superuser": gettext_lazy("administrator")}
+        help_texts = {
+            "is_active": gettext_lazy("Untick this instead of deleting: the ledger and the runs keep their person."),
+            "is_superuser": gettext_lazy("Manages people, models and departments of the whole server."),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if self.instance.pk and not (given.get("is_active") and given.get("is_superuser")):
+            services.refuse_for_last_administrator(User(pk=self.instance.pk))
+        return given
+
+
+@admin.register(User)
+class UserAdmin(WithMembers):
+    form = UserForm
+    list_display = ("name", "email", "is_active", "is_superuser", "is_auditor", "last_login")
+    list_filter = (
+        "is_active",
+        "is_superuser",
+        "is_staff",
+        "is_auditor",
+        "memberships__department",
+        "memberships__role",
+    )
+    search_fields = ("name", "email")
+    readonly_fields = ("last_login", "date_joined")
+    actions = ("make_links", "forget_passwords", "deactivate", "activate")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        rights = ["is_staff", "is_superuser", "is_auditor"]
+        return ["email", "name", "is_active", *rights, *self.readonly_fields] if obj else ["email", "name", *rights]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:
+        if change:
+            _change_person(request, obj, set(form.changed_data))
+            if "name" in form.changed_data:
+                super().save_model(request, obj, form, change)
+        else:
+            rights = {right: getattr(obj, right) for right in services.RIGHTS}
+            _become(obj, services.create_user(obj.email, obj.name, actor=actor_of(request), **rights))
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
+        return self._show_links(request, [obj])
+
+    @admin.action(description=gettext_lazy("Make one-time sign-in links"), permissions=["change"])
+    def make_links(self, request: HttpRequest, people: QuerySet[User]) -> HttpResponse:
+        return self._show_links(request, people)
+
+    @admin.action(
+        description=gettext_lazy("Forget the passwords and make one-time sign-in links"), permissions=["change"]
+    )
+    def forget_passwords(self, request: HttpRequest, people: QuerySet[User]) -> HttpResponse:
+        return self._show_links(request, people, forget_password=True)
+
+    @admin.action(description=gettext_lazy("Deactivate"), permissions=["change"])
+    def deactivate(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        for person in people.filter(is_active=True):
+            try:
+                services.deactivate_user(person, actor=actor_of(request))
+            except ValidationError as refusal:
+                self.message_user(request, " ".join(refusal.messages), "error")
+
+    @admin.action(description=gettext_lazy("Activate again"), permissions=["change"])
+    def activate(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        for person in people.filter(is_active=False):
+            services.reactivate_user(person, actor=actor_of(request))
+
+    def _show_links(self, request: HttpRequest, people: Any, *, forget_password: bool = False) -> HttpResponse:
+        with transaction.atomic():
+            secrets = [
+                (
+                    person,
+                    address_of(create_sign_in_link(person, actor=actor_of(request), forget_password=forget_password)),
+                )
+                for person in people
+                if person.is_active
+            ]
+        note = _("Each link signs its person in once, within a day. Hand it over on a way that only they can read.")
+        return _show_once(request, self, secrets, note)
+
+
+@admin.register(Department)
+class DepartmentAdmin(WithMembers):
+    list_display = ("name", "slug", "time_zone", "created_at")
+    search_fields = ("name", "slug")
+    fields = ("name", "slug", "time_zone", "egress_hosts")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("slug",) if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return {} if obj else {"slug": ("name",)}
+
+    def department_of(self, row: Department) -> str:
+        return row.slug
+
+
+@admin.register(Membership)
+class MembershipAdmin(StrictAdmin):
+    form = MembershipForm
+    list_display = ("user", "department", "role", "created_at")
+    list_filter = ("department", "role")
+    search_fields = ("user__name", "user__email", "department__name")
+    autocomplete_fields = ("user", "department")
+    list_select_related = ("user", "department")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: forms.ModelForm, change: bool) -> None:
+        _become(obj, services.add_member(obj.department, obj.user, obj.role, actor=actor_of(request)))
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        services.remove_member(obj, actor=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        with transaction.atomic():
+            for membership in queryset:
+                services.remove_member(membership, actor=actor_of(request))
+
+
+class ApiTokenForm(forms.ModelForm):
+    days = forms.IntegerField(label=gettext_lazy("days until it expires"), min_value=1, max_value=365, initial=365)
+
+    class Meta:
+        model = ApiToken
+        fields = ("name", "department", "role")
+        help_texts = {"name": gettext_lazy("Which program uses it.")}
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(StrictAdmin):
+    form = ApiTokenForm
+    list_display = ("name", "department", "role", "prefix", "expires_at", "last_used_at", "revoked_at")
+    list_filter = ("department", "role")
+    search_fields = ("name", "prefix", "department__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("department",)
+    autocomplete_fields = ("department",)
+    actions = ("revoke",)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        shown = ["created_by", "created_at", "expires_at", "last_used_at", "revoked_at"]
+        return ["name", "department", "role", "prefix", *shown] if obj else ["name", "department", "role", "days"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:
+        lifetime = min(timedelta(days=form.cleaned_data["days"]), LONGEST)
+        token, secret = create_token(
+            obj.department,
+            role=obj.role,
+            name=obj.name,
+            actor=actor_of(request),
+            lifetime=lifetime,
+        )
+        _become(obj, token)
+        obj.secret = secret  # for the answer to this request, and never saved
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        note = _("This is the only time the token is shown. Give it to the program that needs it.")
+        return _show_once(request, self, [(obj, obj.secret)], note)
+
+    @admin.action(description=gettext_lazy("Revoke"), permissions=["view"])
+    def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+        with transaction.atomic():
+            for token in tokens:
+                revoke_token(token, actor=actor_of(request))
+
+
+@admin.register(SignInLink)
+class SignInLinkAdmin(ReadOnlyAdmin):
+    list_display = ("user", "created_at", "expires_at", "used_at")
+    search_fields = ("user__name", "user__email")
+    date_hierarchy = "created_at"
+    list_select_related = ("user",)
+
+
+def _change_person(request: HttpRequest, wanted: User, changed: set[str]) -> None:
+    """Each kind of change through its own service, on a copy that holds what is stored."""
+    actor = actor_of(request)
+    stored = User.objects.get(pk=wanted.pk)
+    if rights := {right: getattr(wanted, right) for right in services.RIGHTS if right in changed}:
+        services.change_rights(stored, actor=actor, **rights)
+    if "email" in changed:
+        services.change_email(stored, wanted.email, actor=actor)
+    if "is_active" in changed:
+        turn = services.reactivate_user if wanted.is_active else services.deactivate_user
+        turn(stored, actor=actor)
+
+
+def _become(row: Model, saved: Model) -> None:
+    """The admin goes on with the row of its form, the service has made another one: make them the same."""
+    row.__dict__.update(saved.__dict__)
+
+
+def _show_once(
+    request: HttpRequest, page: admin.ModelAdmin, secrets: list[tuple[Model, str]], note: str
+) -> HttpResponse:
+    """Straight into the answer, and into no session, message or log."""
+    context = {**page.admin_site.each_context(request), "opts": page.opts, "secrets": secrets, "note": note}
+    answer = TemplateResponse(request, "departments/admin_secrets.html", {**context, "title": _("Shown only now")})
+    answer["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,278 @@
+"""The admin: every model has its page, and each page asks who is there (cases Z04, Z14)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.db import models, transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from audit.models import Entry
+from audit.services import record
+from departments.access import SYSTEM
+from departments.links import create_sign_in_link
+from departments.models import ApiToken, Department, Membership, Role, SignInLink, User
+from departments.tokens import create_token
+from tests.factories import (
+    make_department,
+    make_file,
+    make_model,
+    make_run,
+    make_step,
+    make_task,
+    make_user,
+    make_version,
+    make_workflow,
+)
+from workflows.models import Attempt, JournalEntry, Run, StepRun, StoredFile, Task, Version, Workflow
+
+pytestmark = pytest.mark.django_db
+
+APPS = ["audit", "departments", "connectors", "workflows"]
+MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
+CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile]
+NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry]
+SECRET = "the deal with Northwind"  # in every place that people write
+
+
+@pytest.fixture
+def legal() -> Department:
+    return make_department("Legal")
+
+
+@pytest.fixture
+def administrator(legal: Department) -> User:
+    """Who is no member of any department."""
+    return make_user("Robin", is_superuser=True, is_staff=True)
+
+
+@pytest.fixture
+def content(legal: Department) -> dict[type[models.Model], models.Model]:
+    """One row of every model, with something secret wherever people write."""
+    written = {"text": SECRET}
+    workflow = make_workflow(legal, {"name": "Check", "steps": [written]}, name="Check", description=SECRET)
+    version = make_version(workflow)
+    run = make_run(version, title=SECRET, inputs=written, output=written, error=written, scope=written)
+    step = make_step(run, output=written, error=written, inside=written, signal=written, summary=SECRET)
+    attempt = Attempt.objects.create(
+        step=step, number=1, started_at=timezone.now(), given=written, calls=[written], error=written
+    )
+    journal = JournalEntry.objects.create(run=run, seq=1, event="step.done", detail=written)
+    task = make_task(step, question=SECRET, draft=SECRET, shown=written, answer=written)
+    model = make_model()
+    with transaction.atomic():
+        entry = record("workflow.published", actor=SYSTEM, department="legal", thing=workflow, number=1)
+    member = make_user("Lea", department=legal, role=Role.BUILDER)
+    token, _secret = create_token(legal, role="viewer", name="Archive", actor=SYSTEM)
+    create_sign_in_link(member, actor=SYSTEM)
+    rows = [workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
+    rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
+    return {type(row): row for row in rows}
+
+
+def address(model: type[models.Model], page: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def pages(row: models.Model) -> list[str]:
+    model = type(row)
+    return [address(model, "changelist"), address(model, "add")] + [
+        address(model, page, row.pk) for page in ("change", "delete", "history")
+    ]
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_has_its_page_and_can_be_searched(model: type[models.Model]) -> None:
+    page = admin.site.get_model_admin(model)
+
+    assert page.search_fields
+    assert len(page.list_display) > 2
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_an_administrator_lists_searches_and_filters_every_model(
+    model: type[models.Model], administrator: User, content: dict
+) -> None:
+    assert model in content, "give this test a row of the new model"
+    client = signed_in(administrator)
+    filters = [offer if isinstance(offer, str) else offer[0] for offer in admin.site.get_model_admin(model).list_filter]
+    questions = [{}, {"q": "legal"}, {"q": "00000000-0000-0000-0000-000000000000"}, {"q": "\x00"}, {"o": "-1"}]
+
+    for question in [*questions, *({f"{name}__isnull": "False"} for name in filters)]:
+        answer = client.get(address(model, "changelist"), question)
+        assert answer.status_code == 200, question
+        if not question.get("q"):
+            assert answer.context["cl"].result_count >= 1, question
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_admin_is_closed_to_everybody_else(model: type[models.Model], content: dict, legal: Department) -> None:
+    nobody = Client()
+    manager = signed_in(make_user(department=legal, role=Role.MANAGER))
+    staff = signed_in(make_user(is_staff=True, department=legal, role=Role.MANAGER))
+
+    for path in pages(content[model]):
+        assert nobody.get(path)["Location"].startswith("/admin/login/"), path
+        assert manager.get(path)["Location"].startswith("/admin/login/"), path
+        assert staff.get(path).status_code == 403, path
+        assert staff.post(path, {"post": "yes"}).status_code == 403, path
+    assert manager.get("/admin/login/").status_code == 403
+    assert nobody.get("/admin/login/?next=/admin/")["Location"] == "/accounts/login/?next=%2Fadmin%2F"
+    assert type(content[model])._default_manager.filter(pk=content[model].pk).exists()
+
+
+@pytest.mark.parametrize("model", CONTENT)
+def test_content_is_opened_by_members_only(
+    model: type[models.Model], content: dict, administrator: User, legal: Department
+) -> None:
+    row = content[model]
+    client = signed_in(administrator)
+    change, history = address(model, "change", row.pk), address(model, "history", row.pk)
+
+    before = client.get(change), client.get(history), client.get(address(model, "changelist"))
+    Membership.objects.create(user=administrator, department=legal, role=Role.VIEWER)
+    after = client.get(change)
+
+    assert [answer.status_code for answer in before] == [403, 403, 200]
+    assert "members only" in before[2].content.decode()
+    assert after.status_code == 200
+    assert f'href="{row.pk}/change/"' in client.get(address(model, "changelist")).content.decode()
+
+
+@pytest.mark.parametrize("model", CONTENT)
+def test_no_list_search_filter_or_autocomplete_tells_an_administrator_what_people_wrote(
+    model: type[models.Model], content: dict, administrator: User
+) -> None:
+    client = signed_in(administrator)
+    found = [client.get(address(model, "changelist")), client.get(address(model, "changelist"), {"q": "northwind"})]
+    found += [
+        client.get(
+            "/admin/autocomplete/", {"app_label": "workflows", "model_name": name, "field_name": field, "term": ""}
+        )
+        for name, field in [
+            ("steprun", "run"),
+            ("run", "workflow"),
+            ("run", "version"),
+            ("attempt", "step"),
+            ("task", "step"),
+        ]
+    ]
+
+    assert SECRET not in "".join(answer.content.decode() for answer in found)
+    assert found[1].context["cl"].result_count == 0
+    assert [answer.json()["results"] for answer in found[2:]] == [[]] * 5
+
+
+@pytest.mark.parametrize(
+    ("model", "lookup"),
+    [
+        (Run, "title__startswith"),
+        (Run, "inputs__text__startswith"),
+        (Task, "question__startswith"),
+        (StoredFile, "name__startswith"),
+        (StepRun, "run__title__startswith"),
+        (Attempt, "step__output__text__startswith"),
+        (Workflow, "description__startswith"),
+        (Workflow, "versions__definition__name__startswith"),
+        (User, "password__startswith"),
+        (User, "sign_in_links__digest__startswith"),
+        (ApiToken, "digest__startswith"),
+        (SignInLink, "digest__startswith"),
+        (Department, "runs__title__startswith"),
+    ],
+)
+def test_a_column_that_is_not_offered_as_a_filter_answers_nothing(
+    model: type[models.Model], lookup: str, content: dict, administrator: User
+) -> None:
+    answer = signed_in(administrator).get(address(model, "changelist"), {lookup: "the"})
+
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("model", NEVER_CHANGED)
+def test_what_the_product_writes_nobody_changes_here(
+    model: type[models.Model], content: dict, administrator: User, legal: Department
+) -> None:
+    Membership.objects.create(user=administrator, department=legal, role=Role.MANAGER)
+    client, row = signed_in(administrator), content[model]
+    before = model._default_manager.filter(pk=row.pk).values().get()
+
+    answers = [
+        client.get(address(model, "add")),
+        client.post(address(model, "add"), {}),
+        client.post(address(model, "change", row.pk), {}),
+        client.get(address(model, "delete", row.pk)),
+        client.post(address(model, "delete", row.pk), {"post": "yes"}),
+    ]
+    client.post(
+        address(model, "changelist"), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+    )
+
+    assert [answer.status_code for answer in answers] == [403] * 5
+    assert client.get(address(model, "change", row.pk)).status_code == 200
+    assert model._default_manager.filter(pk=row.pk).values().get() == before
+
+
+@pytest.mark.parametrize("model", [User, ApiToken, SignInLink])
+def test_no_digest_is_ever_shown(model: type[models.Model], content: dict, administrator: User) -> None:
+    row = content[model]
+    secrets = [administrator.password, *ApiToken.objects.values_list("digest", flat=True)]
+    secrets += SignInLink.objects.values_list("digest", flat=True)
+    client = signed_in(administrator)
+
+    shown = "".join(client.get(path).content.decode() for path in pages(row))
+
+    assert not [secret for secret in secrets if secret in shown]
+
+
+def test_permission_for_one_model_opens_this_one_only(content: dict) -> None:
+    staff = make_user(is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename="view_department"))
+    client = signed_in(staff)
+
+    opened = [model for model in MODELS if client.get(address(model, "changelist")).status_code == 200]
+
+    assert opened == [Department]
+
+
+@pytest.mark.parametrize("path", ["?_popup=1", "?_facets=True", "?all=", "?p=1000", "?o=99", "?e=1"])
+def test_odd_addresses_do_no_harm(path: str, content: dict, administrator: User) -> None:
+    for model in MODELS:
+        answer = signed_in(administrator).get(address(model, "changelist") + path, follow=True)
+        assert answer.status_code == 200
+        assert SECRET not in answer.content.decode()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_costs_the_same_however_many_rows(
+    model: type[models.Model], content: dict, administrator: User, django_assert_max_num_queries: Any
+) -> None:
+    client = signed_in(administrator)
+    client.get(address(model, "changelist"))
+
+    with django_assert_max_num_queries(14):
+        client.get(address(model, "changelist"))
+
+
+def test_the_site_is_called_by_its_name(administrator: User) -> None:
+    page = signed_in(administrator).get("/admin/").content.decode()
+
+    assert "Tandem administration" in page
+
+
+def test_passwords_are_changed_on_the_pages_that_the_ledger_sees(administrator: User) -> None:
+    answer = signed_in(administrator).get("/admin/password_change/")
+
+    assert answer["Location"] == "/accounts/password/change/"

@@ -1,0 +1,133 @@
+"""Workflows, runs, tasks and files in the admin: administrators see how they fare, members also what is in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from audit.administration import ReadOnlyAdmin, RecordedAdmin
+from departments.access import Verb
+from departments.administration import ContentAdmin
+from departments.middleware import actor_of
+from workflows.models import Attempt, JournalEntry, Run, StepRun, StoredFile, Task, Version, Workflow
+
+
+class RowsOfTheProduct(ContentAdmin, ReadOnlyAdmin):
+    """Content that changes only in the product itself."""
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(ContentAdmin, RecordedAdmin):
+    list_display = ("name", "department", "live", "owner", "changed_at", "archived_at", "opens")
+    list_filter = ("department",)
+    search_fields = ("name", "slug", "department__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("department", "live__workflow", "owner")
+    fields = ("name", "description", "owner", "department", "slug", "live", "draft", "template", "changed_at")
+    autocomplete_fields = ("owner",)
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        permitted = super().has_change_permission(request, obj)
+        return permitted and (obj is None or actor_of(request).may(Verb.EDIT, obj.department_id))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return tuple(name for name in self.fields if name not in ("name", "description", "owner"))
+
+    def department_of(self, row: Workflow) -> str:
+        return row.department.slug
+
+
+@admin.register(Version)
+class VersionAdmin(RowsOfTheProduct):
+    department_path = "workflow__department"
+    list_display = ("workflow", "number", "published_by", "published_at", "opens")
+    list_filter = ("workflow__department",)
+    search_fields = ("workflow__name", "published_by")
+    date_hierarchy = "published_at"
+    list_select_related = ("workflow",)
+
+
+@admin.register(Run)
+class RunAdmin(RowsOfTheProduct):
+    list_display = ("short_id", "workflow", "version", "department", "status", "started_by", "created_at", "opens")
+    list_filter = ("status", "mode", "priority", "department")
+    search_fields = ("=id", "workflow__name", "started_by")
+    date_hierarchy = "created_at"
+    list_select_related = ("workflow", "version__workflow", "department")
+
+    @admin.display(description="run", ordering="id")
+    def short_id(self, run: Run) -> str:
+        return str(run.pk)[-8:]
+
+
+@admin.register(StepRun)
+class StepRunAdmin(RowsOfTheProduct):
+    list_display = ("path", "kind", "workflow", "status", "attempts", "claims", "run_after", "lease_until", "opens")
+    list_filter = ("status", "kind", "department")
+    search_fields = ("=id", "=run__id", "path", "kind", "run__workflow__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("run__workflow", "department")
+
+    @admin.display(description="workflow", ordering="run__workflow__name")
+    def workflow(self, step: StepRun) -> str:
+        return step.run.workflow.name
+
+
+@admin.register(Attempt)
+class AttemptAdmin(RowsOfTheProduct):
+    department_path = "step__department"
+    list_display = ("step", "number", "started_at", "finished_at", "tokens", "cost_usd", "opens")
+    list_filter = ("step__status", "step__department")
+    search_fields = ("=step__id", "=step__run__id", "step__path", "step__kind")
+    date_hierarchy = "started_at"
+    list_select_related = ("step",)
+
+
+@admin.register(JournalEntry)
+class JournalEntryAdmin(RowsOfTheProduct):
+    department_path = "run__department"
+    list_display = ("at", "workflow", "seq", "event", "path", "opens")
+    list_filter = ("event", "run__department")
+    search_fields = ("=run__id", "event", "path", "run__workflow__name")
+    date_hierarchy = "at"
+    list_select_related = ("run__workflow",)
+
+    @admin.display(description="workflow", ordering="run__workflow__name")
+    def workflow(self, entry: JournalEntry) -> str:
+        return entry.run.workflow.name
+
+
+@admin.register(Task)
+class TaskAdmin(RowsOfTheProduct):
+    list_display = ("created_at", "kind", "workflow", "department", "status", "role", "due_at", "decided_at", "opens")
+    list_filter = ("status", "kind", "department")
+    search_fields = ("=id", "=run__id", "run__workflow__name", "decided_by_label")
+    date_hierarchy = "created_at"
+    list_select_related = ("run__workflow", "department")
+
+    @admin.display(description="workflow", ordering="run__workflow__name")
+    def workflow(self, task: Task) -> str:
+        return task.run.workflow.name
+
+
+@admin.register(StoredFile)
+class StoredFileAdmin(RowsOfTheProduct):
+    list_display = ("short_id", "content_type", "size", "department", "created_by", "created_at", "opens")
+    list_filter = ("content_type", "department")
+    search_fields = ("=id", "=sha256", "created_by")
+    date_hierarchy = "created_at"
+    list_select_related = ("department",)
+
+    @admin.display(description="file", ordering="id")
+    def short_id(self, file: StoredFile) -> str:
+        return str(file.pk)[-8:]
