@@ -104,7 +104,7 @@ def run_step(request: Request, pk: UUID, step: UUID) -> HttpResponse:
 @page
 @require_POST
 def cancel(request: Request, pk: UUID) -> HttpResponse:
-    return _do(request, pk, cancel_run, _("The run is being cancelled."))
+    return _do(request, pk, cancel_run, _("The run is cancelled."))
 
 
 @page

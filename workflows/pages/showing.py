@@ -29,30 +29,36 @@ DEEPEST = 4
 
 TAGS = {
     *("p", "br", "hr", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a"),
-    *("h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td", "div"),
+    *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
 }
-ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "div": {"class"}}
+ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
+WIDE_TABLE = '<div class="td-wide" tabindex="0"><table>'
 LOOKS_LIKE_MARKDOWN = re.compile(r"(^|\n)(#{1,6} |[-*] |\d+\. |> |\|.+\||```)|\*\*\S|\n\s*\n|\]\(")
 
 _markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
 
 
 def markdown(text: str) -> SafeString:
-    """Markdown as clean HTML. Headings begin at h4, so that they stand under those of the page."""
+    """Markdown as clean HTML. Headings begin at h3 and never skip a level, so that the page keeps its outline."""
     tokens = _markdown.parse(text[:MOST_CHARACTERS])
-    for token in tokens:
-        _lower_heading(token)
+    _set_headings(tokens)
     html = _markdown.renderer.render(tokens, _markdown.options, {})
-    html = html.replace("<table>", '<div class="td-wide"><table>').replace("</table>", "</table></div>")
     clean = nh3.clean(
         html, tags=TAGS, attributes=ATTRIBUTES, url_schemes={"http", "https", "mailto"}, link_rel="noopener noreferrer"
     )
-    return format_html('<div class="td-prose">{}</div>{}', mark_safe(clean), _rest(text))  # cleaned by the line above
+    tables = clean.replace("<table>", WIDE_TABLE).replace("</table>", "</table></div>")
+    return format_html('<div class="td-prose">{}</div>{}', mark_safe(tables), _rest(text))  # cleaned above
 
 
-def _lower_heading(token: Token) -> None:
-    if token.type in ("heading_open", "heading_close"):
-        token.tag = f"h{min(int(token.tag[1]) + 3, 6)}"
+def _set_headings(tokens: Sequence[Token]) -> None:
+    opened = [token for token in tokens if token.type == "heading_open"]
+    highest = min((int(token.tag[1]) for token in opened), default=1)
+    level = 2
+    for token in tokens:
+        if token.type == "heading_open":
+            level = min(level + 1, 3 + int(token.tag[1]) - highest, 6)
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{level}"
 
 
 def _rest(text: str) -> SafeString | str:

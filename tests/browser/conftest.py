@@ -1,0 +1,102 @@
+"""A real headless Chromium on a real server. Every page is watched: policy violations, script errors and failed
+requests fail the test; `seen` also asks axe and takes pictures in three widths, light and dark."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from config import front_end
+from departments.models import User
+
+WIDTHS = (360, 1024, 1600)
+PICTURES = Path(os.environ.get("TANDEM_SCREENS") or settings.DATA_DIR / "screens")
+WATCH = "addEventListener('securitypolicyviolation', e => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def allow_the_database_beside_playwright() -> None:
+    # Playwright's sync API runs an event loop in this thread, which Django takes for asynchronous code.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core; also makes the front end that the pages need."""
+    front_end.build(settings.FRONT_END_DIR)
+    return (front_end.fetch(settings.FRONT_END_DIR) / "axe-core" / "axe.min.js").read_text()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str, axe: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--headless"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser, live_server: LiveServer) -> Iterator[BrowserContext]:
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1024, "height": 800}, locale="en-GB")
+    context.set_default_timeout(8_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """A tab. What its console complains about fails the test at its end."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.add_init_script(WATCH)
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    unexpected = [said for said in complaints if not any(code in said for code in getattr(page, "expected", ()))]
+    assert unexpected == []
+
+
+@pytest.fixture
+def sign_in(context: BrowserContext, live_server: LiveServer) -> Callable[[User], None]:
+    """Gives the browser the session of a person, without walking through the sign-in page each time."""
+
+    def sign_in(user: User) -> None:
+        client = Client()
+        client.force_login(user)
+        session = client.cookies[settings.SESSION_COOKIE_NAME].value
+        context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}])
+
+    return sign_in
+
+
+@pytest.fixture
+def seen(page: Page, axe: str) -> Callable[[str], None]:
+    """Ask axe about the page as it stands, in light and in dark, and take its pictures under this name."""
+
+    def seen(name: str) -> None:
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            for width in WIDTHS:
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide at {width}"
+                _ask(page, axe, f"{name} at {width} in {scheme}")
+                PICTURES.mkdir(parents=True, exist_ok=True)
+                page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)
+        page.emulate_media(color_scheme="light")
+
+    return seen
+
+
+def _ask(page: Page, axe: str, place: str) -> None:
+    # evaluate() runs outside the page's content security policy, which would refuse a script tag.
+    page.evaluate(axe)
+    found = page.evaluate("axe.run().then(said => said.violations)")
+    said = [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]
+    assert said == [], f"axe on {place}"
