@@ -76,12 +76,11 @@ def _ask_reader(content: bytes, name: str, shown: str, limits: Limits) -> bytes:
         reader = _start_reader(given, folder)
         try:
             answer = _answer_of(reader, limits.answer, deadline)
-            reader.wait(max(deadline - time.monotonic(), 0))
-        except (TimeoutError, subprocess.TimeoutExpired):
+        except TimeoutError:
             raise Rejected(_too_slow(shown, limits.wall_s)) from None
         finally:
             _end(reader)
-    if reader.returncode == -signal.SIGXCPU or (reader.returncode == -signal.SIGKILL and not answer):
+    if not answer and reader.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         raise Rejected(_too_slow(shown, limits.cpu_s))
     return answer
 
@@ -116,6 +115,7 @@ def _answer_of(reader: subprocess.Popen[bytes], most: int, deadline: float) -> b
 
 def _end(reader: subprocess.Popen[bytes]) -> None:
     """Nothing of the reader remains, whatever it has started."""
+    # Before it is waited for: until then its number cannot belong to anybody else.
     with suppress(ProcessLookupError):
         os.killpg(reader.pid, signal.SIGKILL)
     reader.wait()

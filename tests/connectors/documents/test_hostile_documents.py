@@ -99,6 +99,13 @@ def test_a_billion_laughs_are_refused_in_whatever_letters_they_are_written(encod
     assert "declares a document type" in refused(content, "prices.xlsx")
 
 
+def test_a_document_type_is_refused_even_when_it_declares_nothing() -> None:
+    strings = f'<!DOCTYPE sst><sst xmlns="{SPREADSHEET}"><si><t>a</t></si></sst>'.encode()
+    content = samples.repacked(samples.xlsx({"S": [["a"]]}), {"xl/sharedStrings.xml": strings})
+
+    assert "declares a document type" in refused(content, "prices.xlsx")
+
+
 def test_no_file_and_no_address_is_fetched_while_parsing(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/").respond_with_data("fetched")
     address = httpserver.url_for("/")
