@@ -1,6 +1,23 @@
 from django.apps import AppConfig
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 
 class ConnectorsConfig(AppConfig):
     name = "connectors"
     verbose_name = "Connectors and models"
+
+    def ready(self) -> None:
+        from departments.models import Department
+
+        # How a host is written is known up here; the column, and every form over it, belongs to the floor below.
+        Department._meta.get_field("egress_hosts").validators.append(readable_hosts)
+
+
+def readable_hosts(hosts: list[str]) -> None:
+    """Raises ValidationError naming the entries that would allow nothing."""
+    from connectors.net.egress import Egress
+
+    if isinstance(hosts, list) and (unreadable := Egress(tuple(map(str, hosts))).unreadable):
+        problem = _("Not written as a host: %(hosts)s. Write api.example.com, *.example.com or api.example.com:8443.")
+        raise ValidationError(problem % {"hosts": ", ".join(unreadable)})

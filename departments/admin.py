@@ -181,6 +181,12 @@ class DepartmentAdmin(WithMembers):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return {} if obj else {"slug": ("name",)}
 
+    def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            _become(obj, services.create_department(actor=actor_of(request), **form.cleaned_data))
+
     def department_of(self, row: Department) -> str:
         return row.slug
 

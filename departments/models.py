@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 import uuid_utils.compat as uuid
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
@@ -65,15 +67,34 @@ class User(AbstractBaseUser, PermissionsMixin):
         self.email = type(self).objects.normalize_email(self.email)
 
 
+def known_time_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValidationError(_("“%(name)s” is no time zone. Write it like Europe/Berlin.") % {"name": name}) from None
+
+
+def list_of_hosts(hosts: object) -> None:
+    """The shape only; what a host may look like is known where the doors are (connectors/net)."""
+    if not isinstance(hosts, list) or not all(isinstance(host, str) and host.split() == [host] for host in hosts):
+        raise ValidationError(_('Write a list of host names, like ["api.example.com"].'))
+
+
 class Department(models.Model):
     """Who owns things; the border that nothing crosses."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)
     slug = models.SlugField(_("short name"), max_length=60, unique=True)
-    time_zone = models.CharField(_("time zone"), max_length=60, default="Europe/Berlin")
+    time_zone = models.CharField(_("time zone"), max_length=60, default="Europe/Berlin", validators=[known_time_zone])
     egress_hosts = models.JSONField(
-        _("hosts that its workflows may reach"), default=list, blank=True, help_text=_("A list of host names.")
+        _("hosts that its workflows may reach"),
+        default=list,
+        blank=True,
+        validators=[list_of_hosts],
+        help_text=_(
+            'A list of host names, like ["api.example.com"]; without one, its workflows reach nothing outside.'
+        ),
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

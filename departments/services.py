@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -18,10 +19,18 @@ RIGHTS = ("is_superuser", "is_staff", "is_auditor")
 
 
 @transaction.atomic
-def create_department(name: str, *, actor: Actor, slug: str = "", time_zone: str = "Europe/Berlin") -> Department:
+def create_department(
+    name: str,
+    *,
+    actor: Actor,
+    slug: str = "",
+    time_zone: str = "Europe/Berlin",
+    egress_hosts: Sequence[str] = (),
+) -> Department:
     """Its slug never changes afterwards: the ledger knows the department by it."""
     require_administrator(actor)
-    department = Department(name=name, slug=slug or slugify(name)[:60], time_zone=time_zone)
+    slug = slug or slugify(name)[:60]
+    department = Department(name=name, slug=slug, time_zone=time_zone, egress_hosts=list(egress_hosts))
     department.full_clean()
 
     department.save()
