@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Sum
 from django.db.models.functions import Now
 
 from connectors.sdk import BadParams, Call, ChildrenEnded, Spawn
@@ -60,6 +61,12 @@ def results(step_run_id: UUID) -> ChildrenEnded:
         if not succeeded:
             errors.append({**(error or {"code": "cancelled", "message": "it was cancelled"}), "item": index})
     return ChildrenEnded(found, errors)
+
+
+def spent(step_run_id: UUID) -> tuple[float, int]:
+    """What the children have cost: US dollars and tokens."""
+    total = Run.objects.filter(parent_step_id=step_run_id).aggregate(cost=Sum("cost_usd"), tokens=Sum("tokens"))
+    return float(total["cost"] or 0), int(total["tokens"] or 0)
 
 
 def release_next(step_run_id: UUID) -> UUID | None:

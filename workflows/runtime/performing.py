@@ -118,7 +118,7 @@ def perform(
         attempted.error = error
     except (params.BadText, conditions.BadCondition) as error:
         attempted.error = BadParams(str(error))
-    except Exception as error:  # a defect of one step kind must not stop the worker
+    except (Exception, SystemExit) as error:  # a defect of one step kind must not stop the worker
         log.exception("step.defect: %s failed in a way it does not know", node.kind)
         attempted.error = Defect(f"The step kind {node.kind} broke: {describe(error)}.")
     return attempted

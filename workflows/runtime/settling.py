@@ -57,6 +57,8 @@ class Settlement:
 
     def apply(self, step: Step, attempted: Attempted) -> None:
         """Write the end of an attempt into the step."""
+        if step.signal == {"kind": "children"}:
+            self._count_children(step)
         step.attempts += 1
         step.claims = 0
         step.claim_token = None
@@ -154,6 +156,13 @@ class Settlement:
         self.cost_usd += cost
         self.tokens += tokens
 
+    def _count_children(self, step: Step) -> None:
+        """What the children cost counts for the run around them; only what is new since they were joined before."""
+        cost, tokens = children.spent(step.id)
+        self.cost_usd += cost - step.cost_usd
+        self.tokens += tokens - step.tokens
+        step.cost_usd, step.tokens = cost, tokens
+
     # What follows from it -------------------------------------------------------------------------------------------
 
     def advance(self) -> None:
@@ -191,7 +200,7 @@ class Settlement:
 
     def _begin(self, path: str, step_id: str, kind: str) -> None:
         if len(self.journey.steps) >= limits.STEPS_PER_RUN:
-            self._end_for("too_many_steps", f"The run came to {limits.STEPS_PER_RUN:,} steps, the most a run may have.")
+            self.end_for("too_many_steps", f"The run came to {limits.STEPS_PER_RUN:,} steps, the most a run may have.")
             return
         step = Step(
             id=uuid.uuid7(),
@@ -247,13 +256,13 @@ class Settlement:
             try:
                 run.output = self._output()
             except StepError as error:
-                self._end_for(error.code, error.message)
+                self.end_for(error.code, error.message)
                 return
         run.status = RunStatus.FAILED if failed else RunStatus.SUCCEEDED
         run.error = self.journey.steps[failed].error if failed else None
         self._close()
 
-    def _end_for(self, code: str, message: str) -> None:
+    def end_for(self, code: str, message: str) -> None:
         self.run.status = RunStatus.FAILED
         self.run.error = {"code": code, "message": message, "step": "", "title": ""}
         self._close()

@@ -89,7 +89,8 @@ def journal(run_id: UUID, event: str, path: str = "", **detail: Any) -> None:
 
 _CLAIM = """
 UPDATE workflows_steprun AS step
-SET status = 'running', claim_token = %s, claims = claims + 1, lease_until = clock_timestamp() + make_interval(secs => %s),
+SET status = 'running', claim_token = %s, claims = claims + 1,
+    lease_until = clock_timestamp() + make_interval(secs => %s),
     started_at = coalesce(started_at, clock_timestamp())
 WHERE step.id = %s AND step.status = 'ready' AND step.run_after <= clock_timestamp() AND (
     SELECT count(*) FROM workflows_steprun AS other

@@ -76,7 +76,7 @@ def expire_runs() -> int:
 def forget_keys() -> int:
     """Idempotency keys that are older than we promise to know them."""
     with connection.cursor() as cursor:
-        cursor.execute(_OLD_KEYS, [limits.KEYS_KEPT, limits.SWEEP_BATCH])
+        cursor.execute(_OLD_KEYS, [limits.KEYS_KEPT.total_seconds(), limits.SWEEP_BATCH])
         return int(cursor.rowcount)
 
 
@@ -213,6 +213,7 @@ WHERE expires_at < clock_timestamp() AND status NOT IN ('succeeded', 'failed', '
 
 _OLD_KEYS = """
 DELETE FROM workflows_idempotencykey WHERE id IN (
-    SELECT id FROM workflows_idempotencykey WHERE created_at < clock_timestamp() - %s LIMIT %s FOR UPDATE SKIP LOCKED
+    SELECT id FROM workflows_idempotencykey WHERE created_at < clock_timestamp() - make_interval(secs => %s)
+    LIMIT %s FOR UPDATE SKIP LOCKED
 )
 """

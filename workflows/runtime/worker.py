@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from django.db import transaction
+from django.db import Error, transaction
 
 from connectors.sdk import StepError, Unavailable
 from workflows.models import Run, RunStatus, StepRun
@@ -70,16 +70,38 @@ def _go_on(work: Claimed | Look | Join) -> Next:
 
 def begin(run_id: UUID) -> Next:
     """Start a queued run, or go on with one that was resumed."""
-    with transaction.atomic():
-        run = store.lock_run(run_id)
-        if run is None or run.status != RunStatus.QUEUED or run.held:
-            return None
-        now = store.clock()
-        run.started_at = run.started_at or now
-        run.status = RunStatus.RUNNING
-        settlement = Settlement(journey.load(run), now)
-        settlement.say("run.began")
-        return settle(settlement)
+    try:
+        with transaction.atomic():
+            run = store.lock_run(run_id)
+            return _begin(run) if run is not None and run.status == RunStatus.QUEUED and not run.held else None
+    except Error:
+        raise
+    except Exception as error:
+        # Beginning does only what the definition says: it would break the same way at every sweep.
+        log.exception("run.defect: run %s cannot begin", run_id)
+        with transaction.atomic():
+            return _end_for_defect(run_id, performing.describe(error))
+
+
+def _begin(run: Run) -> Next:
+    now = store.clock()
+    run.started_at = run.started_at or now
+    run.status = RunStatus.RUNNING
+    settlement = Settlement(journey.load(run), now)
+    settlement.say("run.began")
+    return settle(settlement)
+
+
+def _end_for_defect(run_id: UUID, what: str) -> Next:
+    run = store.lock_run(run_id)
+    if run is None:
+        return None
+    settlement = Settlement(
+        Journey(run, journey.tree_of(run.version_id), journey.read_steps(run_id), run.seq), store.clock()
+    )
+    settlement.end_for("defect", f"The run cannot go on: {what}.")
+    store.flush(settlement, None)
+    return _after_the_end(settlement)
 
 
 def take(step_run_id: UUID) -> Next:

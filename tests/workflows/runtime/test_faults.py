@@ -378,3 +378,43 @@ def test_runs_keep_the_version_they_began_with() -> None:
 
     assert set(statuses(run)) == {"nap", "old"}
     assert Version.objects.count() == 2
+
+
+def test_a_step_that_wants_to_end_the_process_only_fails() -> None:
+    probes.DEEDS["a"] = failing(SystemExit(3))  # type: ignore[arg-type]
+
+    run = done([probe("a")])
+
+    assert (run.status, run.error["message"]) == ("failed", "The step kind probe.keyed broke: SystemExit: 3.")
+
+
+def test_a_run_whose_version_cannot_be_read_fails_instead_of_coming_back_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*args: Any) -> None:
+        raise KeyError("future format")
+
+    run = run_of(published([probe("a")]))
+    monkeypatch.setattr("workflows.engine.plan.plan", broken)
+
+    carried(run)
+
+    assert (run.status, run.error["code"]) == ("failed", "defect")
+    assert "future format" in run.error["message"]
+
+
+def test_what_items_cost_counts_once_for_the_run_around_them() -> None:
+    each = {
+        "id": "each",
+        "kind": "flow.for_each",
+        "with": {"items": [1, 2, 3]},
+        "steps": [probe("work")],
+    }
+    run = run_of(published([each, {"id": "nap", "kind": "flow.wait", "with": {"for_s": 60}}]))
+    with silent_broker():
+        worker.begin(run.pk)
+    Run.objects.filter(parent=run).update(cost_usd="0.25", tokens=10)
+
+    carried(run)
+
+    assert (float(run.cost_usd), run.tokens) == (0.75, 30)
