@@ -11,13 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from audit.models import Entry
 
 SENTENCES: Mapping[str, Any] = {
-    "connection.created": _("{actor} connected {object}"),
-    "connection.removed": _("{actor} removed the connection {object}"),
     "department.created": _("{actor} created the department {object}"),
-    "file.downloaded": _("{actor} downloaded {object}"),
-    "file.uploaded": _("{actor} uploaded {object}"),
     "member.added": _("{actor} gave {object} the role {role}"),
     "member.removed": _("{actor} took the role {role} from {object}"),
+    "model.made_usual": _("{actor} made {object} the model that steps use when they name none"),
     "person.created": _("{actor} created an account for {object}"),
     "person.deactivated": _("{actor} deactivated {object}"),
     "person.email_changed": _("{actor} changed the e-mail address of {object}"),
@@ -29,20 +26,21 @@ SENTENCES: Mapping[str, Any] = {
     "person.sign_in_failed": _("Somebody failed to sign in as {object}"),
     "person.signed_in": _("{actor} signed in"),
     "person.signed_out": _("{actor} signed out"),
+    "provider.added": _("{actor} added the provider of models {object}"),
+    "provider.changed": _("{actor} changed the provider of models {object}"),
     "run.cancelled": _("{actor} cancelled {object}"),
-    "run.resumed": _("{actor} resumed {object}"),
+    "run.resumed": _("{actor} resumed {object} with the newest version"),
     "run.retried": _("{actor} tried {object} again"),
     "run.started": _("{actor} started {object}"),
     "sign_in_link.created": _("{actor} made a sign-in link for {object}"),
-    "task.decided": _("{actor} decided: {object}"),
+    "task.decided": _("{actor} decided “{decision}” for {object}"),
     "token.created": _("{actor} created the API token {object} with the role {role}"),
     "token.revoked": _("{actor} revoked the API token {object}"),
     "workflow.archived": _("{actor} archived {object}"),
     "workflow.created": _("{actor} created the workflow {object}"),
-    "workflow.published": _("{actor} published version {number} of {object}"),
+    "workflow.draft_saved": _("{actor} saved the draft of {object}"),
+    "workflow.published": _("{actor} published version {version} of {object}"),
 }
-
-
 IN_ADMINISTRATION: Mapping[str, Any] = {
     "added_in_admin": _("{actor} added {object} in the administration"),
     "changed_in_admin": _("{actor} changed {object} in the administration"),

@@ -36,7 +36,8 @@ def record(
 ) -> Entry:
     """Write who did what, inside the transaction of the deed itself.
 
-    `verb` is past tense with a dot: "workflow.published". `department` is a slug. `thing` is the row the deed is about.
+    `verb` is past tense with a dot: "workflow.published". `department` is a slug. `thing` is the row the deed is about;
+    one whose text people write (a title, a question, a file name) has a `ledger_label` that is none of it (rule A10).
     `detail` holds JSON values only, and no secrets. Raises NotInTransaction outside a transaction.
     """
     if not transaction.get_connection().in_atomic_block:
@@ -50,7 +51,11 @@ def record(
         department=department,
         object_kind=thing._meta.model_name if thing is not None else "",
         object_id=str(thing.pk) if thing is not None else "",
-        object_label=str(thing)[:254] if thing is not None else "",
+        object_label=_label(thing)[:254] if thing is not None else "",
         run_id=run_id,
         detail=detail,
     )
+
+
+def _label(thing: Any) -> str:
+    return getattr(thing, "ledger_label", "") or str(thing)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django import forms
-from django.contrib.auth.decorators import login_required
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
+from audit.models import Entry
 from audit.reading import IN_ADMINISTRATION, SERVER, Page, Question, find
 from audit.sentences import SENTENCES, sentence, verb_title
-from departments.access import Verb, visible
+from departments.access import Actor, Verb, visible
 from departments.middleware import actor_of
 from departments.models import Department
 
@@ -27,11 +32,12 @@ from departments.models import Department
 DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2200, 1, 1))]
 
 
-@login_required
 @never_cache
 @require_safe
 def ledger(request: HttpRequest) -> HttpResponse:
     """Full page, or only its entries for htmx."""
+    if not request.user.is_authenticated:
+        return _sign_in(request)
     actor = actor_of(request)
     departments = list(visible(Department.objects.all(), actor, verb=Verb.AUDIT, path="pk"))
     if not departments and not actor.is_auditor:
@@ -41,8 +47,18 @@ def ledger(request: HttpRequest) -> HttpResponse:
     page = find(form.question(), None if actor.is_auditor else [d.slug for d in departments])
     wants_fragment = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
     template = "audit/_entries.html" if wants_fragment else "audit/ledger.html"
-    context = {"form": form, **_lines(page, departments), "older": _older(page, request.GET)}
+    context = {"form": form, "lines": _lines(page, departments, actor), "older": _older(page, request.GET)}
     return render(request, template, context, status=422 if form.errors else 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry as it is read; `run_id` is there when the reader may open the run, which an auditor may not."""
+
+    entry: Entry
+    sentence: str
+    department: str
+    run_id: UUID | None
 
 
 class LedgerForm(forms.Form):
@@ -73,10 +89,25 @@ class LedgerForm(forms.Form):
         return Question(**{name: value for name, value in given.items() if value})
 
 
-def _lines(page: Page, departments: list[Department]) -> dict[str, Any]:
-    names = {department.slug: department.name for department in departments}
-    lines = [(entry, sentence(entry), names.get(entry.department, entry.department)) for entry in page.entries]
-    return {"lines": lines}
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    """A fragment that was asked for after the session ended takes the whole page to the sign-in."""
+    asked = redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
+    return HttpResponseClientRedirect(asked.url) if request.htmx else asked  # type: ignore[attr-defined]
+
+
+def _lines(page: Page, departments: list[Department], actor: Actor) -> list[Line]:
+    shown = {department.slug: department for department in departments}
+    return [_line(entry, shown.get(entry.department), actor) for entry in page.entries]
+
+
+def _line(entry: Entry, department: Department | None, actor: Actor) -> Line:
+    opens = department is not None and actor.may(Verb.VIEW, department.pk)
+    return Line(
+        entry=entry,
+        sentence=sentence(entry),
+        department=department.name if department else entry.department,
+        run_id=entry.run_id if opens else None,
+    )
 
 
 def _older(page: Page, asked: QueryDict) -> str:

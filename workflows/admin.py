@@ -12,7 +12,7 @@ from audit.administration import ReadOnlyAdmin, RecordedAdmin
 from departments.access import Verb
 from departments.administration import ContentAdmin
 from departments.middleware import actor_of
-from workflows.models import Attempt, JournalEntry, Run, StepRun, StoredFile, Task, Version, Workflow
+from workflows.models import Attempt, IdempotencyKey, JournalEntry, Run, StepRun, StoredFile, Task, Version, Workflow
 
 
 class RowsOfTheProduct(ContentAdmin, ReadOnlyAdmin):
@@ -131,3 +131,14 @@ class StoredFileAdmin(RowsOfTheProduct):
     @admin.display(description="file", ordering="id")
     def short_id(self, file: StoredFile) -> str:
         return str(file.pk)[-8:]
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(ReadOnlyAdmin):
+    """Without what was sent and answered: that is content of a department."""
+
+    list_display = ("created_at", "actor", "route", "status")
+    list_filter = ("status",)
+    search_fields = ("actor", "route")
+    date_hierarchy = "created_at"
+    fields = ("created_at", "actor", "route", "status")

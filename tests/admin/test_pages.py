@@ -30,14 +30,14 @@ from tests.factories import (
     make_version,
     make_workflow,
 )
-from workflows.models import Attempt, JournalEntry, Run, StepRun, StoredFile, Task, Version, Workflow
+from workflows.models import Attempt, IdempotencyKey, JournalEntry, Run, StepRun, StoredFile, Task, Version, Workflow
 
 pytestmark = pytest.mark.django_db
 
 APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile]
-NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry]
+NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey]
 SECRET = "the deal with Northwind"  # in every place that people write
 
 
@@ -67,11 +67,14 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     task = make_task(step, question=SECRET, draft=SECRET, shown=written, answer=written)
     model = make_model()
     with transaction.atomic():
-        entry = record("workflow.published", actor=SYSTEM, department="legal", thing=workflow, number=1)
+        entry = record("workflow.published", actor=SYSTEM, department="legal", thing=workflow, version=1)
+        record("run.started", actor=SYSTEM, department="legal", thing=run, run_id=run.pk)
+        record("task.decided", actor=SYSTEM, department="legal", thing=task, decision="approve")
     member = make_user("Lea", department=legal, role=Role.BUILDER)
     token, _secret = create_token(legal, role="viewer", name="Archive", actor=SYSTEM)
     create_sign_in_link(member, actor=SYSTEM)
-    rows = [workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
+    key = IdempotencyKey.objects.create(key="k", actor="token:1", route="POST /api/v1/runs", body=SECRET)
+    rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}
 
@@ -151,7 +154,7 @@ def test_content_is_opened_by_members_only(
     assert f'href="{row.pk}/change/"' in client.get(address(model, "changelist")).content.decode()
 
 
-@pytest.mark.parametrize("model", CONTENT)
+@pytest.mark.parametrize("model", [*CONTENT, Entry])
 def test_no_list_search_filter_or_autocomplete_tells_an_administrator_what_people_wrote(
     model: type[models.Model], content: dict, administrator: User
 ) -> None:

@@ -8,6 +8,7 @@ from django.db import Error, connection, transaction
 from audit.models import Entry
 from audit.services import NotInTransaction, record
 from departments.access import SYSTEM
+from tests.factories import make_file, make_run, make_step, make_task
 
 STATEMENTS = {
     "update": "UPDATE audit_entry SET actor_label = 'somebody else'",
@@ -21,7 +22,7 @@ STATEMENTS = {
 @pytest.fixture
 def entry(db: None) -> Entry:
     with transaction.atomic():
-        return record("workflow.published", actor=SYSTEM, department="legal", number=3)
+        return record("workflow.published", actor=SYSTEM, department="legal", version=3)
 
 
 @pytest.mark.parametrize("role", ["origin", "replica", "local"])
@@ -87,3 +88,15 @@ def _execute(*statements: str) -> list[tuple[str, ...]]:
         for statement in statements:
             cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []
+
+
+def test_the_ledger_names_a_run_a_task_and_a_file_without_what_people_wrote(db: None) -> None:
+    run = make_run(title="Divorce of Jane Doe")
+    task = make_task(make_step(run), question="May Jane Doe see this?")
+    file = make_file(name="Jane Doe.pdf")
+
+    with transaction.atomic():
+        labels = [record("thing.seen", actor=SYSTEM, thing=thing).object_label for thing in (run, task, file)]
+
+    name = f"{run.workflow.name} {str(run.pk)[-8:]}"
+    assert labels == [name, name, f"text/plain {str(file.pk)[-8:]}"]

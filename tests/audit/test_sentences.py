@@ -16,7 +16,7 @@ def entry(verb: str, thing: str = "Press triage", **detail: object) -> Entry:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        (entry("workflow.published", number=3), "Clara Vogel published version 3 of Press triage"),
+        (entry("workflow.published", version=3), "Clara Vogel published version 3 of Press triage"),
         (entry("member.added", "Lea", role="viewer"), "Clara Vogel gave Lea the role viewer"),
         (entry("person.sign_in_failed", "Lea"), "Somebody failed to sign in as Lea"),
         (entry("person.sign_in_failed", ""), "Somebody failed to sign in as an unknown address"),
@@ -49,7 +49,7 @@ def test_what_people_wrote_is_never_taken_for_a_template() -> None:
 
 @pytest.mark.parametrize("verb", SENTENCES)
 def test_every_sentence_can_be_said(verb: str) -> None:
-    said = sentence(entry(verb, role="viewer", number=1))
+    said = sentence(entry(verb, role="viewer", version=1, decision="approve"))
 
     assert "{" not in said
     assert said[0].isupper()

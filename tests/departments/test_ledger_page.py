@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
-from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -53,8 +51,7 @@ def read(user: User, **question: str) -> list[str]:
 
 
 def sentences(answer) -> list[str]:
-    cells = re.findall(r"<tr>\s*<td.*?</td>\s*<td>([^<]*)", answer.content.decode(), re.S)
-    return [unescape(cell).strip() for cell in cells]
+    return [line.sentence for line in answer.context["lines"]]
 
 
 def test_somebody_signed_out_is_asked_to_sign_in(client: Client) -> None:
@@ -151,7 +148,7 @@ def test_searching(
     client = Client()
     client.force_login(auditor)
 
-    shown = [line[0].pk for line in client.get("/ledger/", question).context["lines"]]
+    shown = [line.entry.pk for line in client.get("/ledger/", question).context["lines"]]
 
     assert [number for number in reversed(written) if written[number].pk in shown] == found
     assert [pk for pk in shown if pk in {entry.pk for entry in written.values()}] == [written[n].pk for n in found]
@@ -199,7 +196,7 @@ def test_pages_neither_repeat_nor_lose_a_line_while_others_write(
 
     while query:
         answer = client.get(f"/ledger/?{query}")
-        seen += [line[0].pk for line in answer.context["lines"]]
+        seen += [line.entry.pk for line in answer.context["lines"]]
         query = answer.context["older"]
         write("run.started", legal)
 
@@ -222,6 +219,24 @@ def test_htmx_gets_only_the_entries(client: Client, auditor: User) -> None:
     assert fragment.startswith('<section id="entries"')
     assert "<html" not in fragment
     assert "<html" in restored.content.decode()
+
+
+def test_a_session_that_ended_takes_the_whole_page_to_the_sign_in(client: Client) -> None:
+    answer = client.get("/ledger/", headers={"HX-Request": "true"})
+
+    assert answer["HX-Redirect"] == "/accounts/login/?next=/ledger/"
+
+
+def test_a_line_leads_to_its_run_for_those_who_may_open_it(client: Client, auditor: User, legal: Department) -> None:
+    run = uuid4()
+    with transaction.atomic():
+        record("run.started", actor=CLARA, department="legal", run_id=run)
+    henrik = make_user(department=legal, role=Role.MANAGER)
+
+    client.force_login(henrik)
+    assert f"/runs/{run}/" in client.get("/ledger/").content.decode()
+    client.force_login(auditor)
+    assert f"/runs/{run}/" not in client.get("/ledger/").content.decode()
 
 
 def test_what_people_wrote_is_shown_as_text(client: Client, auditor: User, legal: Department) -> None:

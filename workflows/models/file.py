@@ -29,3 +29,7 @@ class StoredFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def ledger_label(self) -> str:
+        return f"{self.content_type} {str(self.pk)[-8:]}"

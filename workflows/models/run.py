@@ -87,6 +87,11 @@ class Run(models.Model):
         return self.title or str(self.pk)[-8:]
 
     @property
+    def ledger_label(self) -> str:
+        """The title may repeat what people wrote, which the ledger never keeps (rule A10)."""
+        return f"{self.workflow.name} {str(self.pk)[-8:]}"
+
+    @property
     def status_is_settled(self) -> bool:
         """Whether looking again soon is pointless: the run is over, or a person has to act."""
         if RunStatus(self.status).is_over:

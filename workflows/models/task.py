@@ -49,3 +49,7 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.question
+
+    @property
+    def ledger_label(self) -> str:
+        return self.run.ledger_label
