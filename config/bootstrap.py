@@ -257,7 +257,10 @@ def _cause(said: str) -> str:
             "mirror set PIP_INDEX_URL. Then start again."
         )
     if "no matching distribution" in said:
-        return f"a package has no build for this machine or for Python {_this_python()}. Python 3.11 to 3.13 have all."
+        return (
+            f"a package was not found. Either it has no build for this machine or for Python {_this_python()} (for "
+            "3.11 to 3.13 on 64-bit Linux and macOS all have one), or the package registry could not be reached."
+        )
     return "the environment could not be installed. Start again; if that does not help, remove the folder .venv first."
 
 

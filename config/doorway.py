@@ -14,10 +14,13 @@ NEED_NO_DATABASE = {
 
 def run(argv: list[str]) -> None:
     try:
-        environment = env.read()
+        _run(argv)
     except env.BadSetting as problem:
         sys.exit(str(problem))
-    if sentence := _missing_database(argv, environment):
+
+
+def _run(argv: list[str]) -> None:
+    if sentence := _missing_database(argv, env.read()):
         sys.exit(sentence)
 
     from django.core.management import execute_from_command_line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -23,6 +24,10 @@ def serve(model_file: str, port: int) -> xllamacpp.Server:
     params.n_parallel = SLOTS
     params.n_ctx = SLOTS * TOKENS_PER_SLOT
     params.verbosity = ERRORS_ONLY
+    # Half of the cores, and no spinning: threads that wait for each other on busy cores crawl, ten times slower.
+    for cpu in (params.cpuparams, params.cpuparams_batch):
+        cpu.n_threads = max(1, (os.cpu_count() or 2) // 2)
+        cpu.poll = 0
     return xllamacpp.Server(params)
 
 

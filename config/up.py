@@ -72,20 +72,29 @@ def _run(env: Env, check: bool) -> int:
 
 def _start(env: Env, supervisor: Supervisor) -> None:
     supervisor.start(embedded_parts(env))
-    if supervisor.run(command(env, "prepare", "--notes", str(_notes(env)))):
+    if supervisor.run(command(env, "prepare", "--news", str(_news(env)))):
         raise CannotStart("The database or the pages could not be prepared; the reason stands above.")
     supervisor.start(own_programs(env))
 
 
 def _welcome(env: Env) -> None:
     print(f"\nTandem runs at {_address(env)}    (Ctrl-C stops it)", flush=True)
-    if notes := _notes(env).read_text().strip():
-        print(f"\n{notes}", flush=True)
-    print(flush=True)
+    if news := _news(env).read_text().strip():
+        _kept_links(env).touch(mode=0o600)
+        _kept_links(env).write_text(news + "\n")
+        print(f"\n{news}\n", flush=True)
+    elif _kept_links(env).exists():
+        print(f"The sign-in links of the first start are kept in {_kept_links(env)};", flush=True)
+        print("a new one comes from: python3 manage.py sign_in_link E-MAIL\n", flush=True)
 
 
-def _notes(env: Env) -> Path:
-    return env.home / "run" / "welcome.txt"
+def _news(env: Env) -> Path:
+    """What the seed said at this start: links for people it has just made, or nothing."""
+    return env.home / "run" / "news.txt"
+
+
+def _kept_links(env: Env) -> Path:
+    return env.home / "sign-in-links.txt"
 
 
 def _address(env: Env) -> str:

@@ -25,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--notes", type=Path, help="write what the seed says to this file instead of the terminal")
+        parser.add_argument("--news", type=Path, help="write what the seed says to this file instead of the terminal")
 
     def handle(self, *args: Any, **options: Any) -> None:
         _wait_for_database()
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         with self._stage("The pages' files are in place"):
             self._collect_front_end()
         with self._stage("Departments, people and examples are there"):
-            self._seed(options["notes"])
+            self._seed(options["news"])
 
     def _collect_front_end(self) -> None:
         try:
@@ -43,12 +43,12 @@ class Command(BaseCommand):
             raise CommandError(str(problem)) from None
         call_command("collectstatic", verbosity=0, interactive=False)
 
-    def _seed(self, notes: Path | None) -> None:
+    def _seed(self, news: Path | None) -> None:
         said = StringIO()
         if "seed" in get_commands():
             call_command("seed", stdout=said)
-        if notes:
-            notes.write_text(said.getvalue())
+        if news:
+            news.write_text(said.getvalue())
         else:
             self.stdout.write(said.getvalue())
 

@@ -1,0 +1,50 @@
+"""Celery as the engine needs it (docs/decisions/0002)."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from kombu.exceptions import OperationalError
+
+from config.celery import app
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("task_acks_late", False),
+        ("task_ignore_result", True),
+        ("task_publish_retry", False),
+        ("worker_prefetch_multiplier", 1),
+        ("accept_content", ["json"]),
+        ("task_default_queue", "normal"),
+        ("broker_connection_retry_on_startup", True),
+    ],
+)
+def test_a_lost_message_costs_time_only(setting: str, value: object) -> None:
+    assert app.conf[setting] == value
+
+
+def test_the_queues_are_the_priorities() -> None:
+    assert [queue.name for queue in app.conf.task_queues] == ["interactive", "normal", "bulk"]
+
+
+@pytest.mark.parametrize("address", ["redis://127.0.0.1:9/0", "redis+socket:///nowhere/valkey.sock"])
+def test_publishing_to_a_dead_broker_gives_up_within_a_second(address: str) -> None:
+    with app.connection_for_write(address) as connection:
+        began = time.monotonic()
+        with pytest.raises(OperationalError):
+            app.send_task("look.now", args=["id"], queue="normal", connection=connection)
+
+    assert time.monotonic() - began < 1
+
+
+def test_a_message_reaches_its_queue(broker: str) -> None:
+    app.send_task("tests.look_now", args=["an id"], queue="bulk")
+
+    with app.connection_for_read() as connection:
+        message = connection.SimpleQueue("bulk").get(timeout=5)
+        message.ack()
+
+    assert message.payload[0] == ["an id"]
