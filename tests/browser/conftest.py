@@ -18,7 +18,9 @@ from departments.models import User
 
 WIDTHS = (360, 1024, 1600)
 PICTURES = Path(os.environ.get("TANDEM_SCREENS") or settings.DATA_DIR / "screens")
-WATCH = "addEventListener('securitypolicyviolation', e => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))"
+WATCH = (
+    "addEventListener('securitypolicyviolation', e => console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))"
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -85,7 +87,9 @@ def seen(page: Page, axe: str) -> Callable[[str], None]:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 800})
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is too wide at {width}"
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+                    f"{name} is too wide at {width}"
+                )
                 _ask(page, axe, f"{name} at {width} in {scheme}")
                 PICTURES.mkdir(parents=True, exist_ok=True)
                 page.screenshot(path=PICTURES / f"{name}-{width}-{scheme}.png", full_page=True)

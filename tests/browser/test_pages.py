@@ -160,7 +160,7 @@ def test_a_run_is_cancelled_after_a_question(scene: Scene, page: Page, sign_in, 
 def test_a_failed_run_says_why_and_goes_on_from_there(scene: Scene, page: Page, sign_in, seen):
     error = {
         "code": "unavailable",
-        "message": "The model did not answer within 60 seconds. Try again, or ask an administrator to look at the provider.",
+        "message": "The model did not answer within 60 seconds. Try again, or ask an administrator to look.",
         "step": "facts",
         "title": "What does the brief say?",
     }
@@ -181,9 +181,18 @@ def test_a_failed_run_says_why_and_goes_on_from_there(scene: Scene, page: Page, 
 
 def test_a_finished_run_shows_its_result_as_text_table_and_file(scene: Scene, page: Page, sign_in, seen):
     output = {
-        "pack": "# Round-Up\n\n- **Audience:** customers aged 20 to 35\n\n| Channel | Verdict |\n|---|---|\n| Ad | fine |\n",
-        "file": {"file": str(scene.department.pk), "name": "Campaign pack.docx", "type": "", "size": 48213, "sha256": ""},
-        "texts": [{"channel": "Ad", "verdict": "fine", "reason": "No promise."}, {"channel": "E-mail", "verdict": "risky"}],
+        "pack": "# Round-Up\n\n- **Audience:** aged 20 to 35\n\n| Channel | Verdict |\n|---|---|\n| Ad | fine |\n",
+        "file": {
+            "file": str(scene.department.pk),
+            "name": "Campaign pack.docx",
+            "type": "",
+            "size": 48213,
+            "sha256": "",
+        },
+        "texts": [
+            {"channel": "Ad", "verdict": "fine", "reason": "No promise."},
+            {"channel": "E-mail", "verdict": "risky"},
+        ],
         "hostile": "<script>alert(1)</script> ![x](https://evil.example/x.png) [click](javascript:alert(1))\n\n**so**",
     }
     run = scenes.a_run(scene, output=output)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -30,6 +30,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
 
 _BRACES = re.compile(r"\{(\w+)\}")
 _INSERTED = re.compile(r"\{\{(.*?)\}\}|\{%.*?%\}", re.DOTALL)
+_MARKS = re.compile(r"[#*|`>]+|(^|\n)\s*[-+] ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Names:
 
     def read(self, text: str) -> str:
         """A text of the definition with its references named and its tags left out, on one line."""
-        return " ".join(_INSERTED.sub(self._inserted, text).split()).lstrip("#*->| ")
+        return " ".join(_MARKS.sub(" ", _INSERTED.sub(self._inserted, text)).split())
 
     def _inserted(self, match: re.Match[str]) -> str:
         try:
@@ -152,10 +153,10 @@ def _caption(node: Node, place: str, names: Names) -> str:
 def sentence(kind: type[Action], node: Node, names: Names) -> Iterator[Piece]:
     """The kind's `reads_as` with the step's parameters in its braces."""
     for index, part in enumerate(_BRACES.split(kind.reads_as)):
-        if index % 2:
-            yield from _chips(_given(kind, node, part), names)
-        elif part:
-            yield Piece(part)
+        chips = list(_chips(_given(kind, node, part), names)) if index % 2 else []
+        if index == 1 and kind.reads_as.startswith("{"):
+            chips[0] = replace(chips[0], text=f"{chips[0].text[:1].upper()}{chips[0].text[1:]}")
+        yield from chips if index % 2 else [Piece(part)] if part else []
 
 
 def _given(kind: type[Action], node: Node, name: str) -> Any:

@@ -65,6 +65,7 @@ def home(request: Request) -> HttpResponse:
         "tasks": tasks_for(actor).select_related("run__workflow", "department")[:SHOWN_TASKS],
         "runs": visible(mine, actor).select_related("workflow", "department").order_by("-pk")[:SHOWN_RUNS],
         "weeks": weeks_of(actor),
+        "may_start": bool(actor.departments(Verb.RUN)),
         "workflows": startable(actor)[:SHOWN_WORKFLOWS],
     }
     return render(request, "workflows/home.html", context)

@@ -71,6 +71,11 @@ def piece_of(rows: QuerySet[Row], after: str, size: int = PAGE_SIZE) -> Piece:
     return Piece(found[:size], after=str(found[size - 1].pk) if len(found) > size else "")
 
 
+def words(request: Request, name: str) -> str:
+    """What was typed into a search or chosen in a filter, fit to be asked of the database."""
+    return request.GET.get(name, "").replace("\x00", "").strip()[:100]
+
+
 def identifier(text: str) -> UUID | None:
     """The id written in an address, or None for anything else."""
     try:

@@ -98,6 +98,8 @@ class Line:
     def tone(self) -> str:
         if self.status is None:
             return "todo"
+        if self.step and self.step.waits_for == "children":
+            return "run"
         return "wait" if self.is_tolerated else self.status.tone
 
     @property

@@ -21,9 +21,11 @@ from django.views.decorators.http import require_GET, require_POST
 from audit.models import Entry
 from departments.access import Actor, Verb, visible
 from workflows.models import Run, RunStatus, TaskStatus, Workflow
-from workflows.pages.page import Request, identifier, page, piece_of
+from workflows.pages.page import Request, identifier, page, piece_of, words
 from workflows.pages.progress import lines_of
+from workflows.pages.showing import named
 from workflows.pages.step import details_of
+from workflows.runtime.journey import tree_of
 from workflows.services.runs import cancel_run, resume_run, retry_run
 
 SPANS: Mapping[str, timedelta] = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
@@ -34,7 +36,7 @@ MOST_ENTRIES = 50
 @require_GET
 def runs(request: Request) -> HttpResponse:
     """Newest first, a piece at a time; a filter or "more" asks for the fragment alone."""
-    asked = {name: request.GET.get(name, "").strip()[:100] for name in ("status", "workflow", "q", "since", "after")}
+    asked = {name: words(request, name) for name in ("status", "workflow", "q", "since", "after")}
     rows = _filtered(request.actor, asked).select_related("workflow", "department", "version")
     context = {
         "piece": piece_of(rows, asked["after"]),
@@ -58,10 +60,8 @@ def _filtered(actor: Actor, asked: Mapping[str, str]) -> QuerySet[Run]:
     if asked["since"] in SPANS:
         rows = rows.filter(created_at__gte=timezone.now() - SPANS[asked["since"]])
     if asked["q"]:
-        words = asked["q"]
-        rows = rows.filter(
-            Q(title__icontains=words) | Q(started_by__icontains=words) | Q(workflow__name__icontains=words)
-        )
+        text = asked["q"]
+        rows = rows.filter(Q(title__icontains=text) | Q(started_by__icontains=text) | Q(workflow__name__icontains=text))
     return rows
 
 
@@ -142,6 +142,7 @@ def context_of(request: Request, shown: Run) -> dict[str, Any]:
         "status": status,
         "lines": lines,
         "details": details_of(shown, opened),
+        "inputs": inputs_of(shown),
         "decisions": shown.tasks.filter(status=TaskStatus.DECIDED).order_by("decided_at"),
         "entries": Entry.objects.filter(run_id=shown.pk).order_by("pk")[:MOST_ENTRIES],
         "may_cancel": may_run and not status.is_over and shown.cancel_asked_at is None,
@@ -150,3 +151,11 @@ def context_of(request: Request, shown: Run) -> dict[str, Any]:
         "may_repeat": may_run and status.is_over and shown.workflow.live_id is not None,
         "took": shown.finished_at - shown.started_at if shown.finished_at and shown.started_at else None,
     }
+
+
+def inputs_of(shown: Run) -> list[tuple[str, Any]]:
+    """What the run was given, under the titles of its version's inputs; an item shows its own names instead."""
+    asked = tree_of(shown.version_id).definition.inputs
+    given = shown.scope if shown.body else shown.inputs
+    titles = {name: declared.title for name, declared in asked.items()}
+    return [(titles.get(name) or named(name), value) for name, value in given.items() if value is not None]

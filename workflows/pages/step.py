@@ -13,6 +13,27 @@ from workflows.runtime import outputs
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """One question to a model, or one exchange with another system, as the try has written it down.
+
+    The words are those of `connectors.models_gateway.record.CallRecord`; what an older version did not write is empty.
+    """
+
+    record: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        return self.record.get(name, "")
+
+    @property
+    def model(self) -> str:
+        return self.model_answered or self.model_asked
+
+    @property
+    def said(self) -> str:
+        return self.answer or self.partial
+
+
+@dataclass(frozen=True, slots=True)
 class Try:
     """One attempt: when, how long, what was asked of whom, and how it ended."""
 
@@ -27,8 +48,8 @@ class Try:
         return (self.attempt.error or {}).get("message", "")
 
     @property
-    def calls(self) -> list[dict[str, Any]]:
-        return self.attempt.calls
+    def calls(self) -> list[Call]:
+        return [Call(record) for record in self.attempt.calls]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,9 +70,8 @@ def decide(request: Request, pk: UUID) -> HttpResponse:
         return render(request, "workflows/task.html", _shown(request, asked, refused=refused, **given), status=422)
     except Conflict as conflict:
         asked.refresh_from_db()
-        return render(
-            request, "workflows/task.html", _shown(request, asked, conflict=str(conflict), **given), status=409
-        )
+        context = _shown(request, asked, conflict=str(conflict), unsent=given["text"])
+        return render(request, "workflows/task.html", context, status=409)
     messages.success(request, _said(given["decision"]) % {"question": asked.question})
     return redirect("tasks")
 

@@ -19,7 +19,7 @@ from departments.access import Actor, Verb, require, visible
 from workflows.engine.definition import BadDefinition, load
 from workflows.models import Run, RunStatus, Workflow
 from workflows.pages.cards import Card, cards_of
-from workflows.pages.page import Request, page
+from workflows.pages.page import Request, page, words
 from workflows.pages.starting import filled_form, read_start
 from workflows.services.refusals import Conflict
 from workflows.services.runs import start_run
@@ -74,7 +74,7 @@ def _ended(actor: Actor) -> dict[tuple[UUID, str], int]:
 @require_GET
 def workflows(request: Request) -> HttpResponse:
     """The list; typing into the search asks for its fragment alone."""
-    wanted = request.GET.get("q", "").strip()[:100]
+    wanted = words(request, "q")
     template = "workflows/_workflows.html" if request.htmx else "workflows/workflows.html"
     return render(request, template, {"rows": listed(request.actor, wanted), "q": wanted, "statuses": RunStatus})
 

@@ -106,12 +106,21 @@ def a_try(step: StepRun, number: int = 1, **fields: Any) -> Attempt:
             "given": {"text": "Round-Up rounds every card payment up."},
             "calls": [
                 {
-                    "model": "practice",
-                    "asked": "Find in the text: product, audience",
-                    "answered": '{"product": "Round-Up"}',
+                    "kind": "model",
+                    "provider": "Practice",
+                    "model_asked": "practice",
+                    "model_answered": "practice",
+                    "prompt": [
+                        {"role": "system", "content": "You fill in a form."},
+                        {"role": "user", "content": "Find in the text: product, audience"},
+                    ],
+                    "answer": '{"product": "Round-Up"}',
                     "tokens_in": 812,
                     "tokens_out": 64,
-                    "cost_usd": 0.0004,
+                    "latency_s": 2.113,
+                    "priced": True,
+                    "cost_usd": "0.0004",
+                    "error": "",
                 }
             ],
             "tokens": 876,

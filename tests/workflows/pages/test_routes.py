@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 import pytest
-from django.core.files.storage import storages
 from django.test import Client
 from django.urls import get_resolver, reverse
 
@@ -26,7 +25,7 @@ class Route:
     """How one route is asked for. `thing` makes what its address names; `right` may, `wrong` may not (403)."""
 
     name: str
-    thing: Callable[[Scene], list[object]] = lambda scene: []
+    thing: Callable[[Scene], list[object]] = lambda _scene: []
     method: str = "get"
     data: tuple[tuple[str, str], ...] = ()
     right: str = "viewer"
@@ -83,17 +82,6 @@ ROUTES = [
 ]
 OF_A_THING = [route for route in ROUTES if route.name not in ("home", "workflows", "runs", "tasks")]
 WITH_A_ROLE = [route for route in ROUTES if route.wrong]
-
-
-@pytest.fixture
-def scene() -> Scene:
-    return scenes.a_department()
-
-
-@pytest.fixture(autouse=True)
-def in_memory_files(settings):
-    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
-    storages._storages.clear()
 
 
 def ask(route: Route, scene: Scene, user: User | None):

@@ -1,0 +1,82 @@
+"""The frame around the pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.template.loader import get_template
+
+from departments.models import Role
+from tests.factories import make_user
+from tests.workflows.pages import scenes
+from tests.workflows.pages.scenes import Scene
+from workflows.pages import cards, progress
+from workflows.runtime.kinds import kinds
+
+
+def titles(answer: Any) -> list[str]:
+    return [item.title for item in answer.context["nav"].items]
+
+
+def test_only_those_who_may_audit_are_led_to_the_ledger(scene: Scene, signed_in: Any):
+    manager = make_user("Mona", scene.department, Role.MANAGER)
+    auditor = make_user("Ada", is_auditor=True)
+
+    assert titles(signed_in(scene.operator).get("/")) == ["Home", "Workflows", "Runs", "Tasks"]
+    assert titles(signed_in(manager).get("/")) == ["Home", "Workflows", "Runs", "Tasks", "Ledger"]
+    assert titles(signed_in(auditor).get("/")) == ["Home", "Workflows", "Runs", "Tasks", "Ledger"]
+
+
+def test_the_place_where_one_is_is_marked(scene: Scene, signed_in: Any):
+    items = signed_in(scene.operator).get(f"/workflows/{scene.workflow.pk}/").context["nav"].items
+
+    assert [item.title for item in items if item.is_here] == ["Workflows"]
+
+
+def test_a_fragment_asks_nothing_about_the_frame(scene: Scene, signed_in: Any, django_assert_max_num_queries: Any):
+    run = scenes.a_run(scene)
+    client = signed_in(scene.viewer)
+    client.get(f"/runs/{run.pk}/")
+
+    with django_assert_max_num_queries(9) as queries:
+        client.get(f"/runs/{run.pk}/steps/", HTTP_HX_REQUEST="true")
+
+    assert not any("workflows_task" in query["sql"] and "COUNT" in query["sql"] for query in queries)
+
+
+@pytest.mark.parametrize("name", ["403.html", "403_csrf.html", "404.html", "409.html", "500.html"])
+def test_a_refusal_can_be_drawn_without_anything_at_all(name: str):
+    html = get_template(name).render({})
+
+    assert html.count("<h1>") == 1
+    assert "style=" not in html
+
+
+def test_nobody_signed_in_gets_a_refusal_without_the_frame(client: Any, db: None):
+    answer = client.get("/no/such/page/")
+
+    assert answer.status_code == 404
+    assert 'class="td-bare"' in answer.content.decode()
+
+
+def test_every_icon_in_use_is_on_the_list():
+    listed = set((Path(settings.BASE_DIR) / "static" / "icons.txt").read_text().split())
+    used = {
+        *(kind.icon for kind in kinds().values() if kind.icon),
+        *(icon for _, icon in cards.GROUPS.values()),
+        *(icon for icon in progress.MARKS.values() if icon),
+    }
+
+    assert used <= listed | {kind.icon for kind in kinds().values()}
+
+
+def test_no_template_holds_a_style_or_a_script_of_its_own():
+    for template in (Path(settings.BASE_DIR) / "templates").rglob("*.html"):
+        text = template.read_text()
+        assert " style=" not in text, template
+        assert "<script>" not in text, template
+        assert " onclick=" not in text, template
+        assert "javascript:" not in text, template
