@@ -51,17 +51,37 @@ IN_ADMINISTRATION: Mapping[str, Any] = {
 def sentence(entry: Entry) -> str:
     """Plain text in the reader's language. A verb without a sentence of its own is read out as it is written."""
     words = {**entry.detail, "actor": entry.actor_label, "object": _object(entry)}
-    template = SENTENCES.get(entry.verb) or IN_ADMINISTRATION.get(entry.verb.rpartition(".")[2])
+    template = _template(entry.verb)
     try:
         return str(template).format_map(words) if template else _read_out(entry)
     except (KeyError, IndexError, ValueError):  # an entry of another version lacks a word that the sentence says
         return _read_out(entry)
 
 
+def facts(entry: Entry) -> dict[str, str]:
+    """What the sentence leaves unsaid, by name: {"reason": "Too early", "edited": "yes"}; what is empty is left out."""
+    said = f"{_template(entry.verb)}"
+    return {
+        _spaced(name): _written(value)
+        for name, value in entry.detail.items()
+        if value not in (None, "", [], {}, False) and f"{{{name}}}" not in said
+    }
+
+
 def verb_title(verb: str) -> str:
     """A verb in the list of a filter: "workflow.draft_saved" → "Workflow: draft saved"."""
     thing, _dot, deed = verb.partition(".")
     return f"{_spaced(thing).capitalize()}: {_spaced(deed)}"
+
+
+def _template(verb: str) -> Any:
+    return SENTENCES.get(verb) or IN_ADMINISTRATION.get(verb.rpartition(".")[2])
+
+
+def _written(value: Any) -> str:
+    if value is True:
+        return gettext("yes")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _read_out(entry: Entry) -> str:

@@ -23,7 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from audit.models import Entry
 from audit.reading import IN_ADMINISTRATION, SERVER, Page, Question, find
-from audit.sentences import SENTENCES, sentence, verb_title
+from audit.sentences import SENTENCES, facts, sentence, verb_title
 from departments.access import Actor, Verb, visible
 from departments.middleware import actor_of
 from departments.models import Department
@@ -57,6 +57,7 @@ class Line:
 
     entry: Entry
     sentence: str
+    facts: dict[str, str]
     department: str
     run_id: UUID | None
 
@@ -105,6 +106,7 @@ def _line(entry: Entry, department: Department | None, actor: Actor) -> Line:
     return Line(
         entry=entry,
         sentence=sentence(entry),
+        facts=facts(entry),
         department=department.name if department else entry.department,
         run_id=entry.run_id if opens else None,
     )

@@ -21,7 +21,7 @@ class RowsOfTheProduct(ContentAdmin, ReadOnlyAdmin):
 
 @admin.register(Workflow)
 class WorkflowAdmin(ContentAdmin, RecordedAdmin):
-    list_display = ("name", "department", "live", "owner", "changed_at", "archived_at", "opens")
+    list_display = ("name", "opens", "department", "live", "owner", "changed_at", "archived_at")
     list_filter = ("department",)
     search_fields = ("name", "slug", "department__name")
     date_hierarchy = "created_at"
@@ -50,7 +50,7 @@ class WorkflowAdmin(ContentAdmin, RecordedAdmin):
 @admin.register(Version)
 class VersionAdmin(RowsOfTheProduct):
     department_path = "workflow__department"
-    list_display = ("workflow", "number", "published_by", "published_at", "opens")
+    list_display = ("workflow", "opens", "number", "published_by", "published_at")
     list_filter = ("workflow__department",)
     search_fields = ("workflow__name", "published_by")
     date_hierarchy = "published_at"
@@ -59,7 +59,7 @@ class VersionAdmin(RowsOfTheProduct):
 
 @admin.register(Run)
 class RunAdmin(RowsOfTheProduct):
-    list_display = ("short_id", "workflow", "version", "department", "status", "started_by", "created_at", "opens")
+    list_display = ("short_id", "opens", "workflow", "version", "department", "status", "started_by", "created_at")
     list_filter = ("status", "mode", "priority", "department")
     search_fields = ("=id", "workflow__name", "started_by")
     date_hierarchy = "created_at"
@@ -72,7 +72,7 @@ class RunAdmin(RowsOfTheProduct):
 
 @admin.register(StepRun)
 class StepRunAdmin(RowsOfTheProduct):
-    list_display = ("path", "kind", "workflow", "status", "attempts", "claims", "run_after", "lease_until", "opens")
+    list_display = ("path", "opens", "kind", "workflow", "status", "attempts", "claims", "run_after", "lease_until")
     list_filter = ("status", "kind", "department")
     search_fields = ("=id", "=run__id", "path", "kind", "run__workflow__name")
     date_hierarchy = "created_at"
@@ -86,7 +86,7 @@ class StepRunAdmin(RowsOfTheProduct):
 @admin.register(Attempt)
 class AttemptAdmin(RowsOfTheProduct):
     department_path = "step__department"
-    list_display = ("step", "number", "started_at", "finished_at", "tokens", "cost_usd", "opens")
+    list_display = ("step", "opens", "number", "started_at", "finished_at", "tokens", "cost_usd")
     list_filter = ("step__status", "step__department")
     search_fields = ("=step__id", "=step__run__id", "step__path", "step__kind")
     date_hierarchy = "started_at"
@@ -96,7 +96,7 @@ class AttemptAdmin(RowsOfTheProduct):
 @admin.register(JournalEntry)
 class JournalEntryAdmin(RowsOfTheProduct):
     department_path = "run__department"
-    list_display = ("at", "workflow", "seq", "event", "path", "opens")
+    list_display = ("at", "opens", "workflow", "seq", "event", "path")
     list_filter = ("event", "run__department")
     search_fields = ("=run__id", "event", "path", "run__workflow__name")
     date_hierarchy = "at"
@@ -109,7 +109,7 @@ class JournalEntryAdmin(RowsOfTheProduct):
 
 @admin.register(Task)
 class TaskAdmin(RowsOfTheProduct):
-    list_display = ("created_at", "kind", "workflow", "department", "status", "role", "due_at", "decided_at", "opens")
+    list_display = ("created_at", "opens", "kind", "workflow", "department", "status", "role", "due_at", "decided_at")
     list_filter = ("status", "kind", "department")
     search_fields = ("=id", "=run__id", "run__workflow__name", "decided_by_label")
     date_hierarchy = "created_at"
@@ -122,7 +122,7 @@ class TaskAdmin(RowsOfTheProduct):
 
 @admin.register(StoredFile)
 class StoredFileAdmin(RowsOfTheProduct):
-    list_display = ("short_id", "content_type", "size", "department", "created_by", "created_at", "opens")
+    list_display = ("short_id", "opens", "content_type", "size", "department", "created_by", "created_at")
     list_filter = ("content_type", "department")
     search_fields = ("=id", "=sha256", "created_by")
     date_hierarchy = "created_at"

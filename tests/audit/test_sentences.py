@@ -6,7 +6,7 @@ import pytest
 from django.utils import translation
 
 from audit.models import Entry
-from audit.sentences import SENTENCES, sentence, verb_title
+from audit.sentences import SENTENCES, facts, sentence, verb_title
 
 
 def entry(verb: str, thing: str = "Press triage", **detail: object) -> Entry:
@@ -59,6 +59,13 @@ def test_every_sentence_can_be_said(verb: str) -> None:
 def test_sentences_are_said_in_the_readers_language(language: str) -> None:
     with translation.override(language):
         assert "Press triage" in sentence(entry("workflow.created"))
+
+
+def test_what_the_sentence_leaves_unsaid_stands_beside_it() -> None:
+    decided = entry("task.decided", decision="approve", reason="", edited=True, fields=["a", "b"], text=False, seats=0)
+
+    assert facts(decided) == {"edited": "yes", "fields": "a, b"}
+    assert facts(entry("robot.put_to_sleep", for_days=3)) == {"for days": "3"}
 
 
 def test_a_verb_has_a_title_for_the_filter() -> None:

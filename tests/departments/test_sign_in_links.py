@@ -42,7 +42,7 @@ def test_opening_the_link_signs_nobody_in_however_often_a_scanner_does_it(client
     assert [answer.status_code for answer in answers] == [200] * 4
     assert "_auth_user_id" not in client.session
     assert SignInLink.objects.get().used_at is None
-    assert answers[0]["Referrer-Policy"] == "no-referrer"
+    assert answers[0]["Referrer-Policy"] == "same-origin"
     assert "no-store" in answers[0]["Cache-Control"]
 
 
