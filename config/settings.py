@@ -157,7 +157,14 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "workflows.api.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Tandem", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Tandem",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",  # pydantic writes JSON Schema 2020-12, which 3.0 does not know
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["workflows.api.schema.without_doubles"],
+    "POSTPROCESSING_HOOKS": [],
+}
 
 # Providers: what the environment names, else the practice model that `up` starts.
 OPENAI_API_KEY = ENV.openai_api_key

@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.alive),
     path("readyz", health.ready),
+    path("api/v1/", include("config.api")),
     path("", include("departments.urls")),
     path("", include("workflows.urls")),
 ]

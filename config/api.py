@@ -1,0 +1,53 @@
+"""Every address of the REST API, under /api/v1/. Each answers with and without a slash at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.urls import URLPattern, path
+
+from workflows.api import catalogue, files, ledger, me, runs, schema, tasks, workflows
+
+ROUTES: list[tuple[str, Callable[..., Any], str]] = [
+    ("workflows", workflows.Workflows.as_view(), "api_workflows"),
+    ("workflows/<str:id>", workflows.One.as_view(), "api_workflow"),
+    ("workflows/<str:id>/draft", workflows.Draft.as_view(), "api_draft"),
+    ("workflows/<str:id>/publish", workflows.Publish.as_view(), "api_publish"),
+    ("workflows/<str:id>/versions", workflows.Versions.as_view(), "api_versions"),
+    ("workflows/<str:id>/versions/<str:number>", workflows.OneVersion.as_view(), "api_version"),
+    ("workflows/<str:id>/export", workflows.Export.as_view(), "api_export"),
+    ("workflows/<str:id>/runs", workflows.Runs.as_view(), "api_start"),
+    ("runs", runs.Runs.as_view(), "api_runs"),
+    ("runs/<str:id>", runs.One.as_view(), "api_run"),
+    ("runs/<str:id>/cancel", runs.Cancel.as_view(), "api_cancel"),
+    ("runs/<str:id>/retry", runs.Retry.as_view(), "api_retry"),
+    ("runs/<str:id>/resume", runs.Resume.as_view(), "api_resume"),
+    ("runs/<str:id>/journal", runs.Journal.as_view(), "api_journal"),
+    ("runs/<str:id>/record", runs.Record.as_view(), "api_record"),
+    ("tasks", tasks.Tasks.as_view(), "api_tasks"),
+    ("tasks/<str:id>", tasks.One.as_view(), "api_task"),
+    ("tasks/<str:id>/decide", tasks.Decide.as_view(), "api_decide"),
+    ("step-kinds", catalogue.StepKinds.as_view(), "api_step_kinds"),
+    ("step-kinds/<str:kind>", catalogue.OneStepKind.as_view(), "api_step_kind"),
+    ("templates", catalogue.Templates.as_view(), "api_templates"),
+    ("templates/<str:slug>", catalogue.OneTemplate.as_view(), "api_template"),
+    ("ledger", ledger.Ledger.as_view(), "api_ledger"),
+    ("files", files.Files.as_view(), "api_files"),
+    ("files/<str:id>", files.One.as_view(), "api_file"),
+    ("files/<str:id>/content", files.Content.as_view(), "api_file_content"),
+    ("me", me.WhoAmI.as_view(), "api_me"),
+    ("schema", schema.Schema.as_view(), "api_schema"),
+    ("docs", schema.docs, "api_docs"),
+]
+
+
+def _patterns() -> Iterator[URLPattern]:
+    for route, view, name in ROUTES:
+        yield path(f"{route}/", view)
+        yield path(route, view, name=name)
+    yield path("", schema.Unknown.as_view())
+    yield path("<path:rest>", schema.Unknown.as_view())
+
+
+urlpatterns = list(_patterns())

@@ -1,0 +1,237 @@
+"""Every address is asked: a program without a token? of another department? with the wrong role? with the right one?"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from config.api import ROUTES
+from departments.access import SYSTEM
+from departments.models import Role, User
+from departments.tokens import revoke_token
+from tests import factories
+from tests.workflows.api.program import ROOT, Program, assert_problem
+from tests.workflows.api.test_workflows import DEFINITION
+from workflows.models import RunStatus, Workflow
+
+pytestmark = pytest.mark.django_db
+
+RANDOM = "01920000-0000-7000-8000-000000000000"
+MALFORMED = (
+    "nobody",
+    "1",
+    RANDOM[:-1],
+    f"{{{RANDOM}}}",
+    RANDOM.replace("-", ""),
+    "%00",
+    "..",
+    "ä",
+    "a" * 300,
+    "%2e%2e",
+)
+
+START = {"inputs": {"name": "Ada"}}
+OPERATIONS: list[tuple[str, str, Any, str]] = [
+    ("GET", "workflows", None, "viewer"),
+    ("POST", "workflows", {"name": "New", "definition": DEFINITION}, "builder"),
+    ("GET", "workflows/{workflow}", None, "viewer"),
+    ("GET", "workflows/{workflow}/draft", None, "viewer"),
+    ("PUT", "workflows/{workflow}/draft", {"definition": DEFINITION}, "builder"),
+    ("POST", "workflows/{workflow}/publish", {"note": "why"}, "builder"),
+    ("GET", "workflows/{workflow}/versions", None, "viewer"),
+    ("GET", "workflows/{workflow}/versions/1", None, "viewer"),
+    ("GET", "workflows/{workflow}/export", None, "viewer"),
+    ("POST", "workflows/{workflow}/runs", START, "operator"),
+    ("GET", "runs", None, "viewer"),
+    ("GET", "runs/{run}", None, "viewer"),
+    ("POST", "runs/{run}/cancel", {}, "operator"),
+    ("POST", "runs/{failed}/retry", {}, "operator"),
+    ("POST", "runs/{failed}/resume", {}, "operator"),
+    ("GET", "runs/{run}/journal", None, "viewer"),
+    ("GET", "runs/{run}/record", None, "viewer"),
+    ("GET", "tasks", None, "viewer"),
+    ("GET", "tasks/{task}", None, "viewer"),
+    ("POST", "tasks/{task}/decide", {"decision": "approve"}, "approver"),
+    ("GET", "step-kinds", None, "viewer"),
+    ("GET", "step-kinds/text.compose", None, "viewer"),
+    ("GET", "templates", None, "viewer"),
+    ("GET", "templates/nda-triage", None, "viewer"),
+    ("GET", "ledger", None, "manager"),
+    ("GET", "files", None, "viewer"),
+    ("POST", "files", "upload", "operator"),
+    ("GET", "files/{file}", None, "viewer"),
+    ("GET", "files/{file}/content", None, "viewer"),
+    ("GET", "me", None, "viewer"),
+]
+OPEN = {"schema", "docs"}
+LACKS = {
+    "builder": (Role.VIEWER, Role.OPERATOR, Role.APPROVER),
+    "operator": (Role.VIEWER, Role.APPROVER),
+    "approver": (Role.VIEWER, Role.OPERATOR, Role.BUILDER),
+    "manager": (Role.VIEWER, Role.OPERATOR, Role.BUILDER, Role.APPROVER),
+    "viewer": (),
+}
+
+every = pytest.mark.parametrize(("method", "path", "body", "role"), OPERATIONS)
+
+
+@pytest.fixture(autouse=True)
+def storage(settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def things(program: Program) -> dict[str, str]:
+    """Something of each kind in the program's department."""
+    version = factories.make_version(factories.make_workflow(program.department, DEFINITION))
+    run = factories.make_run(version, status=RunStatus.WAITING)
+    task = factories.make_task(factories.make_step(run, status="waiting"))
+    failed = factories.make_run(version, status=RunStatus.FAILED)
+    factories.make_step(failed, status="failed")
+    file = program.upload({"file": _file()}).json()["id"]
+    return {
+        "workflow": str(version.workflow_id),
+        "run": str(run.pk),
+        "failed": str(failed.pk),
+        "task": str(task.pk),
+        "file": file,
+    }
+
+
+def _file() -> SimpleUploadedFile:
+    return SimpleUploadedFile("brief.txt", b"Hello")
+
+
+def ask(program: Program, method: str, path: str, body: Any) -> Any:
+    if body == "upload":
+        return program.upload({"file": _file()})
+    if method == "GET":
+        return program.get(path)
+    return program.put(path, body) if method == "PUT" else program.post(path, body)
+
+
+def test_every_route_is_in_the_table() -> None:
+    asked = {re.sub(r"\{\w+\}", "*", path) for _, path, _, _ in OPERATIONS}
+    routes = {re.sub(r"<[^>]+>", "*", route) for route, _, _ in ROUTES} - OPEN
+
+    of_catalogue = {"step-kinds/text.compose", "templates/nda-triage", "workflows/*/versions/1"}
+    assert routes - asked == {"step-kinds/*", "templates/*", "workflows/*/versions/*"}
+    assert asked - routes == of_catalogue
+
+
+@every
+def test_without_a_token_there_is_only_401(things: dict, method: str, path: str, body: Any, role: str) -> None:
+    path = ROOT + path.format_map(things)
+    signed_in = Client()
+    signed_in.force_login(User.objects.create_superuser("root@tandem.example", name="Root"))
+
+    for client in (Client(), signed_in, Client(headers={"Authorization": "Bearer tdm_wrong"})):
+        answer = client.generic(method, path, b"{}", content_type="application/json")
+        assert_problem(answer, 401, "not-signed-in")
+        assert answer["WWW-Authenticate"] == "Bearer"
+
+
+@every
+def test_a_stranger_sees_of_things_what_one_sees_of_nothing(
+    things: dict, stranger: Program, method: str, path: str, body: Any, role: str
+) -> None:
+    if "{" not in path:
+        return
+    name = re.findall(r"\{(\w+)\}", path)[0]
+    before = list(Workflow.objects.values())
+
+    theirs = ask(stranger, method, path.format_map(things), body)
+    nobodys = [ask(stranger, method, path.format(**{name: id}), body) for id in (RANDOM, *MALFORMED[:5])]
+
+    assert_problem(theirs, 404, "not-found")
+    assert {answer.status_code for answer in nobodys} == {404}
+    assert {answer.content for answer in nobodys} == {theirs.content}
+    assert list(Workflow.objects.values()) == before
+
+
+@every
+def test_the_wrong_role_is_refused_and_changes_nothing(
+    things: dict, program: Program, method: str, path: str, body: Any, role: str
+) -> None:
+    before = list(Workflow.objects.values())
+
+    for wrong in LACKS[role]:
+        answer = ask(Program(program.department, wrong), method, path.format_map(things), body)
+        assert_problem(answer, 403, "not-allowed")
+
+    assert list(Workflow.objects.values()) == before
+
+
+@every
+def test_the_right_role_may(things: dict, program: Program, method: str, path: str, body: Any, role: str) -> None:
+    right = Program(program.department, role)
+
+    answer = ask(right, method, path.format_map(things), body)
+
+    creates = method == "POST" and path.rpartition("/")[2] in ("workflows", "runs", "publish", "files")
+    assert answer.status_code == (201 if creates else 200), answer.content
+
+
+def test_a_revoked_token_ends_at_once(program: Program) -> None:
+    assert program.get("me").status_code == 200
+
+    revoke_token(program.token, actor=SYSTEM)
+
+    assert_problem(program.get("me"), 401)
+
+
+@pytest.mark.parametrize("id", MALFORMED)
+@pytest.mark.parametrize(
+    "path", ["workflows/{}", "workflows/{}/draft", "runs/{}", "tasks/{}", "files/{}", "files/{}/content"]
+)
+def test_a_malformed_id_is_an_unknown_one(program: Program, path: str, id: str) -> None:
+    assert_problem(program.get(path.format(id)), 404)
+
+
+def test_ids_inside_a_question_show_nothing_of_other_departments(things: dict, stranger: Program) -> None:
+    for path in (
+        f"runs?workflow={things['workflow']}",
+        f"runs?parent={things['run']}",
+        f"tasks?run={things['run']}",
+        f"ledger?run={things['run']}",
+    ):
+        assert stranger.get(path).json()["results"] == []
+
+
+def test_a_cursor_of_another_department_shows_nothing_of_it(program: Program, stranger: Program) -> None:
+    for _ in range(3):
+        factories.make_workflow(program.department)
+    cursor = program.get("workflows", {"page_size": "1"}).json()["next"]
+
+    assert stranger.get(cursor).json()["results"] == []
+
+
+@pytest.mark.parametrize("path", ["", "nothing", "nothing/", "workflows/x/nothing", "runs/x/steps"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_an_address_that_does_not_exist_is_a_problem_document(program: Program, path: str, method: str) -> None:
+    assert_problem(program.send(method, path, b""), 404)
+    assert_problem(Client().generic(method, ROOT + path), 401)
+
+
+def test_a_method_that_an_address_does_not_take_is_405(things: dict, program: Program) -> None:
+    for method, path, _body, _role in OPERATIONS:
+        for wrong in ("PATCH", "DELETE", "OPTIONS", "TRACE"):
+            answer = program.send(wrong, path.format_map(things), b"")
+            assert_problem(answer, 405, "wrong-method")
+            assert method in answer["Allow"]
+
+
+def test_each_address_answers_with_a_slash_at_its_end_too(things: dict, program: Program) -> None:
+    for method, path, _body, _role in OPERATIONS:
+        if method == "GET":
+            assert program.get(path.format_map(things) + "/").status_code == 200
+
+
+def test_answers_are_kept_by_nobody(things: dict, program: Program) -> None:
+    assert program.get("me")["Cache-Control"] == "no-store"
+    assert "no-store" in program.get(f"files/{things['file']}/content")["Cache-Control"]
+    assert "Set-Cookie" not in program.get("me").headers

@@ -1,0 +1,103 @@
+"""What other programs send: bodies, and what stands behind the question mark. Unknown names are mistakes (rule S12)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from workflows.models import RunMode, RunStatus, TaskStatus
+
+
+class Body(BaseModel):
+    """JSON's own types, nothing converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Nothing(Body):
+    """No body, or an empty object."""
+
+
+class NewWorkflow(Body):
+    name: str = Field("", max_length=200, description="Taken from the definition when it is left out.")
+    definition: dict[str, Any] | str = Field(description="The workflow as an object, or as text: YAML or JSON.")
+
+
+class DraftBody(Body):
+    definition: dict[str, Any] | str = Field(description="The whole draft as an object, or as text: YAML or JSON.")
+    revision: int | None = Field(None, ge=1, description="Save only while the draft still has this revision.")
+
+
+class Publication(Body):
+    note: str = Field("", max_length=10_000, description="Why this version was made.")
+
+
+class Start(Body):
+    inputs: dict[str, Any] = Field(default_factory=dict, description="Each input's value; for a file its id.")
+    mode: Literal["live", "test"] = "live"
+
+
+class Decision(Body):
+    decision: str = Field(max_length=20, description="approve, reject")
+    text: str = Field("", description="The final text of a review; the draft when it is left out.")
+    reason: str = Field("", description="Needed to reject.")
+
+
+class Question(BaseModel):
+    """Every list. More than 100 entries a page are never given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: str = Field("", description="From `next` or `previous` of another page.")
+    page_size: int = Field(50, ge=1, description="At most 100.")
+
+
+class RunsQuestion(Question):
+    status: RunStatus | None = None
+    workflow: str = Field("", max_length=60, description="Id or slug.")
+    mode: RunMode | None = None
+    parent: str = Field("", max_length=60, description="Id of a run: what it started inside itself.")
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+
+
+class TasksQuestion(Question):
+    status: TaskStatus | None = None
+    run: str = Field("", max_length=60, description="Id of a run.")
+    mine: bool = Field(False, description="Only what this token may decide now.")
+
+
+class LedgerQuestion(Question):
+    verb: str = Field("", max_length=60, description="Such as workflow.published.")
+    run: str = Field("", max_length=60, description="Id of a run.")
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+class WorkflowsQuestion(Question):
+    name: str = Field("", max_length=100, description="Words of the name.")
+    archived: bool = False
+
+
+class RunQuestion(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    wait_s: float = Field(
+        0,
+        ge=0,
+        le=60,
+        description="Answer when the run is over or waits for a person, at the latest after these seconds.",
+    )
+
+
+class ExportQuestion(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(
+        "", max_length=10, description="A number, `live` or `draft`; the live version, else the draft, when left out."
+    )
+
+
+class NoQuestion(BaseModel):
+    model_config = ConfigDict(extra="forbid")

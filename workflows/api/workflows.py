@@ -1,0 +1,244 @@
+"""Workflows: list, create, draft, publish, versions, export, and starting a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.utils.http import content_disposition_header
+from rest_framework.request import Request
+
+from departments.access import visible
+from workflows.api import answers, asked
+from workflows.api.endpoint import Endpoint, answer, identifier
+from workflows.api.once import answered_once
+from workflows.api.operation import operation
+from workflows.api.paging import page
+from workflows.api.problems import Stale
+from workflows.engine import definition as definitions
+from workflows.models import Priority, Run, Version, Workflow
+from workflows.services.refusals import Conflict
+from workflows.services.runs import start_run
+from workflows.services.workflows import create_workflow, draft_problems, publish_workflow, save_draft
+
+IF_MATCH = {"If-Match": "The ETag of the draft as you read it; 412 when somebody has changed it since."}
+
+
+class OfWorkflow(Endpoint):
+    def workflow(self, id: str, *, with_draft: bool = False) -> Workflow:
+        """By id or by slug: within a department a slug is as good as an id."""
+        rows = Workflow.objects.select_related("department", "live").defer("sample", "live__definition")
+        rows = rows if with_draft else rows.defer("sample", "live__definition", "draft")
+        if identifier(id) is not None:
+            return self.find(rows, id)
+        named = visible(rows.filter(slug=id), self.actor).first() if is_slug(id) else None
+        if named is None:
+            raise Http404
+        return named
+
+
+class Workflows(Endpoint):
+    @operation(
+        "list_workflows",
+        "List workflows",
+        answer=answers.page_of(answers.Workflow),
+        question=asked.WorkflowsQuestion,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        question = self.question(asked.WorkflowsQuestion)
+        rows = visible(Workflow.objects.all(), self.actor).filter(archived_at__isnull=not question.archived)
+        rows = rows.select_related("department", "live").defer("draft", "sample", "live__definition")
+        if question.name:
+            rows = rows.filter(name__icontains=question.name)
+        return page(request, rows, answers.Workflow, answers.Workflow.of)
+
+    @operation(
+        "create_workflow",
+        "Create a workflow with its draft",
+        answer=answers.Workflow,
+        status=201,
+        body=asked.NewWorkflow,
+        repeats=True,
+    )
+    @answered_once
+    def post(self, request: Request) -> HttpResponse:
+        """The token's department owns it. What `export` gives can be sent as `definition`."""
+        body = self.body(asked.NewWorkflow)
+        definition = as_mapping(body.definition)
+        made = create_workflow(
+            self.token.department,
+            name=body.name or str(definition.get("name", "")),
+            definition=definition,
+            actor=self.actor,
+        )
+        return answer(answers.Workflow.of(made), 201, {"Location": reverse("api_workflow", args=[made.pk])})
+
+
+class One(OfWorkflow):
+    @operation("read_workflow", "Read a workflow", answer=answers.Workflow)
+    def get(self, request: Request, id: str) -> HttpResponse:
+        """`id` may also be the slug."""
+        return answer(answers.Workflow.of(self.workflow(id)))
+
+
+class Draft(OfWorkflow):
+    @operation("read_draft", "Read the draft and what keeps it from being published", answer=answers.Draft)
+    def get(self, request: Request, id: str) -> HttpResponse:
+        return _draft(self.workflow(id, with_draft=True))
+
+    @operation(
+        "save_draft", "Replace the draft", answer=answers.Draft, body=asked.DraftBody, headers=IF_MATCH, refusals=(412,)
+    )
+    def put(self, request: Request, id: str) -> HttpResponse:
+        workflow = self.workflow(id, with_draft=True)
+        body = self.body(asked.DraftBody)
+        known = matched(request, workflow)
+        try:
+            revision = body.revision if known is None else known
+            save_draft(workflow, as_mapping(body.definition), actor=self.actor, revision=revision)
+        except Conflict as conflict:
+            if known is None:
+                raise
+            raise Stale(str(conflict)) from None
+        return _draft(workflow)
+
+
+class Publish(OfWorkflow):
+    @operation(
+        "publish_workflow",
+        "Make the draft the version that new runs take",
+        answer=answers.Version,
+        status=201,
+        body=asked.Publication,
+        headers=IF_MATCH,
+        repeats=True,
+        refusals=(412,),
+    )
+    @answered_once
+    def post(self, request: Request, id: str) -> HttpResponse:
+        """400 with `problems` when something in the draft cannot run."""
+        workflow = self.workflow(id, with_draft=True)
+        body = self.body(asked.Publication)
+        matched(request, workflow)
+        made = publish_workflow(workflow, note=body.note, actor=self.actor)
+        return answer(answers.Version.whole(made, made.pk), 201)
+
+
+class Versions(OfWorkflow):
+    @operation(
+        "list_versions",
+        "List the published versions",
+        answer=answers.page_of(answers.VersionLine),
+        question=asked.Question,
+    )
+    def get(self, request: Request, id: str) -> HttpResponse:
+        self.question(asked.Question)
+        workflow = self.workflow(id)
+        rows = workflow.versions.defer("definition")
+        return page(request, rows, answers.VersionLine, lambda row: answers.VersionLine.of(row, workflow.live_id))
+
+
+class OneVersion(OfWorkflow):
+    @operation("read_version", "Read one version with its definition", answer=answers.Version)
+    def get(self, request: Request, id: str, number: str) -> HttpResponse:
+        workflow = self.workflow(id)
+        return answer(answers.Version.whole(_numbered(workflow.versions.all(), number), workflow.live_id))
+
+
+class Export(OfWorkflow):
+    @operation(
+        "export_workflow",
+        "The workflow as a file to read and to keep",
+        answer=str,
+        content_type="application/yaml",
+        question=asked.ExportQuestion,
+    )
+    def get(self, request: Request, id: str) -> HttpResponse:
+        question = self.question(asked.ExportQuestion)
+        workflow = self.workflow(id, with_draft=True)
+        text = definitions.to_yaml(definitions.load(_definition(workflow, question.version)))
+        disposition = content_disposition_header(True, f"{workflow.slug}.yaml")
+        return HttpResponse(
+            text, content_type="application/yaml; charset=utf-8", headers={"Content-Disposition": disposition}
+        )
+
+
+class Runs(OfWorkflow):
+    @operation("start_run", "Start a run", answer=answers.Run, status=201, body=asked.Start, repeats=True)
+    @answered_once
+    def post(self, request: Request, id: str) -> HttpResponse:
+        """400 names each input that is missing, unknown or wrong under `errors`; 409 when nothing is published."""
+        workflow = self.workflow(id)
+        body = self.body(asked.Start)
+        run = start_run(workflow, inputs=body.inputs, actor=self.actor, mode=body.mode, priority=Priority.NORMAL)
+        return answer(
+            answers.Run.with_steps(_with_version(run, workflow), []),
+            201,
+            {"Location": reverse("api_run", args=[run.pk])},
+        )
+
+
+def as_mapping(definition: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """A definition that was sent as text becomes an object. Raises ValidationError."""
+    if not isinstance(definition, str):
+        return definition
+    try:
+        return definitions.dump(definitions.from_text(definition))
+    except definitions.BadDefinition as error:
+        raise ValidationError(
+            {f"definition.{place}".rstrip("."): why for place, why in error.problems.items()}
+        ) from None
+
+
+def matched(request: Request, workflow: Workflow) -> int | None:
+    """The revision that If-Match names, None without the header. Raises Stale when it is not the present one."""
+    sent = request.headers.get("If-Match", "").strip()
+    if sent in ("", "*"):
+        return None
+    if etag(workflow) not in [tag.strip() for tag in sent.split(",")]:
+        raise Stale(
+            f"The draft of “{workflow.name}” has changed since you read it. Read it again, then send your change."
+        )
+    return workflow.draft_revision
+
+
+def etag(workflow: Workflow) -> str:
+    return f'"{workflow.draft_revision}"'
+
+
+def is_slug(text: str) -> bool:
+    return 0 < len(text) <= 60 and text.isascii() and all(letter.isalnum() or letter in "-_" for letter in text)
+
+
+def _with_version(run: Run, workflow: Workflow) -> Run:
+    """The service keeps the id alone; the row is at hand."""
+    if workflow.live is not None and run.version_id == workflow.live.pk:
+        run.version = workflow.live
+    return run
+
+
+def _draft(workflow: Workflow) -> HttpResponse:
+    problems = [answers.Problem(step=p.step, field=p.field, message=p.message) for p in draft_problems(workflow)]
+    said = answers.Draft(revision=workflow.draft_revision, definition=workflow.draft, problems=problems)
+    return answer(said, headers={"ETag": etag(workflow)})
+
+
+def _definition(workflow: Workflow, wanted: str) -> dict[str, Any]:
+    if wanted == "draft" or (not wanted and workflow.live is None):
+        return workflow.draft
+    if wanted in ("", "live") and workflow.live is None:
+        raise Http404
+    number = str(workflow.live.number) if wanted in ("", "live") and workflow.live else wanted
+    return _numbered(workflow.versions.all(), number).definition
+
+
+def _numbered(rows: QuerySet[Version], number: str) -> Version:
+    known = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+    row = rows.filter(number=known).first() if known else None
+    if row is None:
+        raise Http404
+    return row
