@@ -13,6 +13,7 @@ from departments.access import SYSTEM, Actor
 from departments.models import Department
 from workflows.examples.catalogue import EXAMPLES, Example, load_definition, sample_files
 from workflows.models import Run, RunStatus, Workflow
+from workflows.models.states import RUN_OVER
 from workflows.services.files import reference, store_file
 from workflows.services.runs import start_run
 from workflows.services.workflows import create_workflow, publish_workflow
@@ -50,11 +51,14 @@ def start_sample(workflow: Workflow, *, actor: Actor = SYSTEM) -> Run:
 
 
 def run_examples() -> Iterator[ExampleRun]:
-    """Run the seeded examples on their samples, all at once, and tell of each when it is over. Needs a worker."""
+    """Run the seeded examples on their samples, all at once, and tell of each when it is over. Needs a worker.
+
+    On a first start their runs are under way already: those are told of then.
+    """
     slugs = [example.slug for example in EXAMPLES if example.runs_on_first_start]
     workflows = Workflow.objects.select_related("department", "live").filter(template__in=slugs, archived_at=None)
     began = time.monotonic()
-    runs = [start_sample(workflow) for workflow in workflows.order_by("department__name")]
+    runs = [_under_way(workflow) or start_sample(workflow) for workflow in workflows.order_by("department__name")]
     for run in runs:
         yield _awaited(run, began)
 
@@ -67,6 +71,11 @@ def await_run(run: Run, patience_s: float = PATIENCE_S) -> Run:
         time.sleep(0.2)
         run.refresh_from_db()
     return run
+
+
+def _under_way(workflow: Workflow) -> Run | None:
+    runs = Run.objects.select_related("department", "workflow").filter(workflow=workflow, parent=None)
+    return runs.exclude(status__in=RUN_OVER).first()
 
 
 def _seed(example: Example, department: Department, actor: Actor) -> Workflow:
