@@ -92,6 +92,10 @@ class Models(Protocol):
         """
         ...
 
+    def room(self, *, model: str = "") -> int:
+        """Characters of material that one question surely takes beside instructions and answer."""
+        ...
+
 
 class Http(Protocol):
     """The one guarded door to other systems."""
