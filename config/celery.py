@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -36,7 +36,8 @@ def _configure(app: Celery) -> None:
         task_acks_late=False,
         task_ignore_result=True,
         task_publish_retry=False,
-        task_queues=[Queue(name) for name in QUEUES],
+        # Each with an exchange of its own: on a shared one every message would reach all of them.
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue="normal",
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,

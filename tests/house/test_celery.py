@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from kombu.exceptions import OperationalError
 
+from config import embedded, parts
 from config.celery import app
+from config.processes import Process
 
 
 @pytest.mark.parametrize(
@@ -40,11 +43,19 @@ def test_publishing_to_a_dead_broker_gives_up_within_a_second(address: str) -> N
     assert time.monotonic() - began < 1
 
 
-def test_a_message_reaches_its_queue(broker: str) -> None:
-    app.send_task("tests.look_now", args=["an id"], queue="bulk")
+def test_a_message_reaches_its_queue_and_no_other(home: Path) -> None:
+    valkey = Process(parts.valkey(home))
+    valkey.wait_until_ready()
+    try:
+        with app.connection_for_write(embedded.broker_url(home)) as connection:
+            for queue in app.conf.task_queues:
+                queue(connection).declare()
+            app.send_task("look.now", args=["id"], queue="bulk", connection=connection)
+            lengths = {
+                queue.name: queue(connection).queue_declare(passive=True).message_count
+                for queue in app.conf.task_queues
+            }
+    finally:
+        valkey.stop()
 
-    with app.connection_for_read() as connection:
-        message = connection.SimpleQueue("bulk").get(timeout=5)
-        message.ack()
-
-    assert message.payload[0] == ["an id"]
+    assert lengths == {"interactive": 0, "normal": 0, "bulk": 1}
