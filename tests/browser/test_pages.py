@@ -31,6 +31,7 @@ def test_home_shows_what_waits_for_me_my_runs_and_the_week(scene: Scene, page: P
     expect(page.get_by_role("link", name="May this pack go out?")).to_be_visible()
     expect(page.get_by_role("region", name="Your latest runs").get_by_role("listitem")).to_have_count(3)
     expect(page.get_by_text("4 runs")).to_be_visible()
+    expect(page.get_by_role("link", name="2 succeeded")).to_be_visible()
     expect(page.get_by_role("link", name="Tasks open: 1")).to_be_visible()
     seen("home")
 
@@ -237,6 +238,7 @@ def test_a_review_is_edited_with_the_difference_shown_and_approved(scene: Scene,
     page.goto("/tasks/")
     seen("tasks")
     page.get_by_role("link", name="May this pack go out?").click()
+    page.wait_for_url(f"**/tasks/{task.pk}/")
     page.keyboard.press("e")
     editor = page.get_by_label("Your text")
     expect(editor).to_be_focused()

@@ -189,8 +189,9 @@ def _chip(value: Any, names: Names) -> Piece:
 def _word(item: Any) -> Any:
     """A label, field or row by its name."""
     if isinstance(item, Mapping):
-        return next((item[name] for name in ("name", "label", "title") if name in item), "…")
-    return item
+        item = next((item[name] for name in ("name", "label", "title") if name in item), "…")
+    is_a_name = isinstance(item, str) and not params.is_template(item)
+    return item.replace("_", " ") if is_a_name else item
 
 
 def condition_read(condition: Mapping[str, Any], names: Names) -> str:

@@ -60,10 +60,12 @@ class Week:
 @require_GET
 def home(request: Request) -> HttpResponse:
     actor = request.actor
-    mine = Run.objects.filter(parent=None, starter_kind=actor.kind, starter_id=actor.id)
+    runs = visible(Run.objects.filter(parent=None), actor).select_related("workflow", "department").order_by("-pk")
+    mine = list(runs.filter(starter_kind=actor.kind, starter_id=actor.id)[:SHOWN_RUNS])
     context = {
         "tasks": tasks_for(actor).select_related("run__workflow", "department")[:SHOWN_TASKS],
-        "runs": visible(mine, actor).select_related("workflow", "department").order_by("-pk")[:SHOWN_RUNS],
+        "mine": bool(mine),
+        "runs": mine or runs[:SHOWN_RUNS],
         "weeks": weeks_of(actor),
         "may_start": bool(actor.departments(Verb.RUN)),
         "workflows": startable(actor)[:SHOWN_WORKFLOWS],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,7 +88,7 @@ class Line:
     @property
     def is_parked(self) -> bool:
         """Whether this step, or one inside it, goes on only when a person says so."""
-        return self.status == StepStatus.PARKED or any(line.is_parked for part in self.parts for line in part.lines)
+        return any(line.status == StepStatus.PARKED for line in flat([self]))
 
     @property
     def is_tolerated(self) -> bool:
@@ -159,6 +159,20 @@ def lines_of(run: Run, opened: Iterable[str] = ()) -> tuple[Line, ...]:
     )
     names = Names(tree.definition)
     return _lines([card_of(node, names) for node in tree.sequence(run.body)], "", rows)
+
+
+def waits_for(lines: Iterable[Line]) -> str:
+    """What a waiting run waits for: a person wins over its own items, those win over a time."""
+    found = {line.step.waits_for for line in flat(lines) if line.step and line.status == StepStatus.WAITING}
+    return next((what for what in ("person", "children", "time") if what in found), "")
+
+
+def flat(lines: Iterable[Line]) -> Iterator[Line]:
+    """Every line, those inside others too."""
+    for line in lines:
+        yield line
+        for part in line.parts:
+            yield from flat(part.lines)
 
 
 def _lines(cards: Sequence[Card], prefix: str, rows: Rows) -> tuple[Line, ...]:

@@ -22,7 +22,7 @@ from audit.models import Entry
 from departments.access import Actor, Verb, visible
 from workflows.models import Run, RunStatus, TaskStatus, Workflow
 from workflows.pages.page import Request, identifier, page, piece_of, words
-from workflows.pages.progress import lines_of
+from workflows.pages.progress import lines_of, waits_for
 from workflows.pages.showing import named
 from workflows.pages.step import details_of
 from workflows.runtime.journey import tree_of
@@ -140,6 +140,7 @@ def context_of(request: Request, shown: Run) -> dict[str, Any]:
     return {
         "run": shown,
         "status": status,
+        "waits_for": waits_for(lines) if status == RunStatus.WAITING else "",
         "lines": lines,
         "details": details_of(shown, opened),
         "inputs": inputs_of(shown),

@@ -33,9 +33,11 @@ TAGS = {
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 WIDE_TABLE = '<div class="td-wide" tabindex="0"><table>'
-LOOKS_LIKE_MARKDOWN = re.compile(r"(^|\n)(#{1,6} |[-*] |\d+\. |> |\|.+\||```)|\*\*\S|\n\s*\n|\]\(")
+LOOKS_LIKE_MARKDOWN = re.compile(r"(^|\n)(#{1,6} |[-*] |\d+\. |> |\|.+\||```)|\*\*\S|\]\(")
 
-_markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"]).disable("image")
+_markdown = (
+    MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"]).disable("image")
+)
 
 
 def markdown(text: str) -> SafeString:

@@ -12,7 +12,7 @@ from tests.factories import make_version, make_workflow
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows.models import Run, RunStatus, StepStatus
-from workflows.pages.progress import Line, lines_of
+from workflows.pages.progress import Line, lines_of, waits_for
 
 WAIT = {"kind": "flow.wait", "with": {"for_s": 60}}
 BRANCH: dict[str, Any] = {
@@ -129,6 +129,16 @@ def test_a_parked_step_inside_another_asks_for_a_person(scene: Scene):
     scenes.a_step(run, "route/cases.0/hold", "flow.wait", StepStatus.PARKED)
 
     assert [line.is_parked for line in lines_of(run)] == [True, False]
+
+
+def test_a_run_says_what_it_waits_for_and_a_person_wins(scene: Scene):
+    run = scenes.a_run(scene, RunStatus.WAITING)
+    copies = scenes.a_step(run, "copies", "flow.for_each", StepStatus.WAITING, waits_for="children")
+    scenes.items_of(copies, ["running"])
+    items = waits_for(lines_of(run))
+    scenes.a_task(scene, run)
+
+    assert (items, waits_for(lines_of(run))) == ("children", "person")
 
 
 def test_a_run_of_any_size_costs_five_queries(scene: Scene, django_assert_max_num_queries: Any):
