@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import redis
 from kombu.exceptions import OperationalError
 
 from config import embedded, parts
