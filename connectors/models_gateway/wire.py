@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpcore2
 import httpx2
@@ -24,6 +25,8 @@ from connectors.models_gateway.request import Clocks
 LARGEST_ANSWER = 10_000_000
 CONNECTIONS = 1_024
 KEPT_ALIVE = 512
+# Servers close connections that rest; uvicorn, which serves most open models, after five seconds.
+KEPT_ALIVE_S = 4
 DRAIN_S = 0.25
 
 
@@ -111,7 +114,8 @@ def exchange(clocks: Clocks, deadline: float | None = None) -> Iterator[Exchange
 
 @lru_cache(maxsize=64)
 def _client(base_url: str, key: str, process: int) -> OpenAI:
-    http = httpx2.Client(transport=_Transport(), trust_env=False, follow_redirects=False)
+    kept_alive = 0 if is_on_this_machine(base_url) else KEPT_ALIVE
+    http = httpx2.Client(transport=_Transport(kept_alive), trust_env=False, follow_redirects=False)
     # Compressed answers are not asked for and not taken: no size limit holds against a decompression bomb.
     headers = {"Accept-Encoding": "identity"}
     return OpenAI(api_key=key, base_url=base_url, max_retries=0, http_client=http, default_headers=headers)
@@ -122,16 +126,21 @@ def client(base_url: str, key: str) -> OpenAI:
     return _client(base_url, key, os.getpid())
 
 
+def is_on_this_machine(base_url: str) -> bool:
+    """There a new connection costs nothing, and llama.cpp hangs up on old ones without a word."""
+    return urlsplit(base_url).hostname in ("127.0.0.1", "::1", "localhost")
+
+
 class _Transport(httpx2.HTTPTransport):
     """httpx's transport on a pool whose sockets know the exchange they serve."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept_alive: int) -> None:
         # Not calling super().__init__: it only builds the pool that is built here.
         self._pool = httpcore2.ConnectionPool(
             ssl_context=httpx2.create_ssl_context(),
             max_connections=CONNECTIONS,
-            max_keepalive_connections=KEPT_ALIVE,
-            keepalive_expiry=15,
+            max_keepalive_connections=kept_alive,
+            keepalive_expiry=KEPT_ALIVE_S,
             network_backend=_Backend(),
         )
 

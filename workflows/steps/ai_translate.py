@@ -47,7 +47,8 @@ class Translate(Action):
 
 
 def _translated(params: Translate.Params, text: str, ctx: StepContext) -> str:
-    most = len(text) * 3 + 200
+    # In bytes, because a page of Chinese becomes four of English, but a page of English two of anything at most.
+    most = len(text.encode()) * 2 + 200
     answer = ctx.models.ask(
         instructions(params, text),
         {"text": text},

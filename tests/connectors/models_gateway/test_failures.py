@@ -8,6 +8,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from connectors.models_gateway import wire
 from connectors.models_gateway.door import ask
 from connectors.models_gateway.failures import retry_after
 from connectors.models_gateway.record import CallRecord
@@ -236,10 +237,22 @@ def test_an_answer_in_one_piece_is_read_from_a_server_that_does_not_stream(scrip
     assert (answer.text, answer.model) == ("Whole.", "old-server")
 
 
-def test_a_connection_serves_one_call_after_another(scripted_provider: ScriptedProvider) -> None:
+def test_a_connection_to_another_machine_serves_one_call_after_another(
+    scripted_provider: ScriptedProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "is_on_this_machine", lambda _address: False)
     scripted_provider.script = [says("ok")] * 5
 
     for _ in range(5):
         ask(question(scripted_provider), [])
 
     assert (scripted_provider.calls, scripted_provider.connections) == (5, 1)
+
+
+def test_every_call_to_this_machine_has_its_own_connection(scripted_provider: ScriptedProvider) -> None:
+    scripted_provider.script = [says("ok")] * 3
+
+    for _ in range(3):
+        ask(question(scripted_provider), [])
+
+    assert scripted_provider.connections == 3
