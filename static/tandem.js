@@ -26,7 +26,14 @@
     }
   };
 
-  const ready = (root) => { localise(root); tick(); };
+  // A box that scrolls can be reached and scrolled by keyboard.
+  const reach = (root) => {
+    for (const box of root.querySelectorAll(".td-clip, .td-difference, pre")) {
+      if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    }
+  };
+
+  const ready = (root) => { localise(root); reach(root); tick(); };
   document.addEventListener("DOMContentLoaded", () => { ready(document); setInterval(tick, 1000); });
   document.addEventListener("htmx:load", (event) => ready(event.detail.elt));
 

@@ -16,6 +16,7 @@ from workflows.engine.definition import Definition, Node
 from workflows.pages.showing import named
 from workflows.runtime.kinds import kinds
 
+LONG_CHIP = 32
 LONGEST_CHIP = 60
 MOST_CHIPS = 4
 GROUPS: Mapping[str, tuple[str, str]] = {
@@ -39,6 +40,10 @@ class Piece:
 
     text: str
     is_data: bool = False
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.text) > LONG_CHIP
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +126,13 @@ def card_of(node: Node, names: Names) -> Card:
         icon=(kind.icon if kind else "") or icon,
         sentence=tuple(sentence(kind, node, names)) if kind else (),
         condition=condition_read(node.when, names) if node.when else "",
-        arms=tuple(_arm(node, place, held, names) for place, held in node.sequences()),
+        arms=tuple(_arm(node, place, held, names) for place, held in sorted(node.sequences(), key=_reading_order)),
     )
+
+
+def _reading_order(sequence: tuple[str, Sequence[Node]]) -> int:
+    """The steps before their rescue, every case before “otherwise”; else as they are written."""
+    return sequence[0] in ("rescue", "otherwise")
 
 
 def title_of(node: Node) -> str:

@@ -114,6 +114,11 @@ class Line:
         return str(self.status.label) if self.status else _("Not begun yet")
 
     @property
+    def tries(self) -> int:
+        """How often it was tried. A container or a question to a person is merely looked at again when it goes on."""
+        return self.step.attempts if self.step and self.card.tone not in ("flow", "people") else 0
+
+    @property
     def took(self) -> timedelta | None:
         step = self.step
         return step.finished_at - step.started_at if step and step.finished_at and step.started_at else None

@@ -23,6 +23,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 MOST_CHARACTERS = 100_000
+LONG_CHARACTERS = 2_000
 MOST_ROWS = 200
 MOST_COLUMNS = 12
 DEEPEST = 4
@@ -79,7 +80,7 @@ def shown(value: Any, depth: int = 0) -> SafeString:
     if isinstance(value, int | float):
         return format_html('<span class="td-num">{}</span>', f"{value:,}" if abs(value) < 1e15 else value)
     if isinstance(value, str):
-        return written(value)
+        return clipped(value) if depth and len(value) > LONG_CHARACTERS else written(value)
     if depth >= DEEPEST:
         return as_json(value)
     if isinstance(value, Mapping):
@@ -92,6 +93,11 @@ def written(text: str) -> SafeString:
     if LOOKS_LIKE_MARKDOWN.search(text[:MOST_CHARACTERS]):
         return markdown(text)
     return format_html('<span class="td-text">{}</span>{}', text[:MOST_CHARACTERS], _rest(text))
+
+
+def clipped(text: str) -> SafeString:
+    """A long text among others, in a box that scrolls."""
+    return format_html('<div class="td-clip">{}</div>', written(text))
 
 
 def is_file(value: Any) -> bool:

@@ -63,10 +63,10 @@ def test_the_ways_of_a_branch_say_when_they_are_taken():
     branch = cards_of(definition.load(BRANCHING))[1]
 
     assert [(arm.name, arm.caption, len(arm.cards)) for arm in branch.arms] == [
-        ("otherwise", "otherwise", 0),
         ("cases.0", "How does it speak? ▸ label is negative", 1),
+        ("otherwise", "otherwise", 0),
     ]
-    assert branch.arms[1].cards[0].condition == "The article is not empty"
+    assert branch.arms[0].cards[0].condition == "The article is not empty"
     assert branch.is_side_by_side
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from tests.factories import make_user
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows.pages import cards, progress
-from workflows.runtime.kinds import kinds
 
 
 def titles(answer: Any) -> list[str]:
@@ -62,19 +62,21 @@ def test_nobody_signed_in_gets_a_refusal_without_the_frame(client: Any, db: None
     assert 'class="td-bare"' in answer.content.decode()
 
 
+TEMPLATES = sorted((Path(settings.BASE_DIR) / "templates").rglob("*.html"))
+NAVIGATION = {"home-2", "route", "player-play", "inbox", "shield-check"}
+ICON = re.compile(r'{% icon "([\w-]+)"|parts/_(?:empty|refusal)\.html" with name="([\w-]+)"')
+
+
 def test_every_icon_in_use_is_on_the_list():
     listed = set((Path(settings.BASE_DIR) / "static" / "icons.txt").read_text().split())
-    used = {
-        *(kind.icon for kind in kinds().values() if kind.icon),
-        *(icon for _, icon in cards.GROUPS.values()),
-        *(icon for icon in progress.MARKS.values() if icon),
-    }
+    drawn = {one or other for template in TEMPLATES for one, other in ICON.findall(template.read_text())}
+    marks = {*(icon for _, icon in cards.GROUPS.values()), *(icon for icon in progress.MARKS.values() if icon)}
 
-    assert used <= listed | {kind.icon for kind in kinds().values()}
+    assert drawn | marks | NAVIGATION <= listed
 
 
 def test_no_template_holds_a_style_or_a_script_of_its_own():
-    for template in (Path(settings.BASE_DIR) / "templates").rglob("*.html"):
+    for template in TEMPLATES:
         text = template.read_text()
         assert " style=" not in text, template
         assert "<script>" not in text, template

@@ -60,8 +60,8 @@ def test_what_has_not_begun_is_shown_as_it_will_come(scene: Scene):
 
     assert told(lines_of(run)) == [
         ("route", "todo"),
-        ("otherwise", True, [("rest", "todo")]),
         ("bad news", True, [("hold", "todo")]),
+        ("otherwise", True, [("rest", "todo")]),
         ("last", "todo"),
     ]
 
@@ -73,8 +73,8 @@ def test_of_a_branch_only_the_way_taken_shows_its_steps(scene: Scene):
 
     assert told(lines_of(run)) == [
         ("route", "run"),
-        ("otherwise", False, []),
         ("bad news", True, [("hold", "wait")]),
+        ("otherwise", False, []),
         ("last", "todo"),
     ]
 
