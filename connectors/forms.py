@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Protocol
 
+from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
+from django.template.defaultfilters import filesizeformat
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ValidationError
@@ -26,14 +28,20 @@ WIDGETS = {"boolean": "switch"}
 
 
 class Input(Protocol):
-    """One input of a workflow, as its definition declares it."""
+    """One input of a workflow, as its definition declares it. Read, never written."""
 
-    type: str
-    title: str
-    help: str
-    required: bool
-    default: Any
-    choices: Any
+    @property
+    def type(self) -> str: ...
+    @property
+    def title(self) -> str: ...
+    @property
+    def help(self) -> str: ...
+    @property
+    def required(self) -> bool: ...
+    @property
+    def default(self) -> Any: ...
+    @property
+    def choices(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +310,9 @@ def clean_text(text: str) -> str:
 def _uploaded(upload: UploadedFile) -> UploadedFile:
     if not upload.size:
         raise NotUnderstood(_("This file is empty. Choose another one."))
+    if upload.size > settings.UPLOAD_MAX_BYTES:
+        sizes = {"size": filesizeformat(upload.size), "most": filesizeformat(settings.UPLOAD_MAX_BYTES)}
+        raise NotUnderstood(_("This file has %(size)s; at most %(most)s are taken. Choose a smaller one.") % sizes)
     return upload
 
 

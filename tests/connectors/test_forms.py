@@ -180,6 +180,18 @@ def test_an_empty_upload_is_refused_with_a_sentence():
     assert filled.values == {}
 
 
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(settings):
+    settings.UPLOAD_MAX_BYTES = 4
+    upload = SimpleUploadedFile("big.txt", b"12345")
+
+    filled = read(only(widget="file"), sent(), MultiValueDict({"it": [upload]}))
+
+    assert filled.form.fields[0].error == (
+        "This file has 5\xa0bytes; at most 4\xa0bytes are taken. Choose a smaller one."
+    )
+    assert upload.tell() == 0
+
+
 def test_the_rules_of_the_model_stand_at_their_fields():
     form = form_for_model(Letter)
     data = sent(to="A name that is too long", body="Hi", tone="warm", copies="9")

@@ -250,7 +250,7 @@ def _children(run: Run, steps: Iterable[StepRun]) -> dict[UUID, Children]:
     }
 
 
-def _first(inside: QuerySet[Run]) -> Iterable[dict[str, Any]]:
+def _first(inside: QuerySet[Run]) -> Iterable[Mapping[str, Any]]:
     failed_first = Case(When(status=RunStatus.FAILED, then=0), default=1)
     place = Window(RowNumber(), partition_by=F("parent_step_id"), order_by=[failed_first, F("item_index")])
     shown = inside.annotate(place=place).filter(place__lte=MOST_CHILDREN)

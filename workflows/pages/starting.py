@@ -8,12 +8,13 @@ from typing import Any
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 
-from connectors.forms import Filled, Form, form_for_inputs, read
+from connectors.forms import Field, Filled, Form, form_for_inputs, read
 from departments.access import visible
 from workflows.models import Run, Workflow
 from workflows.pages.page import Request, identifier
 from workflows.runtime.journey import tree_of
 from workflows.services.files import reference, store_file
+from workflows.services.refusals import ValidationError
 
 PREFIX = "in-"
 """Keeps the names of inputs apart from the names of our own fields."""
@@ -41,15 +42,22 @@ def read_start(request: Request, workflow: Workflow) -> Filled:
     fields = []
     for asked in filled.form.fields:
         if asked.widget == "file" and asked.name in values:
-            stored = _stored(request, workflow, values[asked.name])
-            asked = (
-                replace(asked, value=stored)
-                if stored
-                else replace(asked, value="", error=_("This file is gone. Choose it again."))
-            )
-            values[asked.name] = stored
+            asked, values[asked.name] = _with_file(request, workflow, asked, values[asked.name])
         fields.append(asked)
     return Filled(replace(filled.form, fields=tuple(fields)), values)
+
+
+def _with_file(
+    request: Request, workflow: Workflow, asked: Field, sent: UploadedFile | str
+) -> tuple[Field, dict[str, Any] | None]:
+    """The field as it shows the stored file, and the file's reference."""
+    try:
+        stored = _stored(request, workflow, sent)
+    except ValidationError as refused:
+        return replace(asked, value="", error=" ".join(refused.messages)), None
+    if stored is None:
+        return replace(asked, value="", error=_("This file is gone. Choose it again.")), None
+    return replace(asked, value=stored), stored
 
 
 def _stored(request: Request, workflow: Workflow, sent: UploadedFile | str) -> dict[str, Any] | None:
@@ -57,5 +65,6 @@ def _stored(request: Request, workflow: Workflow, sent: UploadedFile | str) -> d
     if isinstance(sent, UploadedFile):
         stored = store_file(workflow.department, name=sent.name or "file", content=sent.read(), actor=request.actor)
         return reference(stored).model_dump()
-    kept = workflow.department.files.filter(pk=identifier(sent)).first()
+    place = identifier(sent)
+    kept = workflow.department.files.filter(pk=place).first() if place else None
     return reference(kept).model_dump() if kept else None

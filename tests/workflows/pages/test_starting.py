@@ -59,6 +59,19 @@ def test_a_refused_form_keeps_its_upload(scene: Scene, reading: Workflow, signed
     assert Run.objects.get().inputs["nda"]["name"] == "nda.txt"
 
 
+def test_a_file_that_cannot_be_stored_says_so_at_its_field(
+    scene: Scene, reading: Workflow, signed_in: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(files, "MOST_BYTES", 4)
+    upload = SimpleUploadedFile("nda.txt", b"We agree.")
+
+    answer = signed_in(scene.operator).post(f"/workflows/{reading.pk}/start/", {"in-nda": upload, "in-who": "Olga"})
+
+    assert answer.status_code == 422
+    assert "at most 4 are allowed" in field(answer, "nda").error
+    assert not Run.objects.exists()
+
+
 @pytest.mark.parametrize("kept", ["nonsense", "0190b2b0-0000-7000-8000-000000000000", "foreign"])
 def test_a_kept_file_must_be_one_of_the_department(scene: Scene, reading: Workflow, signed_in: Any, kept: str):
     other = scenes.a_department("Legal")
