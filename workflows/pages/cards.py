@@ -181,9 +181,11 @@ def _given(kind: type[Action], node: Node, name: str) -> Any:
 
 def _chips(value: Any, names: Names) -> Iterator[Piece]:
     if isinstance(value, list | tuple) and value:
-        yield from (_chip(_word(item), names) for item in value[:MOST_CHIPS])
+        for index, item in enumerate(value[:MOST_CHIPS]):
+            yield from [Piece(" ")] if index else []
+            yield _chip(_word(item), names)
         if len(value) > MOST_CHIPS:
-            yield Piece(f"+{len(value) - MOST_CHIPS}")
+            yield Piece(f" +{len(value) - MOST_CHIPS}")
     elif isinstance(value, Mapping) and value:
         yield from _chips(list(value), names)
     else:
