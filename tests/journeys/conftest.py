@@ -22,7 +22,6 @@ class Stack:
     """Processes that a test starts and kills."""
 
     broker_url: str
-    model_url: str
     home: Path
     processes: list[Process] = field(default_factory=list)
 
@@ -43,7 +42,6 @@ class Stack:
             "TANDEM_HOME": str(self.home),
             "DATABASE_URL": database_url(),
             "CELERY_BROKER_URL": self.broker_url,
-            "OPENAI_BASE_URL": self.model_url,
         }
         log = self.home / "log" / f"{program.name}-{number}.log"
         return Program(**{**vars(program), "env": environment, "log": log})
@@ -59,7 +57,7 @@ def database_url() -> str:
 
 @pytest.fixture
 def stack(transactional_db: None, broker: str, practice_model: str) -> Iterator[Stack]:
-    stack = Stack(broker, practice_model, settings.ENV.home)
+    stack = Stack(broker, settings.ENV.home)
     yield stack
     stack.stop()
 

@@ -1,0 +1,36 @@
+"""The three examples on real input with the real practice model, and the plug pulled in the middle of each."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.services import ensure_providers
+from departments.seeding import seed_people
+from tests.journeys.conftest import Stack, ended, wait_for
+from workflows.examples.catalogue import EXAMPLES
+from workflows.models import Attempt, StepRun, StepStatus, StoredFile, Workflow
+from workflows.services.examples import seed_examples, start_sample
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("slug", [example.slug for example in EXAMPLES if example.runs_on_first_start])
+def test_an_example_whose_worker_is_killed_ends_right_and_does_nothing_twice(stack: Stack, slug: str) -> None:
+    seed_people()
+    ensure_providers()
+    seed_examples()
+    run = start_sample(Workflow.objects.select_related("department", "live").get(template=slug))
+    stack.start("scheduler")
+    worker = stack.start("worker")
+    steps = StepRun.objects.filter(department=run.department)
+    wait_for(lambda: steps.filter(kind__startswith="ai.", status=StepStatus.SUCCEEDED).count() >= 2, 90, "two AI steps")
+    wait_for(lambda: steps.filter(kind__startswith="ai.", status=StepStatus.RUNNING).exists(), 30, "a third one")
+
+    worker.kill()
+    stack.start("worker")
+    wait_for(lambda: ended(run), 180, "the end of the run")
+
+    assert (run.status, run.error) == ("succeeded", None)
+    assert not steps.exclude(status__in=[StepStatus.SUCCEEDED, StepStatus.SKIPPED]).exists()
+    assert not [step for step in steps if Attempt.objects.filter(step=step, error=None).count() > 1]
+    assert StoredFile.objects.filter(run=run).count() == steps.filter(kind="document.write").count()
