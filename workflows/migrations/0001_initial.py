@@ -8,312 +8,637 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('departments', '0001_initial'),
+        ("departments", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Version',
+            name="Version",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('definition', models.JSONField()),
-                ('note', models.TextField(blank=True, verbose_name='why')),
-                ('published_by', models.CharField(max_length=254, verbose_name='published by')),
-                ('published_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("definition", models.JSONField()),
+                ("note", models.TextField(blank=True, verbose_name="why")),
+                ("published_by", models.CharField(max_length=254, verbose_name="published by")),
+                (
+                    "published_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
             ],
             options={
-                'verbose_name': 'version',
-                'verbose_name_plural': 'versions',
-                'ordering': ['-number'],
+                "verbose_name": "version",
+                "verbose_name_plural": "versions",
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('waiting', 'Waiting'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=20, verbose_name='status')),
-                ('mode', models.CharField(choices=[('live', 'Live'), ('test', 'Test')], default='live', max_length=10, verbose_name='mode')),
-                ('priority', models.PositiveSmallIntegerField(choices=[(1, 'Interactive'), (2, 'Normal'), (3, 'Bulk')], default=2)),
-                ('title', models.CharField(blank=True, max_length=200)),
-                ('inputs', models.JSONField(default=dict)),
-                ('output', models.JSONField(null=True)),
-                ('error', models.JSONField(null=True)),
-                ('item_index', models.PositiveIntegerField(null=True)),
-                ('body', models.CharField(blank=True, max_length=400)),
-                ('scope', models.JSONField(default=dict)),
-                ('depth', models.PositiveSmallIntegerField(default=0)),
-                ('held', models.BooleanField(default=False, help_text='a child that waits for a free place among its siblings')),
-                ('seq', models.PositiveIntegerField(default=0, help_text="number of the last journal entry: dense, and the run's fence")),
-                ('cancel_asked_at', models.DateTimeField(null=True)),
-                ('started_by', models.CharField(blank=True, max_length=254, verbose_name='started by')),
-                ('starter_kind', models.CharField(blank=True, max_length=20)),
-                ('starter_id', models.CharField(blank=True, max_length=64)),
-                ('cost_usd', models.DecimalField(decimal_places=6, default=0, max_digits=12)),
-                ('tokens', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('expires_at', models.DateTimeField(help_text='a run that lives longer is ended (90 days)')),
-                ('department', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='departments.department')),
-                ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='child_runs', to='workflows.run')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("waiting", "Waiting"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("live", "Live"), ("test", "Test")], default="live", max_length=10, verbose_name="mode"
+                    ),
+                ),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "Interactive"), (2, "Normal"), (3, "Bulk")], default=2
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=200)),
+                ("inputs", models.JSONField(default=dict)),
+                ("output", models.JSONField(null=True)),
+                ("error", models.JSONField(null=True)),
+                ("item_index", models.PositiveIntegerField(null=True)),
+                ("body", models.CharField(blank=True, max_length=400)),
+                ("scope", models.JSONField(default=dict)),
+                ("depth", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "held",
+                    models.BooleanField(
+                        default=False, help_text="a child that waits for a free place among its siblings"
+                    ),
+                ),
+                (
+                    "seq",
+                    models.PositiveIntegerField(
+                        default=0, help_text="number of the last journal entry: dense, and the run's fence"
+                    ),
+                ),
+                ("cancel_asked_at", models.DateTimeField(null=True)),
+                ("started_by", models.CharField(blank=True, max_length=254, verbose_name="started by")),
+                ("starter_kind", models.CharField(blank=True, max_length=20)),
+                ("starter_id", models.CharField(blank=True, max_length=64)),
+                ("cost_usd", models.DecimalField(decimal_places=6, default=0, max_digits=12)),
+                ("tokens", models.PositiveIntegerField(default=0)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("expires_at", models.DateTimeField(help_text="a run that lives longer is ended (90 days)")),
+                (
+                    "department",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="departments.department"
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="child_runs",
+                        to="workflows.run",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'run',
-                'verbose_name_plural': 'runs',
-                'ordering': ['-id'],
+                "verbose_name": "run",
+                "verbose_name_plural": "runs",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='StepRun',
+            name="StepRun",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('path', models.CharField(help_text='place in the tree: route/cases.0/draft, again/steps~2/draft', max_length=400)),
-                ('step_id', models.CharField(max_length=60)),
-                ('kind', models.CharField(max_length=60)),
-                ('status', models.CharField(choices=[('ready', 'Ready'), ('running', 'Running'), ('waiting', 'Waiting'), ('inside', 'Inside'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('skipped', 'Skipped'), ('cancelled', 'Cancelled'), ('parked', 'Needs a person')], default='ready', max_length=20)),
-                ('priority', models.PositiveSmallIntegerField(choices=[(1, 'Interactive'), (2, 'Normal'), (3, 'Bulk')], default=2)),
-                ('position', models.PositiveIntegerField(default=0, help_text='order in which the steps of the run came up')),
-                ('claim_token', models.UUIDField(null=True)),
-                ('claims', models.PositiveSmallIntegerField(default=0, help_text='claims since the last finished attempt')),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('run_after', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('wake_at', models.DateTimeField(null=True)),
-                ('handed_out_at', models.DateTimeField(null=True)),
-                ('intent_at', models.DateTimeField(help_text='when an effect that may happen only once was about to be sent', null=True)),
-                ('inside', models.JSONField(default=dict, help_text='of a container: arms, round, catches, scope; of a waiting step: for what')),
-                ('signal', models.JSONField(help_text='what wakes the step', null=True)),
-                ('output', models.JSONField(null=True)),
-                ('error', models.JSONField(null=True)),
-                ('summary', models.CharField(blank=True, max_length=300)),
-                ('made_by', models.CharField(blank=True, help_text='the person who gave the output by hand', max_length=254)),
-                ('cost_usd', models.DecimalField(decimal_places=6, default=0, max_digits=12)),
-                ('tokens', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('department', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='departments.department')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='workflows.run')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "path",
+                    models.CharField(
+                        help_text="place in the tree: route/cases.0/draft, again/steps~2/draft", max_length=400
+                    ),
+                ),
+                ("step_id", models.CharField(max_length=60)),
+                ("kind", models.CharField(max_length=60)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("ready", "Ready"),
+                            ("running", "Running"),
+                            ("waiting", "Waiting"),
+                            ("inside", "Inside"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("skipped", "Skipped"),
+                            ("cancelled", "Cancelled"),
+                            ("parked", "Needs a person"),
+                        ],
+                        default="ready",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(
+                        choices=[(1, "Interactive"), (2, "Normal"), (3, "Bulk")], default=2
+                    ),
+                ),
+                (
+                    "position",
+                    models.PositiveIntegerField(default=0, help_text="order in which the steps of the run came up"),
+                ),
+                ("claim_token", models.UUIDField(null=True)),
+                (
+                    "claims",
+                    models.PositiveSmallIntegerField(default=0, help_text="claims since the last finished attempt"),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("run_after", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("wake_at", models.DateTimeField(null=True)),
+                ("handed_out_at", models.DateTimeField(null=True)),
+                (
+                    "intent_at",
+                    models.DateTimeField(
+                        help_text="when an effect that may happen only once was about to be sent", null=True
+                    ),
+                ),
+                (
+                    "inside",
+                    models.JSONField(
+                        default=dict,
+                        help_text="of a container: arms, round, catches, scope; of a waiting step: for what",
+                    ),
+                ),
+                ("signal", models.JSONField(help_text="what wakes the step", null=True)),
+                ("output", models.JSONField(null=True)),
+                ("error", models.JSONField(null=True)),
+                ("summary", models.CharField(blank=True, max_length=300)),
+                (
+                    "made_by",
+                    models.CharField(blank=True, help_text="the person who gave the output by hand", max_length=254),
+                ),
+                ("cost_usd", models.DecimalField(decimal_places=6, default=0, max_digits=12)),
+                ("tokens", models.PositiveIntegerField(default=0)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "department",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="departments.department"
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="workflows.run"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'step of a run',
-                'verbose_name_plural': 'steps of runs',
-                'ordering': ['run', 'position'],
+                "verbose_name": "step of a run",
+                "verbose_name_plural": "steps of runs",
+                "ordering": ["run", "position"],
             },
         ),
         migrations.AddField(
-            model_name='run',
-            name='parent_step',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='workflows.steprun'),
+            model_name="run",
+            name="parent_step",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.CASCADE, related_name="children", to="workflows.steprun"
+            ),
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('number', models.PositiveSmallIntegerField()),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('error', models.JSONField(null=True)),
-                ('given', models.JSONField(help_text='the rendered parameters', null=True)),
-                ('calls', models.JSONField(default=list, help_text='one entry per call of a model or of another system: asked, answered, tokens, cost, time')),
-                ('cost_usd', models.DecimalField(decimal_places=6, default=0, max_digits=12)),
-                ('tokens', models.PositiveIntegerField(default=0)),
-                ('step', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tries', to='workflows.steprun')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("number", models.PositiveSmallIntegerField()),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("error", models.JSONField(null=True)),
+                ("given", models.JSONField(help_text="the rendered parameters", null=True)),
+                (
+                    "calls",
+                    models.JSONField(
+                        default=list,
+                        help_text="one entry per call of a model or of another system: asked, answered, tokens, cost, time",
+                    ),
+                ),
+                ("cost_usd", models.DecimalField(decimal_places=6, default=0, max_digits=12)),
+                ("tokens", models.PositiveIntegerField(default=0)),
+                (
+                    "step",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tries", to="workflows.steprun"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'attempt',
-                'verbose_name_plural': 'attempts',
-                'ordering': ['step', 'number'],
+                "verbose_name": "attempt",
+                "verbose_name_plural": "attempts",
+                "ordering": ["step", "number"],
             },
         ),
         migrations.CreateModel(
-            name='StoredFile',
+            name="StoredFile",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('content_type', models.CharField(max_length=120)),
-                ('size', models.PositiveBigIntegerField(help_text='bytes')),
-                ('sha256', models.CharField(max_length=64)),
-                ('created_by', models.CharField(blank=True, max_length=254)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('department', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='departments.department')),
-                ('run', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='files', to='workflows.run')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("content_type", models.CharField(max_length=120)),
+                ("size", models.PositiveBigIntegerField(help_text="bytes")),
+                ("sha256", models.CharField(max_length=64)),
+                ("created_by", models.CharField(blank=True, max_length=254)),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                (
+                    "department",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="files", to="departments.department"
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="files",
+                        to="workflows.run",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'file',
-                'verbose_name_plural': 'files',
-                'ordering': ['-id'],
+                "verbose_name": "file",
+                "verbose_name_plural": "files",
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Task',
+            name="Task",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('approve', 'Approve'), ('review', 'Review and edit')], max_length=20, verbose_name='kind')),
-                ('status', models.CharField(choices=[('open', 'Open'), ('decided', 'Decided'), ('cancelled', 'Cancelled')], default='open', max_length=20, verbose_name='status')),
-                ('question', models.CharField(max_length=500, verbose_name='question')),
-                ('draft', models.TextField(blank=True, verbose_name='draft')),
-                ('shown', models.JSONField(default=dict, verbose_name='facts')),
-                ('role', models.CharField(default='approver', max_length=20, verbose_name='asked role')),
-                ('not_the_starter', models.BooleanField(default=False)),
-                ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('answer', models.JSONField(null=True)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('decided_by_label', models.CharField(blank=True, max_length=254)),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('department', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tasks', to='departments.department')),
-                ('person', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='workflows.run')),
-                ('step', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='workflows.steprun')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("approve", "Approve"), ("review", "Review and edit")],
+                        max_length=20,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("decided", "Decided"), ("cancelled", "Cancelled")],
+                        default="open",
+                        max_length=20,
+                        verbose_name="status",
+                    ),
+                ),
+                ("question", models.CharField(max_length=500, verbose_name="question")),
+                ("draft", models.TextField(blank=True, verbose_name="draft")),
+                ("shown", models.JSONField(default=dict, verbose_name="facts")),
+                ("role", models.CharField(default="approver", max_length=20, verbose_name="asked role")),
+                ("not_the_starter", models.BooleanField(default=False)),
+                ("due_at", models.DateTimeField(blank=True, null=True, verbose_name="due")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("answer", models.JSONField(null=True)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("decided_by_label", models.CharField(blank=True, max_length=254)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "department",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="tasks", to="departments.department"
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="workflows.run"
+                    ),
+                ),
+                (
+                    "step",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="workflows.steprun"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'task',
-                'verbose_name_plural': 'tasks',
-                'ordering': ['due_at', 'id'],
+                "verbose_name": "task",
+                "verbose_name_plural": "tasks",
+                "ordering": ["due_at", "id"],
             },
         ),
         migrations.AddField(
-            model_name='run',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workflows.version'),
+            model_name="run",
+            name="version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="workflows.version"
+            ),
         ),
         migrations.CreateModel(
-            name='Workflow',
+            name="Workflow",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('slug', models.SlugField(max_length=60, verbose_name='short name')),
-                ('description', models.TextField(blank=True, verbose_name='what it is for')),
-                ('draft', models.JSONField()),
-                ('draft_revision', models.PositiveIntegerField(default=1)),
-                ('sample', models.JSONField(blank=True, default=dict, help_text='Values that fill the start form on request.', verbose_name='sample input')),
-                ('template', models.CharField(blank=True, max_length=60, verbose_name='made from template')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
-                ('changed_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('archived_at', models.DateTimeField(blank=True, null=True)),
-                ('department', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='workflows', to='departments.department')),
-                ('live', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='workflows.version')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("slug", models.SlugField(max_length=60, verbose_name="short name")),
+                ("description", models.TextField(blank=True, verbose_name="what it is for")),
+                ("draft", models.JSONField()),
+                ("draft_revision", models.PositiveIntegerField(default=1)),
+                (
+                    "sample",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="Values that fill the start form on request.",
+                        verbose_name="sample input",
+                    ),
+                ),
+                ("template", models.CharField(blank=True, max_length=60, verbose_name="made from template")),
+                (
+                    "created_at",
+                    models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False),
+                ),
+                ("changed_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("archived_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "department",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="workflows",
+                        to="departments.department",
+                    ),
+                ),
+                (
+                    "live",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="workflows.version",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'workflow',
-                'verbose_name_plural': 'workflows',
-                'ordering': ['name'],
+                "verbose_name": "workflow",
+                "verbose_name_plural": "workflows",
+                "ordering": ["name"],
             },
         ),
         migrations.AddField(
-            model_name='version',
-            name='workflow',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='workflows.workflow'),
+            model_name="version",
+            name="workflow",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="workflows.workflow"
+            ),
         ),
         migrations.AddField(
-            model_name='run',
-            name='workflow',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workflows.workflow'),
+            model_name="run",
+            name="workflow",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="workflows.workflow"
+            ),
         ),
         migrations.CreateModel(
-            name='JournalEntry',
+            name="JournalEntry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('seq', models.PositiveIntegerField()),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('event', models.CharField(max_length=40)),
-                ('path', models.CharField(blank=True, max_length=400)),
-                ('detail', models.JSONField(default=dict)),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='journal', to='workflows.run')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seq", models.PositiveIntegerField()),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("event", models.CharField(max_length=40)),
+                ("path", models.CharField(blank=True, max_length=400)),
+                ("detail", models.JSONField(default=dict)),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="journal", to="workflows.run"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'journal entry',
-                'verbose_name_plural': 'journal',
-                'ordering': ['run', 'seq'],
-                'constraints': [models.UniqueConstraint(fields=('run', 'seq'), name='journal_seq_once')],
+                "verbose_name": "journal entry",
+                "verbose_name_plural": "journal",
+                "ordering": ["run", "seq"],
+                "constraints": [models.UniqueConstraint(fields=("run", "seq"), name="journal_seq_once")],
             },
         ),
         migrations.AddIndex(
-            model_name='steprun',
-            index=models.Index(condition=models.Q(('status', 'ready')), fields=['run_after'], name='step_due'),
+            model_name="steprun",
+            index=models.Index(condition=models.Q(("status", "ready")), fields=["run_after"], name="step_due"),
         ),
         migrations.AddIndex(
-            model_name='steprun',
-            index=models.Index(condition=models.Q(('status', 'running')), fields=['lease_until'], name='step_lease'),
+            model_name="steprun",
+            index=models.Index(condition=models.Q(("status", "running")), fields=["lease_until"], name="step_lease"),
         ),
         migrations.AddIndex(
-            model_name='steprun',
-            index=models.Index(condition=models.Q(('status', 'waiting'), ('wake_at__isnull', False)), fields=['wake_at'], name='step_wake'),
+            model_name="steprun",
+            index=models.Index(
+                condition=models.Q(("status", "waiting"), ("wake_at__isnull", False)),
+                fields=["wake_at"],
+                name="step_wake",
+            ),
         ),
         migrations.AddIndex(
-            model_name='steprun',
-            index=models.Index(condition=models.Q(('status', 'running')), fields=['department'], name='step_running'),
+            model_name="steprun",
+            index=models.Index(condition=models.Q(("status", "running")), fields=["department"], name="step_running"),
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['ready', 'running', 'waiting', 'inside', 'succeeded', 'failed', 'skipped', 'cancelled', 'parked'])), name='step_status'),
+            model_name="steprun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "ready",
+                            "running",
+                            "waiting",
+                            "inside",
+                            "succeeded",
+                            "failed",
+                            "skipped",
+                            "cancelled",
+                            "parked",
+                        ],
+                    )
+                ),
+                name="step_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.UniqueConstraint(fields=('run', 'path'), name='step_path_once'),
+            model_name="steprun",
+            constraint=models.UniqueConstraint(fields=("run", "path"), name="step_path_once"),
         ),
         migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('step', 'number'), name='attempt_once'),
+            model_name="attempt",
+            constraint=models.UniqueConstraint(fields=("step", "number"), name="attempt_once"),
         ),
         migrations.AddIndex(
-            model_name='storedfile',
-            index=models.Index(fields=['department', 'sha256'], name='file_content'),
+            model_name="storedfile",
+            index=models.Index(fields=["department", "sha256"], name="file_content"),
         ),
         migrations.AddIndex(
-            model_name='task',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['department', 'due_at'], name='task_open'),
+            model_name="task",
+            index=models.Index(
+                condition=models.Q(("status", "open")), fields=["department", "due_at"], name="task_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['open', 'decided', 'cancelled'])), name='task_status'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["open", "decided", "cancelled"])), name="task_status"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['approve', 'review'])), name='task_kind'),
+            model_name="task",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["approve", "review"])), name="task_kind"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'open')), fields=('step',), name='task_open_once'),
+            model_name="task",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "open")), fields=("step",), name="task_open_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='workflow',
-            constraint=models.UniqueConstraint(fields=('department', 'slug'), name='workflow_slug_once'),
+            model_name="workflow",
+            constraint=models.UniqueConstraint(fields=("department", "slug"), name="workflow_slug_once"),
         ),
         migrations.AddConstraint(
-            model_name='version',
-            constraint=models.UniqueConstraint(fields=('workflow', 'number'), name='version_number_once'),
+            model_name="version",
+            constraint=models.UniqueConstraint(fields=("workflow", "number"), name="version_number_once"),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('parent__isnull', True)), fields=['department', '-id'], name='run_department'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("parent__isnull", True)), fields=["department", "-id"], name="run_department"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('parent__isnull', True)), fields=['workflow', '-id'], name='run_workflow'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("parent__isnull", True)), fields=["workflow", "-id"], name="run_workflow"
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('parent_step__isnull', False), models.Q(('status__in', ['succeeded', 'failed', 'cancelled']), _negated=True)), fields=['parent_step', 'held', 'item_index'], name='run_live_children'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(
+                    ("parent_step__isnull", False),
+                    models.Q(("status__in", ["succeeded", "failed", "cancelled"]), _negated=True),
+                ),
+                fields=["parent_step", "held", "item_index"],
+                name="run_live_children",
+            ),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('status__in', ['succeeded', 'failed', 'cancelled']), _negated=True), fields=['expires_at'], name='run_expiry'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("status__in", ["succeeded", "failed", "cancelled"]), _negated=True),
+                fields=["expires_at"],
+                name="run_expiry",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled'])), name='run_status'),
+            model_name="run",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status__in", ["queued", "running", "waiting", "succeeded", "failed", "cancelled"])
+                ),
+                name="run_status",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='run',
-            constraint=models.UniqueConstraint(condition=models.Q(('parent_step__isnull', False)), fields=('parent_step', 'item_index'), name='run_item_once'),
+            model_name="run",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("parent_step__isnull", False)),
+                fields=("parent_step", "item_index"),
+                name="run_item_once",
+            ),
         ),
     ]

@@ -4,34 +4,37 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('departments', '0003_shared_cache'),
-        ('workflows', '0002_versions_never_change'),
+        ("departments", "0003_shared_cache"),
+        ("workflows", "0002_versions_never_change"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='run',
-            name='handed_out_at',
+            model_name="run",
+            name="handed_out_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='steprun',
-            name='output_sha256',
-            field=models.CharField(blank=True, help_text='of an output kept as a file (over 1 MB)', max_length=64),
+            model_name="steprun",
+            name="output_sha256",
+            field=models.CharField(blank=True, help_text="of an output kept as a file (over 1 MB)", max_length=64),
         ),
         migrations.AddField(
-            model_name='steprun',
-            name='waits_for',
-            field=models.CharField(blank=True, help_text='time, person or children', max_length=10),
+            model_name="steprun",
+            name="waits_for",
+            field=models.CharField(blank=True, help_text="time, person or children", max_length=10),
         ),
         migrations.AddIndex(
-            model_name='run',
-            index=models.Index(condition=models.Q(('held', False), ('status', 'queued')), fields=['created_at'], name='run_queued'),
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("held", False), ("status", "queued")), fields=["created_at"], name="run_queued"
+            ),
         ),
         migrations.AddIndex(
-            model_name='steprun',
-            index=models.Index(condition=models.Q(('status', 'waiting'), ('waits_for', 'children')), fields=['id'], name='step_joins'),
+            model_name="steprun",
+            index=models.Index(
+                condition=models.Q(("status", "waiting"), ("waits_for", "children")), fields=["id"], name="step_joins"
+            ),
         ),
     ]

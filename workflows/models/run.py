@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from workflows.models.ordered import OrderedJSONField
 from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, held
 
 
@@ -29,15 +30,15 @@ class Run(models.Model):
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
     title = models.CharField(max_length=200, blank=True)
 
-    inputs: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
-    output: models.JSONField[Any] = models.JSONField(null=True)
+    inputs: models.JSONField[dict[str, Any]] = OrderedJSONField(default=dict)
+    output: models.JSONField[Any] = OrderedJSONField(null=True)
     error: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True)
 
     parent_step = models.ForeignKey("workflows.StepRun", models.CASCADE, null=True, related_name="children")
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="child_runs")
     item_index = models.PositiveIntegerField(null=True)
     body = models.CharField(max_length=400, blank=True)
-    scope: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
+    scope: models.JSONField[dict[str, Any]] = OrderedJSONField(default=dict)
     depth = models.PositiveSmallIntegerField(default=0)
     held = models.BooleanField(default=False, help_text="a child that waits for a free place among its siblings")
 
@@ -128,7 +129,7 @@ class StepRun(models.Model):
         default=dict, help_text="of a container: arms, round, catches, scope; of a waiting step: for what"
     )
     signal: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True, help_text="what wakes the step")
-    output: models.JSONField[Any] = models.JSONField(null=True)
+    output: models.JSONField[Any] = OrderedJSONField(null=True)
     output_sha256 = models.CharField(max_length=64, blank=True, help_text="of an output kept as a file (over 1 MB)")
     error: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True)
     summary = models.CharField(max_length=300, blank=True)
@@ -169,7 +170,7 @@ class Attempt(models.Model):
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_default=Now())
     error: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True)
-    given: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True, help_text="the rendered parameters")
+    given: models.JSONField[dict[str, Any] | None] = OrderedJSONField(null=True, help_text="the rendered parameters")
     calls: models.JSONField[list[dict[str, Any]]] = models.JSONField(
         default=list,
         help_text="one entry per call of a model or of another system: asked, answered, tokens, cost, time",

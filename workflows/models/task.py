@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from workflows.models.ordered import OrderedJSONField
 from workflows.models.states import TaskKind, TaskStatus, held
 
 
@@ -24,7 +25,7 @@ class Task(models.Model):
     status = models.CharField(_("status"), max_length=20, choices=TaskStatus.choices, default=TaskStatus.OPEN)
     question = models.CharField(_("question"), max_length=500)
     draft = models.TextField(_("draft"), blank=True)
-    shown: models.JSONField[dict[str, Any]] = models.JSONField(_("facts"), default=dict)
+    shown: models.JSONField[dict[str, Any]] = OrderedJSONField(_("facts"), default=dict)
     role = models.CharField(_("asked role"), max_length=20, default="approver")
     person = models.ForeignKey("departments.User", models.SET_NULL, null=True, blank=True, related_name="+")
     not_the_starter = models.BooleanField(default=False)

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from workflows.models.ordered import OrderedJSONField
+
 
 class Workflow(models.Model):
     """A named piece of work of one department. `draft` is its editable state, `live` the version that new runs take."""
@@ -18,10 +20,10 @@ class Workflow(models.Model):
     name = models.CharField(_("name"), max_length=120)
     slug = models.SlugField(_("short name"), max_length=60)
     description = models.TextField(_("what it is for"), blank=True)
-    draft: models.JSONField[dict[str, Any]] = models.JSONField()
+    draft: models.JSONField[dict[str, Any]] = OrderedJSONField()
     draft_revision = models.PositiveIntegerField(default=1)
     live = models.ForeignKey("workflows.Version", models.PROTECT, null=True, blank=True, related_name="+")
-    sample: models.JSONField[dict[str, Any]] = models.JSONField(
+    sample: models.JSONField[dict[str, Any]] = OrderedJSONField(
         _("sample input"), default=dict, blank=True, help_text=_("Values that fill the start form on request.")
     )
     template = models.CharField(_("made from template"), max_length=60, blank=True)
@@ -48,7 +50,7 @@ class Version(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
-    definition: models.JSONField[dict[str, Any]] = models.JSONField()
+    definition: models.JSONField[dict[str, Any]] = OrderedJSONField()
     note = models.TextField(_("why"), blank=True)
     published_by = models.CharField(_("published by"), max_length=254)
     published_at = models.DateTimeField(db_default=Now(), editable=False)

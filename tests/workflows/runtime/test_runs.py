@@ -169,3 +169,18 @@ def test_the_journal_is_dense_and_tells_each_step_once() -> None:
         (4, "step.succeeded", "two"),
         (5, "run.succeeded", ""),
     ]
+
+
+def test_values_keep_the_order_in_which_they_were_written() -> None:
+    names = ["zebra", "a", "middle", "bb"]
+    run = done(
+        [{"id": "set", "kind": "data.set", "with": {"values": {name: name for name in names}}}],
+        inputs={name: {"type": "text"} for name in names},
+        given={name: "x" for name in names},
+        output={name: f"{{{{ steps.set.{name} }}}}" for name in names},
+    )
+
+    run = type(run).objects.select_related("version", "workflow").get(pk=run.pk)
+    assert [list(run.inputs), list(run.output), list(run.version.definition["inputs"])] == [names] * 3
+    assert list(run.steps.get().output) == names
+    assert list(run.workflow.draft["output"]) == names
