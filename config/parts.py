@@ -97,6 +97,8 @@ def practice_model(home: Path) -> Program:
         name="Practice model",
         command=[sys.executable, "-m", "config.practice", str(_model_file()), str(embedded.practice_port(home))],
         cwd=ROOT,
+        # Threads that spin while they wait for each other crawl, ten times slower, once other programs want the cores.
+        env={"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"},
         log=home / "log" / "practice.log",
         is_ready=lambda: _is_healthy(f"{address}/health"),
         ready_within_s=60,
