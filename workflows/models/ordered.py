@@ -12,7 +12,7 @@ from psycopg.types.json import Json
 class OrderedJSONField(models.JSONField):
     """A JSON value in a column of type `json`.
 
-    PostgreSQL's `jsonb` sorts names by length: the fields of a form and the columns of a table would come back shuffled.
+    PostgreSQL's `jsonb` sorts names by length: the fields of a form would come back shuffled.
     The price: no look-ups into the value, and no comparison of two values in SQL.
     """
 

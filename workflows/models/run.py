@@ -94,10 +94,16 @@ class Run(models.Model):
 
     @property
     def status_is_settled(self) -> bool:
-        """Whether looking again soon is pointless: the run is over, or a person has to act."""
+        """Whether looking again soon is pointless: the run is over, or only people can carry it on."""
         if RunStatus(self.status).is_over:
             return True
-        return self.status == RunStatus.WAITING and self.tasks.filter(status="open").exists()
+        family = Run.objects.filter(Q(pk=self.pk) | Q(parent=self.pk) | Q(parent__parent=self.pk))
+        live = StepRun.objects.filter(run__in=family)
+        if live.filter(status__in=[StepStatus.READY, StepStatus.RUNNING]).exists():
+            return False
+        return live.filter(status=StepStatus.WAITING, waits_for="person").exists() or live.filter(
+            status=StepStatus.PARKED
+        ).exists()
 
 
 class StepRun(models.Model):

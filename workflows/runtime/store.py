@@ -193,9 +193,10 @@ def _update_run(settlement: Settlement) -> None:
 
 
 def _is_busy(settlement: Settlement) -> bool:
-    """Whether anything is being done now: a retry that lies in the future is a wait."""
+    """Whether anything is being done now, by items too: a retry that lies in the future is a wait."""
     return any(
         step.status == StepStatus.RUNNING
+        or (step.status == StepStatus.WAITING and step.waits_for == "children")
         or (step.status == StepStatus.READY and (step.run_after is None or step.run_after <= settlement.now))
         for step in settlement.journey.steps.values()
     )

@@ -184,3 +184,13 @@ def test_values_keep_the_order_in_which_they_were_written() -> None:
     assert [list(run.inputs), list(run.output), list(run.version.definition["inputs"])] == [names] * 3
     assert list(run.steps.get().output) == names
     assert list(run.workflow.draft["output"]) == names
+
+
+def test_a_run_is_settled_when_only_people_can_carry_it_on_in_its_items_too() -> None:
+    ask = {"id": "ask", "kind": "people.approve", "with": {"question": "{{ item }}?"}}
+    each = {"id": "each", "kind": "flow.for_each", "with": {"items": ["a", "b"], "concurrency": 1}, "steps": [ask]}
+
+    run = done([each])
+
+    assert (run.status, run.status_is_settled) == ("running", True)
+    assert not done([{"id": "nap", "kind": "flow.wait", "with": {"for_s": 60}}]).status_is_settled

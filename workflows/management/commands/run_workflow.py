@@ -11,9 +11,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
+from django.db.models import Q
 
 from departments.access import SYSTEM
-from workflows.models import Run, RunStatus, StepRun, StepStatus, Workflow
+from workflows.models import Run, RunStatus, StepRun, StepStatus, Task, Workflow
 from workflows.runtime.journey import tree_of
 from workflows.services.files import reference, store_file
 from workflows.services.refusals import Conflict
@@ -36,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("workflow", metavar="DEPARTMENT/SLUG")
         parser.add_argument("--input", action="append", default=[], metavar="NAME=VALUE")
         parser.add_argument("--file", action="append", default=[], metavar="NAME=PATH")
-        parser.add_argument("--sample", action="store_true", help="take the workflow's sample input for what is not given")
+        parser.add_argument("--sample", action="store_true", help="the workflow's sample input for what is not given")
         parser.add_argument("--json", action="store_true", help="print only the run, as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,8 +48,7 @@ class Command(BaseCommand):
         except (BadInput, Conflict) as problem:
             self._refuse(str(problem))
         except ValidationError as problem:
-            fields = problem.message_dict if hasattr(problem, "error_dict") else {"": problem.messages}
-            self._refuse("\n".join(f"{name}: {' '.join(why)}" if name else " ".join(why) for name, why in fields.items()))
+            self._refuse(_told(problem))
         show = Progress(None if options["json"] else self.stdout)
         while not run.status_is_settled:
             show.look(run)
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         elif run.error:
             self.stderr.write(f"Failed at {run.error.get('title') or 'the end'}: {run.error.get('message')}")
         else:
-            for task in run.tasks.filter(status="open"):
+            for task in Task.objects.filter(Q(run=run) | Q(run__parent=run), status="open"):
                 self.stdout.write(f"Waits for a person: {task.question}")
 
 
@@ -86,12 +86,16 @@ class Progress:
     def look(self, run: Run) -> None:
         if self.out is None:
             return
-        steps = StepRun.objects.filter(run=run).order_by("position").only("path", "step_id", "status", "summary", "error")
-        for step in steps:
+        for step in StepRun.objects.filter(run=run).order_by("position").defer("output"):
             if self.told.get(step.path) != step.status and step.status != StepStatus.READY:
                 self.told[step.path] = step.status
                 self.out.write(f"  {_mark(step.status)} {_title(run, step)}  {_detail(step)}".rstrip())
                 self.out.flush()
+
+
+def _told(problem: ValidationError) -> str:
+    fields = problem.message_dict if hasattr(problem, "error_dict") else {"": problem.messages}
+    return "\n".join(": ".join(part for part in (name, " ".join(why)) if part) for name, why in fields.items())
 
 
 def _mark(status: str) -> str:
