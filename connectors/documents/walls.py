@@ -72,7 +72,7 @@ def _watch(readable: tuple[str, ...]) -> None:
     def refuse(event: str, details: tuple[Any, ...]) -> None:
         if event.startswith(REFUSED):
             raise PermissionError(f"a document reader may not do {event}")
-        if event == "open" and not _may_open(*details, readable):
+        if event == "open" and not _may_open(details[0], details[1], details[2], readable):
             raise PermissionError("a document reader may not open files")
 
     sys.addaudithook(refuse)

@@ -64,7 +64,7 @@ def _markdown(content: Any, form: str) -> str:
 
 def _as_table(rows: Sequence[dict[str, Any]]) -> str:
     columns = list(dict.fromkeys(str(name) for row in rows for name in row))
-    lines = [columns, ["---"] * len(columns), *([row.get(name) for name in columns] for row in rows)]
+    lines: list[list[Any]] = [columns, ["---"] * len(columns), *([row.get(name) for name in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(_in_table(cell) for cell in line)} |" for line in lines)
 
 

@@ -6,51 +6,85 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Provider',
+            name="Provider",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
-                ('base_url', models.CharField(blank=True, max_length=300, verbose_name='address')),
-                ('key_variable', models.CharField(blank=True, max_length=80, verbose_name='environment variable with the key')),
-                ('is_practice', models.BooleanField(default=False, verbose_name='built-in practice model')),
-                ('enabled', models.BooleanField(default=True, verbose_name='in use')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True, verbose_name="name")),
+                ("base_url", models.CharField(blank=True, max_length=300, verbose_name="address")),
+                (
+                    "key_variable",
+                    models.CharField(blank=True, max_length=80, verbose_name="environment variable with the key"),
+                ),
+                ("is_practice", models.BooleanField(default=False, verbose_name="built-in practice model")),
+                ("enabled", models.BooleanField(default=True, verbose_name="in use")),
             ],
             options={
-                'verbose_name': 'provider',
-                'verbose_name_plural': 'providers',
-                'ordering': ['name'],
+                "verbose_name": "provider",
+                "verbose_name_plural": "providers",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='AiModel',
+            name="AiModel",
             fields=[
-                ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120, verbose_name='name at the provider')),
-                ('title', models.CharField(blank=True, max_length=120, verbose_name='name for people')),
-                ('is_default', models.BooleanField(default=False, verbose_name='taken when a step names none')),
-                ('enabled', models.BooleanField(default=True, verbose_name='in use')),
-                ('context_tokens', models.PositiveIntegerField(default=128000, verbose_name='context in tokens')),
-                ('usd_per_million_in', models.DecimalField(decimal_places=4, default=0, max_digits=10, verbose_name='USD per million tokens in')),
-                ('usd_per_million_out', models.DecimalField(decimal_places=4, default=0, max_digits=10, verbose_name='USD per million tokens out')),
-                ('connect_s', models.PositiveSmallIntegerField(default=5, verbose_name='seconds to connect')),
-                ('first_byte_s', models.PositiveSmallIntegerField(default=60, verbose_name='seconds to the first byte')),
-                ('idle_s', models.PositiveSmallIntegerField(default=30, verbose_name='seconds of silence')),
-                ('total_s', models.PositiveSmallIntegerField(default=300, verbose_name='seconds in all')),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='models', to='connectors.provider')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120, verbose_name="name at the provider")),
+                ("title", models.CharField(blank=True, max_length=120, verbose_name="name for people")),
+                ("is_default", models.BooleanField(default=False, verbose_name="taken when a step names none")),
+                ("enabled", models.BooleanField(default=True, verbose_name="in use")),
+                ("context_tokens", models.PositiveIntegerField(default=128000, verbose_name="context in tokens")),
+                (
+                    "usd_per_million_in",
+                    models.DecimalField(
+                        decimal_places=4, default=0, max_digits=10, verbose_name="USD per million tokens in"
+                    ),
+                ),
+                (
+                    "usd_per_million_out",
+                    models.DecimalField(
+                        decimal_places=4, default=0, max_digits=10, verbose_name="USD per million tokens out"
+                    ),
+                ),
+                ("connect_s", models.PositiveSmallIntegerField(default=5, verbose_name="seconds to connect")),
+                (
+                    "first_byte_s",
+                    models.PositiveSmallIntegerField(default=60, verbose_name="seconds to the first byte"),
+                ),
+                ("idle_s", models.PositiveSmallIntegerField(default=30, verbose_name="seconds of silence")),
+                ("total_s", models.PositiveSmallIntegerField(default=300, verbose_name="seconds in all")),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="models", to="connectors.provider"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'AI model',
-                'verbose_name_plural': 'AI models',
-                'ordering': ['provider__name', 'name'],
-                'constraints': [models.UniqueConstraint(fields=('provider', 'name'), name='ai_model_once'), models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='ai_model_one_default')],
+                "verbose_name": "AI model",
+                "verbose_name_plural": "AI models",
+                "ordering": ["provider__name", "name"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("provider", "name"), name="ai_model_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)), fields=("is_default",), name="ai_model_one_default"
+                    ),
+                ],
             },
         ),
     ]

@@ -4,35 +4,55 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('connectors', '0001_initial'),
+        ("connectors", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='aimodel',
-            name='effort',
-            field=models.CharField(blank=True, help_text='How much a model that thinks shall think: low, medium, high.', max_length=10, verbose_name='effort'),
+            model_name="aimodel",
+            name="effort",
+            field=models.CharField(
+                blank=True,
+                help_text="How much a model that thinks shall think: low, medium, high.",
+                max_length=10,
+                verbose_name="effort",
+            ),
         ),
         migrations.AddField(
-            model_name='aimodel',
-            name='schema_support',
-            field=models.CharField(choices=[('full', 'whole JSON Schema (llama.cpp)'), ('strict', 'strict subset (OpenAI)'), ('json', 'some JSON object'), ('none', 'not at all')], default='strict', max_length=10, verbose_name='keeps to a form'),
+            model_name="aimodel",
+            name="schema_support",
+            field=models.CharField(
+                choices=[
+                    ("full", "whole JSON Schema (llama.cpp)"),
+                    ("strict", "strict subset (OpenAI)"),
+                    ("json", "some JSON object"),
+                    ("none", "not at all"),
+                ],
+                default="strict",
+                max_length=10,
+                verbose_name="keeps to a form",
+            ),
         ),
         migrations.AddField(
-            model_name='aimodel',
-            name='thinking_tokens',
-            field=models.PositiveIntegerField(default=0, help_text='Room for what the model thinks before it answers; 0 for a model that does not.', verbose_name='tokens for thoughts'),
+            model_name="aimodel",
+            name="thinking_tokens",
+            field=models.PositiveIntegerField(
+                default=0,
+                help_text="Room for what the model thinks before it answers; 0 for a model that does not.",
+                verbose_name="tokens for thoughts",
+            ),
         ),
         migrations.AddField(
-            model_name='provider',
-            name='refused_at',
-            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name='key refused'),
+            model_name="provider",
+            name="refused_at",
+            field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="key refused"),
         ),
         migrations.AddField(
-            model_name='provider',
-            name='refused_key',
-            field=models.CharField(blank=True, editable=False, max_length=64, verbose_name='SHA-256 of the refused key'),
+            model_name="provider",
+            name="refused_key",
+            field=models.CharField(
+                blank=True, editable=False, max_length=64, verbose_name="SHA-256 of the refused key"
+            ),
         ),
     ]

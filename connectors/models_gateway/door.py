@@ -54,7 +54,7 @@ def _repair(
     try:
         return _answer(text, schemas.read_answer(text, request.schema), calls[begun:])
     except schemas.OffForm as problem:
-        calls[-1].update(problem=str(problem), error="off_form")
+        calls[-1].update({"problem": str(problem), "error": "off_form"})
         raise failures.off_form(str(problem), request.route) from None
 
 

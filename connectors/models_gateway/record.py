@@ -81,18 +81,20 @@ def close(
     assert tokens_in is not None
     assert tokens_out is not None
     record.update(
-        model_answered=completion.model[:200],
-        system_fingerprint=completion.fingerprint[:200],
-        finish_reason=completion.finish_reason[:40],
-        tokens_in=tokens_in,
-        tokens_out=tokens_out,
-        estimated=not counted and may_cost,
-        priced=bool(route.prices.per_million_in or route.prices.per_million_out),
-        cost_usd=str(cost.cost_usd(tokens_in, tokens_out, route.prices)),
-        latency_s=round(exchange.took_s, 3),
-        first_byte_s=None if exchange.first_byte_s is None else round(exchange.first_byte_s, 3),
-        error=error.code if error else "",
-        message=error.message if error else "",
+        {
+            "model_answered": completion.model[:200],
+            "system_fingerprint": completion.fingerprint[:200],
+            "finish_reason": completion.finish_reason[:40],
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+            "estimated": not counted and may_cost,
+            "priced": bool(route.prices.per_million_in or route.prices.per_million_out),
+            "cost_usd": str(cost.cost_usd(tokens_in, tokens_out, route.prices)),
+            "latency_s": round(exchange.took_s, 3),
+            "first_byte_s": None if exchange.first_byte_s is None else round(exchange.first_byte_s, 3),
+            "error": error.code if error else "",
+            "message": error.message if error else "",
+        }
     )
     said = fit_to_keep((completion.text or completion.refusal)[:LONGEST_KEPT], known_secrets)[0]
     if error is None:

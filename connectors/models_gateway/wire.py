@@ -156,11 +156,15 @@ class _Backend(httpcore2.NetworkBackend):
     def __init__(self) -> None:
         self._sockets = httpcore2.SyncBackend()
 
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> _Stream:
+    def connect_tcp(  # type: ignore[override]  # the rest is handed on as it comes
+        self, host: str, port: int, timeout: float | None = None, **options: Any
+    ) -> _Stream:
         with _clock(Exchange.to_connect, timeout) as seconds:
             return _Stream(self._sockets.connect_tcp(host, port, seconds, **options))
 
-    def connect_unix_socket(self, path: str, timeout: float | None = None, **options: Any) -> _Stream:
+    def connect_unix_socket(  # type: ignore[override]
+        self, path: str, timeout: float | None = None, **options: Any
+    ) -> _Stream:
         with _clock(Exchange.to_connect, timeout) as seconds:
             return _Stream(self._sockets.connect_unix_socket(path, seconds, **options))
 

@@ -79,7 +79,7 @@ class Action:
 
     @classmethod
     def output_fields(cls, given: Mapping[str, Any]) -> dict[str, str] | None:
-        """Name → JSON type of what the step gives, known from its unrendered parameters; None when anything may come."""
+        """Name → JSON type of what the step gives, by its unrendered parameters; None when anything may come."""
         schema = cls.Output.model_json_schema()
         return {name: _json_type(prop) for name, prop in schema.get("properties", {}).items()}
 

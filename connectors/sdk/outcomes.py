@@ -1,7 +1,7 @@
 """What a step says at its end, and what wakes it again.
 
-An action says `Done` or `Wait`. A flow (branch, loop, …) may also say `Enter`, `Spawn`, `Call` or `Stop`: the engine knows
-these six words and no step kind.
+An action says `Done` or `Wait`. A flow (branch, loop, …) may also say `Enter`, `Spawn`, `Call` or `Stop`: the engine
+knows these six words and no step kind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Finished. `output` is an instance of the kind's `Output`, or a plain mapping where the fields are the author's."""
+    """Finished. `output` is an instance of the kind's `Output`, or a mapping where the fields are the author's."""
 
     output: BaseModel | Mapping[str, Any]
     summary: str = ""
@@ -48,8 +48,8 @@ class Wait:
 class Enter:
     """Go into these sequences of the step, all at once. `catches` brings a failure inside back to this step.
 
-    An arm is the place of a sequence in the step: `steps`, `rescue`, `otherwise`, `cases.0`, `arms.2`. `scope` are names
-    that the steps inside may use; `round` numbers the repetitions of a loop from 1.
+    An arm is the place of a sequence in the step: `steps`, `rescue`, `otherwise`, `cases.0`, `arms.2`. `scope` are
+    names that the steps inside may use; `round` numbers the repetitions of a loop from 1.
     """
 
     arms: Sequence[str]

@@ -101,9 +101,10 @@ class Run(models.Model):
         live = StepRun.objects.filter(run__in=family)
         if live.filter(status__in=[StepStatus.READY, StepStatus.RUNNING]).exists():
             return False
-        return live.filter(status=StepStatus.WAITING, waits_for="person").exists() or live.filter(
-            status=StepStatus.PARKED
-        ).exists()
+        return (
+            live.filter(status=StepStatus.WAITING, waits_for="person").exists()
+            or live.filter(status=StepStatus.PARKED).exists()
+        )
 
 
 class StepRun(models.Model):

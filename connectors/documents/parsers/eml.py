@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email import message_from_bytes
 from email.message import Message
 from email.policy import default
@@ -62,7 +63,7 @@ def _texts(part: Message) -> list[Message]:
 
 def _parts(part: Message) -> list[Message]:
     payload = part.get_payload()
-    return payload if isinstance(payload, list) else []
+    return [one for one in payload if isinstance(one, Message)] if isinstance(payload, list) else []
 
 
 def _text_of(part: Message) -> tuple[str, list[str]]:
@@ -78,7 +79,7 @@ def _payload(part: Message) -> bytes:
     return payload if isinstance(payload, bytes) else b""
 
 
-def _attached(parts: list[Message]) -> list[str]:
+def _attached(parts: Sequence[Message]) -> list[str]:
     names = [_name(part) for part in parts if _is_attached(part)]
     shown = [f'The attached file "{name}" was not read.' for name in names[:NAMED_MAX]]
     rest = len(names) - len(shown)

@@ -176,7 +176,7 @@ def test_values_keep_the_order_in_which_they_were_written() -> None:
     run = done(
         [{"id": "set", "kind": "data.set", "with": {"values": {name: name for name in names}}}],
         inputs={name: {"type": "text"} for name in names},
-        given={name: "x" for name in names},
+        given=dict.fromkeys(names, "x"),
         output={name: f"{{{{ steps.set.{name} }}}}" for name in names},
     )
 
