@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from workflows.models import RunMode, RunStatus, TaskStatus
+from workflows.services.tasks import DECISIONS
+
+
+def _moment(text: Any) -> datetime:
+    """ISO 8601 with a time zone → the moment in UTC. A plus sign that came as a space is taken for what was meant."""
+    try:
+        found = datetime.fromisoformat(str(text).replace(" ", "+"))
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("This must be a moment with its time zone, such as 2027-01-31T09:00:00Z")
+
+
+Moment = Annotated[datetime, PlainValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class Body(BaseModel):
@@ -39,7 +55,7 @@ class Start(Body):
 
 
 class Decision(Body):
-    decision: str = Field(max_length=20, description="approve, reject")
+    decision: str = Field(max_length=20, json_schema_extra={"enum": list(DECISIONS)})
     text: str = Field("", description="The final text of a review; the draft when it is left out.")
     reason: str = Field("", description="Needed to reject.")
 
@@ -58,8 +74,8 @@ class RunsQuestion(Question):
     workflow: str = Field("", max_length=60, description="Id or slug.")
     mode: RunMode | None = None
     parent: str = Field("", max_length=60, description="Id of a run: what it started inside itself.")
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
 
 
 class TasksQuestion(Question):
@@ -71,8 +87,8 @@ class TasksQuestion(Question):
 class LedgerQuestion(Question):
     verb: str = Field("", max_length=60, description="Such as workflow.published.")
     run: str = Field("", max_length=60, description="Id of a run.")
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class WorkflowsQuestion(Question):

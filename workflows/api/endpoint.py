@@ -49,7 +49,7 @@ class Endpoint(APIView):
     """One address. Its methods are adapters: find what the token may see, call the service, answer."""
 
     content_negotiation_class = OneForm
-    metadata_class = None
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -123,7 +123,7 @@ def _only(name: str, values: list[str]) -> str:
     try:
         strict.check_text(values[0])
     except strict.NotStrict as error:
-        raise ValidationError({strict.legible(name, 100): f"{str(error).capitalize()}."}) from None
+        raise ValidationError({strict.legible(name, 100): f"This is refused: {error}."}) from None
     if len(values) > 1:
         raise ValidationError({strict.legible(name, 100): "This stands in the address more than once."})
     return values[0]
@@ -134,4 +134,4 @@ def _place(loc: tuple[int | str, ...]) -> str:
 
 
 def _sentence(kind: str, message: str) -> str:
-    return WORDS.get(kind, f"{message}.")
+    return WORDS.get(kind, f"{message.removeprefix('Value error, ')}.")

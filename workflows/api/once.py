@@ -46,8 +46,8 @@ def _key(request: Request) -> str | None:
     key: str | None = request.headers.get(HEADER)
     if key is None:
         return None
-    if not 1 <= len(key) <= LONGEST or not key.isprintable():
-        raise ValidationError({HEADER: f"A key has 1 to {LONGEST} visible characters, such as a random UUID."})
+    if not 1 <= len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
+        raise ValidationError({HEADER: f"A key has 1 to {LONGEST} visible ASCII characters, such as a random UUID."})
     return key
 
 

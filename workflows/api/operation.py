@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiRequest, OpenApiRespo
 from pydantic import BaseModel
 
 from workflows.api.answers import Refused
-from workflows.api.once import HEADER
+from workflows.api.once import HEADER, LONGEST
 from workflows.api.problems import CONTENT_TYPE, KINDS
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -22,7 +22,7 @@ QUERY_TYPES = ("type", "format", "enum", "minimum", "maximum", "maxLength")
 
 KEY = OpenApiParameter(
     HEADER,
-    OpenApiTypes.STR,
+    {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"},
     OpenApiParameter.HEADER,
     description="A random text of your own. Sent again with the same body, it gets the same answer and does nothing.",
 )

@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.core.signals import got_request_exception
@@ -18,6 +18,9 @@ from rest_framework.request import Request
 
 from workflows.services.idempotency import KeyReused
 from workflows.services.refusals import Conflict
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # its settings name this module
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +83,7 @@ class Refusal:
 def problem_response(error: Exception, context: Mapping[str, Any]) -> HttpResponse:
     """REST framework's exception handler. What nobody foresaw is logged under the id that the answer names."""
     request: Request = context["request"]
-    refusal = refusal_of(error)
+    refusal = refusal_of(error, context["view"])
     instance = _instance(request, refusal.status)
     if refusal.status >= 500:
         instance = f"urn:uuid:{uuid.uuid4()}"
@@ -91,7 +94,7 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> HttpRespon
     return HttpResponse(body, status=refusal.status, content_type=CONTENT_TYPE, headers=dict(refusal.headers))
 
 
-def refusal_of(error: Exception) -> Refusal:
+def refusal_of(error: Exception, view: APIView) -> Refusal:
     match error:
         case Http404() | exceptions.NotFound():
             return Refusal(404, NOT_FOUND)
@@ -103,6 +106,13 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(422, str(error))
         case PermissionDenied():
             return Refusal(403, str(error) or "This token may not do that.")
+        case exceptions.NotAuthenticated():
+            return Refusal(401, "Send “Authorization: Bearer TOKEN”. A manager makes tokens.", headers=_headers(error))
+        case exceptions.MethodNotAllowed():
+            return Refusal(405, f"This address takes {', '.join(view.allowed_methods)}.")
+        case exceptions.UnsupportedMediaType():
+            taken = " or ".join(parser.media_type for parser in view.parser_classes)
+            return Refusal(415, f"This address takes {taken}. Say so in Content-Type.")
         case exceptions.APIException():
             return Refusal(error.status_code, _detail(error), headers=_headers(error))
         case RequestDataTooBig():

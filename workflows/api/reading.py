@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+FIRST = ("workflows", "runs", "tasks", "files")
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One name that is sent or given. `type` in words."""
+    """One name that is sent or given. `type` in words; `says` in pieces, of which every second is code."""
 
     name: str
     type: str
     is_needed: bool
-    says: str
+    says: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,9 @@ class Operation:
 
     id: str
     method: str
-    path: str
+    parts: tuple[str, ...]
     summary: str
-    says: str
+    says: tuple[str, ...]
     parameters: tuple[Field, ...]
     sent: tuple[Field, ...]
     sent_type: str
@@ -38,8 +39,8 @@ class Operation:
 
 
 def groups_of(document: Mapping[str, Any]) -> list[tuple[str, list[Operation]]]:
-    """First part of the path → its operations."""
-    groups: dict[str, list[Operation]] = {}
+    """First part of the path → its operations, what is used most first."""
+    groups: dict[str, list[Operation]] = {group: [] for group in FIRST}
     for path, methods in document["paths"].items():
         group = path.split("/")[3]
         groups.setdefault(group, []).extend(
@@ -55,9 +56,9 @@ def _operation(document: Mapping[str, Any], path: str, method: str, said: Mappin
     return Operation(
         id=said["operationId"],
         method=method.upper(),
-        path=path,
-        summary=said.get("summary", ""),
-        says=said.get("description", ""),
+        parts=tuple(path.strip("/").split("/")),
+        summary=said["summary"],
+        says=() if said["description"] == f"{said['summary']}." else _pieces(said["description"]),
         parameters=tuple(_parameter(document, each) for each in said.get("parameters", [])),
         sent=_fields(document, sent),
         sent_type=sent_type,
@@ -76,16 +77,20 @@ def _first(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
 
 def _parameter(document: Mapping[str, Any], said: Mapping[str, Any]) -> Field:
     kind = f"{_type(document, said.get('schema', {}))}, {said['in']}"
-    return Field(said["name"], kind, bool(said.get("required")), said.get("description", ""))
+    return Field(said["name"], kind, bool(said.get("required")), _pieces(said.get("description", "")))
 
 
 def _fields(document: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[Field, ...]:
     schema = _followed(document, schema)
     needed = schema.get("required", [])
     return tuple(
-        Field(name, _type(document, field), name in needed, field.get("description", ""))
+        Field(name, _type(document, field), name in needed, _pieces(field.get("description", "")))
         for name, field in schema.get("properties", {}).items()
     )
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    return tuple(text.split("`"))
 
 
 def _followed(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

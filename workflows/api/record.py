@@ -47,7 +47,7 @@ class StepRecord(answers.Step):
     tries: list[Try]
 
 
-class Decision(answers.Answer):
+class Decided(answers.Answer):
     """What a person was shown, what they made of it, and when."""
 
     task: str
@@ -63,7 +63,7 @@ class Decision(answers.Answer):
     decided_at: datetime | None
 
     @classmethod
-    def of(cls, row: Task) -> Decision:
+    def of(cls, row: Task) -> Decided:
         given = row.answer or {}
         text = given.get("text") or ""
         return cls(
@@ -96,7 +96,7 @@ class Record(answers.Answer):
     output: Any
     version: answers.Version
     steps: list[StepRecord]
-    decisions: list[Decision]
+    decisions: list[Decided]
     children: list[Child]
     deeds: list[Deed] = Field(description="From the ledger: who did what with this run.")
 
@@ -109,7 +109,7 @@ def record_of(run: Run) -> Record:
         output=run.output,
         version=answers.Version.whole(run.version, run.workflow.live_id),
         steps=_steps(run),
-        decisions=[Decision.of(task) for task in _decided(run)],
+        decisions=[Decided.of(task) for task in _decided(run)],
         children=_children(run),
         deeds=[Deed.of(entry) for entry in Entry.objects.filter(run_id=run.pk).order_by("pk")],
     )

@@ -153,7 +153,7 @@ class Export(OfWorkflow):
     @operation(
         "export_workflow",
         "The workflow as a file to read and to keep",
-        answer=str,
+        answer={"type": "object", "description": "A workflow, as `create_workflow` takes it."},
         content_type="application/yaml",
         question=asked.ExportQuestion,
     )

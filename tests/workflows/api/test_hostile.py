@@ -212,14 +212,12 @@ def every_field(*models: Any) -> dict[str, Any]:
 )
 def test_only_what_may_be_sent_is_taken(program: Program, method: str, path: str, body: dict[str, Any]) -> None:
     workflow = published(DEFINITION["steps"], program.department, inputs=DEFINITION["inputs"])
+    wanted = {name: value for name, value in every_field(Workflow, Run, User, Department).items() if name not in body}
     before = _everything()
 
-    for name, value in every_field(Workflow, Run, User, Department).items():
-        if name in body or (name, path[-4:]) == ("mode", "runs"):
-            continue
-        said = assert_problem(program.send(method, path.format(workflow.pk), json.dumps({**body, name: value})), 400)
-        assert name in said["errors"]
+    answer = program.send(method, path.format(workflow.pk), json.dumps({**wanted, **body}))
 
+    assert set(assert_problem(answer, 400)["errors"]) == set(wanted)
     assert _everything() == before
 
 
@@ -237,7 +235,13 @@ def test_a_strange_question_is_no_defect(program: Program, query: str) -> None:
 
 @pytest.mark.parametrize(
     "date",
-    ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "99999999999999999999", "-1"],
+    [
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-14:00",
+        "0001-01-01T00:00:00+14:00",
+        "0.5",
+        "1975-07-26T18:04:41+19:04",
+    ],
 )
 def test_the_ends_of_time_are_no_defect(program: Program, date: str) -> None:
     for name in ("created_after", "created_before"):

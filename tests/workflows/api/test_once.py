@@ -107,14 +107,14 @@ def test_every_post_takes_a_key(program: Program, workflow: Workflow) -> None:
     assert workflow.versions.count() == 2
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256, "a\x01b", "a\x7fb", "a\u0085b", "\xa0"])
+@pytest.mark.parametrize("key", ["", "k" * 256, "a\x01b", "a\x7fb", "a\u0085b", "\xa0", "ä"])
 def test_a_key_that_is_none_is_refused(program: Program, workflow: Workflow, key: str) -> None:
     said = assert_problem(start(program, workflow, key=key), 400)
 
     assert list(said["errors"]) == ["Idempotency-Key"]
 
 
-@pytest.mark.parametrize("key", ["k" * 255, '"8e03978e-40d5-43dd-bc93-6894a57f9324"', "a b", "ä", "'; --", "%s"])
+@pytest.mark.parametrize("key", ["k" * 255, '"8e03978e-40d5-43dd-bc93-6894a57f9324"', "a b", "'; --", "%s"])
 def test_any_visible_text_is_a_key(program: Program, workflow: Workflow, key: str) -> None:
     assert start(program, workflow, key=key).content == start(program, workflow, key=key).content
 

@@ -6,15 +6,21 @@ import re
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
+from django.urls import resolve
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from config.api import ROUTES
 from tests.workflows.api.program import Program
 from tests.workflows.api.test_access import OPEN, OPERATIONS, ask, storage, things  # noqa: F401
+from workflows.api import asked
+from workflows.api.answers import Answer
+from workflows.api.schema import Unknown
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +51,20 @@ def test_every_address_is_described_once(document: dict[str, Any]) -> None:
     assert described == {re.sub(r"<[^>]+>", "*", route) for route, _, _ in ROUTES} - OPEN
     ids = [said["operationId"] for said in operations(document).values()]
     assert len(ids) == len(set(ids)) == len(OPERATIONS)
+
+
+def test_no_two_shapes_share_a_name(document: dict[str, Any]) -> None:
+    shapes = [shape for base in (Answer, asked.Body) for shape in _below(base)]
+    names = [shape.__name__ for shape in shapes]
+
+    assert sorted(set(names)) == sorted(names)
+    for shape in _below(asked.Body):
+        described = document["components"]["schemas"][shape.__name__]
+        assert list(described.get("properties", {})) == list(shape.model_fields)
+
+
+def _below(shape: type[BaseModel]) -> list[type[BaseModel]]:
+    return [found for child in shape.__subclasses__() for found in (child, *_below(child))]
 
 
 def test_every_operation_needs_a_token_and_names_its_refusals(document: dict[str, Any]) -> None:
@@ -110,13 +130,21 @@ def test_each_refusal_is_what_the_document_says(document: dict[str, Any], progra
 def test_the_page_for_people_lists_every_operation(document: dict[str, Any]) -> None:
     answer = Client().get("/api/v1/docs")
 
-    html = answer.content.decode()
+    html = answer.content.decode().replace("<wbr>", "")
     assert answer.status_code == 200
     for (method, path), said in operations(document).items():
         assert f"<code>{method} {path}</code>" in html
         assert f'id="{said["operationId"]}"' in html
     assert "unsafe-inline" not in answer["Content-Security-Policy"]
     assert not re.search(r"<script(?![^>]*\bsrc=)|\sstyle=|\son\w+=", html)
+
+
+def test_every_address_in_the_guide_exists() -> None:
+    guide = (settings.BASE_DIR / "docs" / "api.md").read_text()
+
+    for address in re.findall(r"/api/v1/[\w/{}-]+", guide):
+        view = resolve(re.sub(r"\{\w+\}", "x", address)).func
+        assert getattr(view, "cls", None) is not Unknown, address
 
 
 def _described(document: dict[str, Any], method: str, path: str) -> dict[str, Any]:
