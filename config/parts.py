@@ -63,6 +63,7 @@ def postgres(home: Path, *, durable: bool = True) -> Program:
         ],
         log=home / "log" / "postgres.log",
         is_ready=lambda: _make_database(home),
+        ready_within_s=120,  # after a power cut it reads its log first
         prepare=lambda: _prepare_postgres(binaries, data, sockets, user),
         user=user,
         stop_signal=signal.SIGINT,  # "fast": open transactions are rolled back, the data is written out

@@ -123,6 +123,11 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 FRONT_END_DIR = DATA_DIR / "front-end"
 STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Names carry a digest of the content, so that browsers keep files for ever; compressed once, when collected.
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
 SILENCED_SYSTEM_CHECKS = ["staticfiles.W004"]  # `prepare` makes FRONT_END_DIR
 MEDIA_ROOT = DATA_DIR / "files"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

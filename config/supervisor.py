@@ -86,29 +86,34 @@ class Supervisor:
         self.groups.clear()
 
     def _look_after(self, kept: Kept) -> None:
-        now = time.monotonic()
         if kept.restart_at is not None:
-            if now >= kept.restart_at:
+            if time.monotonic() >= kept.restart_at:
                 self._start_again(kept)
             return
         if kept.process.exit_code() is None:
             return
 
-        kept.deaths = 1 if kept.process.age_s > STEADY_S else kept.deaths + 1
-        pause = pause_before(kept.deaths)
-        kept.restart_at = now + pause
-        self._say_death(kept, pause)
+        if kept.process.age_s > STEADY_S:
+            kept.deaths = 0
+        self._plan_restart(kept, ending(kept.process.exit_code()))
 
     def _start_again(self, kept: Kept) -> None:
-        kept.restart_at = None
         # What it left running of itself must not hold its port or its files.
         kept.process.kill()
-        kept.process = Process(kept.process.program)
+        try:
+            kept.process = Process(kept.process.program)
+        except OSError as error:
+            self._plan_restart(kept, f"could not be started ({error})")
+        else:
+            kept.restart_at = None
 
-    def _say_death(self, kept: Kept, pause: float) -> None:
+    def _plan_restart(self, kept: Kept, why: str) -> None:
+        kept.deaths += 1
+        pause = pause_before(kept.deaths)
+        kept.restart_at = time.monotonic() + pause
         program = kept.process.program
         log = f" Log: {program.log}" if program.log else ""
-        self.say(f"{program.name} {ending(kept.process.exit_code())}; starting it again in {pause:.0f} s.{log}")
+        self.say(f"{program.name} {why}; starting it again in {pause:.0f} s.{log}")
         free = shutil.disk_usage(self.home).free
         if free < NEARLY_FULL_BYTES:
             self.say(f"The disk under {self.home} is nearly full ({free // 1_000_000} MB free). Free some room.")

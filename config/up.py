@@ -8,7 +8,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from config.env import Env
@@ -33,7 +33,13 @@ class Terminal:
 
     def say(self, sentence: str) -> None:
         clock = f"{time.monotonic() - self.began:6.1f} s" if self.began else time.strftime("%H:%M:%S")
-        print(f"{clock}  {sentence}", flush=True)
+        tell(f"{clock}  {sentence}")
+
+
+def tell(text: str) -> None:
+    # Whoever closed the terminal wants us to stop in order all the same.
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def up(env: Env, *, check: bool) -> int:
@@ -44,9 +50,9 @@ def up(env: Env, *, check: bool) -> int:
             _require_port(env)
             return _run(env, check)
     except (CannotStart, CannotEmbed, NotReady) as problem:
-        print(f"\n{problem}", flush=True)
+        tell(f"\n{problem}")
     except OSError as error:
-        print(f"\nTandem cannot work under {env.home}: {error}. Is the disk full, or not yours to write?", flush=True)
+        tell(f"\nTandem cannot work under {env.home}: {error}. Is the disk full, or not yours to write?")
     return 1
 
 
@@ -64,9 +70,9 @@ def _run(env: Env, check: bool) -> int:
     except Stopped:
         return 1
     finally:
-        print("\nStopping.", flush=True)
+        tell("\nStopping.")
         supervisor.stop_all()
-        print("Stopped. The data stays in", env.home, flush=True)
+        tell(f"Stopped. The data stays in {env.home}")
     return 0
 
 
@@ -78,14 +84,14 @@ def _start(env: Env, supervisor: Supervisor) -> None:
 
 
 def _welcome(env: Env) -> None:
-    print(f"\nTandem runs at {_address(env)}    (Ctrl-C stops it)", flush=True)
+    tell(f"\nTandem runs at {_address(env)}    (Ctrl-C stops it)")
     if news := _news(env).read_text().strip():
         _kept_links(env).touch(mode=0o600)
         _kept_links(env).write_text(news + "\n")
-        print(f"\n{news}\n", flush=True)
+        tell(f"\n{news}\n")
     elif _kept_links(env).exists():
-        print(f"The sign-in links of the first start are kept in {_kept_links(env)};", flush=True)
-        print("a new one comes from: python3 manage.py sign_in_link E-MAIL\n", flush=True)
+        tell(f"The sign-in links of the first start are kept in {_kept_links(env)};")
+        tell("a new one comes from: python3 manage.py sign_in_link E-MAIL\n")
 
 
 def _news(env: Env) -> Path:

@@ -25,3 +25,6 @@ FRONT_END_DIR = Path(os.environ["TANDEM_TEST_FRONT_END"])
 STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]  # noqa: F405
 
 STEP_PACKAGES = [*STEP_PACKAGES, "tests.steps"]  # noqa: F405
+
+# The product's own names carry digests that only `collectstatic` knows.
+STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405

@@ -29,6 +29,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         _wait_for_database()
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0")  # a migration may take its time, a page may not
         with self._stage("The database is up to date"):
             call_command("migrate", verbosity=0, interactive=False)
         with self._stage("The pages' files are in place"):

@@ -11,6 +11,8 @@ from django.core.management.base import BaseCommand
 
 from workflows.services.examples import run_examples
 
+LONGEST = 1200
+
 
 class Command(BaseCommand):
     help = "Run the seeded example workflows to their end; exit with 0 only if all succeeded. Needs a running worker."
@@ -28,5 +30,14 @@ class Command(BaseCommand):
 
 
 def _told(content: Any) -> str:
-    text = content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False, default=str)
-    return textwrap.indent(textwrap.shorten(text, 1500, placeholder=" …") if isinstance(content, str) else text, "    ")
+    """An output's fields, one after the other; texts as they are, everything else as JSON, both cut where long."""
+    fields = content.items() if isinstance(content, dict) else [("", content)]
+    return "\n".join(
+        textwrap.indent(f"{name}: {_field(value)}" if name else _field(value), "    ") for name, value in fields
+    )
+
+
+def _field(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    cut = text if len(text) <= LONGEST else text[:LONGEST] + " …"
+    return "\n" + textwrap.indent(cut, "    ") if "\n" in cut else cut
