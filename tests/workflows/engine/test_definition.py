@@ -220,3 +220,16 @@ def test_steps_inside_items_are_not_seen_from_outside() -> None:
         'output.x: The step "inner" does not come before this one.'
     ]
     assert told(changed(steps=[each], output={"x": "{{ steps.each.results }}"})) == []
+
+
+def test_the_exported_schema_takes_what_loads_and_refuses_what_does_not() -> None:
+    import jsonschema
+
+    schema = definitions.json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    valid = jsonschema.Draft202012Validator(schema).is_valid
+
+    assert valid(GOOD)
+    assert valid(definitions.dump(definitions.load(GOOD)))
+    assert not valid(changed(steps=[step(id="A b")]))
+    assert not valid(changed(extra=1))
