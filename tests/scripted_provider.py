@@ -362,5 +362,5 @@ def _pieces(text: str, size: int) -> Iterator[str]:
 def blocks_in(asked: Mapping[str, Any]) -> dict[str, str]:
     """The data blocks of a question as our door fences them: name → text."""
     user = next(message["content"] for message in asked["messages"] if message["role"] == "user")
-    found = re.finditer(r'<material-([0-9a-f]{8}) name="(.*?)">\n(.*?)\n</material-\1>', user, re.DOTALL)
+    found = re.finditer(r'<material-([a-z]{8}) name="(.*?)">\n(.*?)\n</material-\1>', user, re.DOTALL)
     return {match[2]: match[3] for match in found}

@@ -21,6 +21,11 @@ MOST_QUOTES = 5
 LONGEST_QUOTE = 300
 SHORTEST_QUOTE = 12
 
+INSTRUCTIONS = """Answer the question only from the documents. Fill in:
+answer: the answer to the question, in at most {words} words
+quotes: the sentences that say so, copied word for word
+found: false if no sentence says so"""
+
 
 class Document(BaseModel):
     """A named text. What `document.read` gives can be taken as it is: other fields are left aside."""
@@ -111,20 +116,14 @@ class AnswerQuestion(Action):
 
     def _asked(self, params: Params, chosen: Sequence[Passage], ctx: StepContext) -> dict[str, Any]:
         most = prose.characters_for(params.max_words)
-        names = list(dict.fromkeys(passage.document for passage in chosen))
-        quote = prose.form(document={"type": "string", "enum": names}, passage=prose.text(LONGEST_QUOTE))
+        quotes = {"type": "array", "items": prose.text(LONGEST_QUOTE), "maxItems": MOST_QUOTES}
         return ctx.models.ask(
-            "Answer the question only from the documents. Quote whole sentences of them, word for word, that prove the "
-            f"answer. If they do not tell, found is false. At most {params.max_words} words.",
+            INSTRUCTIONS.format(words=params.max_words),
             {**blocks(chosen), QUESTION: params.question},
-            schema=prose.form(
-                quotes={"type": "array", "items": quote, "maxItems": MOST_QUOTES},
-                found={"type": "boolean"},
-                answer=prose.text(most),
-            ),
+            schema=prose.form(answer=prose.text(most), quotes=quotes, found={"type": "boolean"}),
             model=params.model,
-            max_tokens=prose.tokens_for(most + MOST_QUOTES * LONGEST_QUOTE // 2),
-            temperature=0,
+            max_tokens=prose.tokens_for(most + MOST_QUOTES * LONGEST_QUOTE),
+            temperature=0.2,
         ).data
 
     def _not_found(self, params: Params) -> Done:
@@ -195,23 +194,16 @@ def blocks(chosen: Sequence[Passage]) -> dict[str, str]:
     return found
 
 
-def true_quotes(quotes: Sequence[dict[str, str]], documents: Sequence[Document]) -> list[Quote]:
-    """The quotes that really stand in a document, under that document's name. Only white space may differ."""
-    texts = {document.name: plain(document.text) for document in documents}
+def true_quotes(quotes: Sequence[str], documents: Sequence[Document]) -> list[Quote]:
+    """The quotes that really stand in a document, with its name. Only white space may differ."""
+    texts = [(document.name, plain(document.text)) for document in documents]
     found: dict[str, Quote] = {}
     for quote in quotes:
-        passage = plain(quote["passage"]).strip("\"'“”„‘’… ")
-        name = _standing_in(passage, quote["document"], texts)
+        passage = plain(quote).strip("\"'“”„‘’… ")
+        name = next((name for name, text in texts if passage in text), "")
         if name and len(passage) >= SHORTEST_QUOTE:
             found.setdefault(passage, Quote(document=name, passage=passage))
     return list(found.values())
-
-
-def _standing_in(passage: str, named: str, texts: dict[str, str]) -> str:
-    for name in (named, *texts):
-        if passage in texts.get(name, ""):
-            return name
-    return ""
 
 
 def plain(text: str) -> str:

@@ -71,9 +71,9 @@ class Classify(Action):
             instructions(params),
             {"text": params.text},
             schema=prose.form(
-                reason=prose.text(LONGEST_REASON, least=0, described="a few words quoted from the text"),
                 label={"type": "string", "enum": [label.name for label in params.labels]},
                 confidence={"type": "integer", "minimum": 0, "maximum": 100, "description": "how sure, in percent"},
+                reason=prose.text(LONGEST_REASON, least=0, described="the words of the text that tell"),
             ),
             model=params.model,
             max_tokens=prose.tokens_for(LONGEST_REASON),
@@ -93,4 +93,4 @@ def instructions(params: Classify.Params) -> str:
         if label.description or label.examples:
             examples = f" For example: {' | '.join(label.examples)}" if label.examples else ""
             lines.append(f"{label.name}: {label.description}{examples}")
-    return "\n".join(lines)
+    return "\n".join([*lines, "confidence: how sure you are, in percent", "reason: the words of the text that tell"])

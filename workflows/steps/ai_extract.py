@@ -11,7 +11,7 @@ from pydantic import AfterValidator, ConfigDict, model_validator
 from connectors.sdk import Action, Done, Field, Model, Rejected, StepContext, hint, prose
 
 NAME = r"^[a-z][a-z0-9_]{0,39}$"
-LONGEST_FACT = 600
+LONGEST_FACT = 400
 LONGEST_ITEM = 300
 MOST_ITEMS = 20
 

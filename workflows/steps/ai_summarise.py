@@ -76,7 +76,8 @@ class Summarise(Action):
 
 def _paragraph(params: Summarise.Params, text: str, words: int, ctx: StepContext) -> str:
     most = prose.characters_for(words)
-    shape = prose.form(summary=prose.text(most))
+    # A weak model likes to answer with a name; a word is no summary of a paragraph.
+    shape = prose.form(summary=prose.text(most, least=max(1, min(40, len(text) // 4))))
     return prose.finished(_asked(params, text, f"in at most {words} words", shape, most, ctx)["summary"], most)[0]
 
 

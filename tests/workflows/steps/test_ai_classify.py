@@ -24,7 +24,8 @@ def test_a_text_gets_one_of_the_labels_with_confidence_and_reason(asker: Asker) 
     assert done.summary == "negative (85 %)"
     assert asker.blocks() == {"text": "They call it a betrayal."}
     assert asker.instructions() == (
-        "Sort the text into one of the labels: positive, neutral, negative.\nJudge: The tone towards Nordbank."
+        "Sort the text into one of the labels: positive, neutral, negative.\nJudge: The tone towards Nordbank.\n"
+        "confidence: how sure you are, in percent\nreason: the words of the text that tell"
     )
     assert asker.schema()["label"]["enum"] == TONES
 
@@ -37,7 +38,8 @@ def test_labels_may_say_when_they_apply(asker: Asker) -> None:
 
     assert asker.instructions() == (
         "Sort the text into one of the labels: praise, complaint.\n"
-        "praise: The customer is happy.\ncomplaint:  For example: Bad. | No!"
+        "praise: The customer is happy.\ncomplaint:  For example: Bad. | No!\n"
+        "confidence: how sure you are, in percent\nreason: the words of the text that tell"
     )
 
 

@@ -34,7 +34,9 @@ def test_a_text_becomes_a_list_of_points(asker: Asker) -> None:
 def test_a_text_too_long_for_the_model_is_summarised_in_parts_first(asker: Asker) -> None:
     AiModel.objects.update(context_tokens=3_000)
     text = "\n\n".join(f"Paragraph {number}. " + "word " * 80 for number in range(9))
-    asker.provider.reply = lambda asked: gives({"summary": f"Part of {len(asked['messages'][1]['content'])}."})
+    asker.provider.reply = lambda asked: gives(
+        {"summary": f"Part of {len(asked['messages'][1]['content']):,} characters, told in short."}
+    )
 
     output = asker.output(Summarise, text=text, max_words=20)
 
