@@ -165,3 +165,12 @@ def test_two_people_publishing_at_once_make_two_versions(department: Department)
     [thread.join() for thread in threads]
 
     assert sorted(workflow.versions.values_list("number", flat=True)) == list(range(1, 9))
+
+
+def test_a_draft_may_not_take_the_name_of_another_workflow(department: Department) -> None:
+    make(department, "Press triage")
+    workflow = make(department, "Any")
+
+    with pytest.raises(Conflict, match="already"):
+        save_draft(workflow, definition(SAY, name="PRESS triage"), actor=SYSTEM)
+    assert save_draft(workflow, definition(SAY, name="any"), actor=SYSTEM).name == "any"

@@ -59,6 +59,8 @@ def save_draft(
     require(actor, Verb.EDIT, workflow.department)
     loaded = _loaded(definition)
     with transaction.atomic():
+        if same_name(loaded.name) != same_name(workflow.name):
+            _require_free_name(workflow.department, loaded.name)
         rows = Workflow.objects.filter(pk=workflow.pk)
         if revision is not None:
             rows = rows.filter(draft_revision=revision)
@@ -144,12 +146,14 @@ def _loaded(definition: Any) -> definitions.Definition:
         raise ValidationError([f"{place}: {why}" if place else why for place, why in error.problems.items()]) from None
 
 
+def _require_free_name(department: Department, name: str) -> None:
+    taken = Workflow.objects.filter(department=department, archived_at=None).values_list("name", flat=True)
+    if same_name(name) in {same_name(other) for other in taken}:
+        raise Conflict(f"{department.name} has a workflow called “{clean_name(name)}” already. Choose another name.")
+
+
 def _insert(workflow: Workflow) -> None:
-    taken = Workflow.objects.filter(department=workflow.department, archived_at=None).values_list("name", flat=True)
-    if same_name(workflow.name) in {same_name(name) for name in taken}:
-        raise Conflict(
-            f"{workflow.department.name} has a workflow called “{workflow.name}” already. Choose another name."
-        )
+    _require_free_name(workflow.department, workflow.name)
     try:
         with transaction.atomic():
             workflow.save(force_insert=True)
