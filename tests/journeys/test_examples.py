@@ -23,12 +23,12 @@ def test_an_example_whose_worker_is_killed_ends_right_and_does_nothing_twice(sta
     stack.start("scheduler")
     worker = stack.start("worker")
     steps = StepRun.objects.filter(department=run.department)
-    wait_for(lambda: steps.filter(kind__startswith="ai.", status=StepStatus.SUCCEEDED).count() >= 2, 90, "two AI steps")
-    wait_for(lambda: steps.filter(kind__startswith="ai.", status=StepStatus.RUNNING).exists(), 30, "a third one")
+    wait_for(lambda: steps.filter(kind__startswith="ai.", status=StepStatus.SUCCEEDED).count() >= 2, 300, "two AI steps")
+    wait_for(lambda: steps.filter(kind__startswith="ai.", status=StepStatus.RUNNING).exists(), 120, "a third one")
 
     worker.kill()
     stack.start("worker")
-    wait_for(lambda: ended(run), 180, "the end of the run")
+    wait_for(lambda: ended(run), 500, "the end of the run")
 
     assert (run.status, run.error) == ("succeeded", None)
     assert not steps.exclude(status__in=[StepStatus.SUCCEEDED, StepStatus.SKIPPED]).exists()
