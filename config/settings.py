@@ -188,4 +188,6 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname:<7} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
+    # It names every call of a model; the journal knows them already.
+    "loggers": {"httpx2": {"level": "WARNING"}},
 }
