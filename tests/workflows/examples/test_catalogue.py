@@ -100,18 +100,19 @@ def test_the_variant_is_the_same_work_with_one_step_for_a_person(
 
 @EVERY
 def test_a_run_on_the_sample_asks_the_model_at_most_fourteen_times(example: Example) -> None:
-    items = {"copies": 4, "comparison": 6, "articles": 6}
+    items = {"copies": 4, "comparison": 7, "articles": 6}
+    only_once = {"answer"}  # of the topics of the playbook, only one is not in the agreement (see below)
 
-    calls = sum(items.get(around, 1) for node, around in with_container(loaded(example)) if node.kind.startswith("ai."))
+    asked = [(node.id, around) for node, around in with_container(loaded(example)) if node.kind.startswith("ai.")]
 
-    assert calls <= MOST_MODEL_CALLS
+    assert sum(1 if step in only_once else items.get(around, 1) for step, around in asked) <= MOST_MODEL_CALLS
 
 
 def test_the_numbers_of_items_counted_above_are_those_of_the_samples() -> None:
     marketing, legal, press = EXAMPLES[0], EXAMPLES[2], EXAMPLES[4]
 
     assert len(marketing.sample["channels"]) == 4
-    assert len(loaded(legal).inputs["playbook"].default.strip().splitlines()) == 6
+    assert len(loaded(legal).inputs["playbook"].default.strip().splitlines()) == 7
     assert len(list(csv.DictReader(io.StringIO(sample_files(press)["mentions"][1].decode())))) == 6
 
 
@@ -131,13 +132,14 @@ def test_the_agreement_in_word_has_the_text_of_its_source() -> None:
     assert paragraphs == [block.removeprefix("# ").replace("**", "") for block in build.blocks(source)]
 
 
-def test_every_topic_of_the_playbook_heads_a_clause_of_the_sample_agreement() -> None:
+def test_all_topics_of_the_playbook_but_one_head_a_clause_of_the_sample_agreement() -> None:
     source = (FOLDER / "nda_triage" / "nda.md").read_text(encoding="utf-8")
     playbook = loaded(EXAMPLES[2]).inputs["playbook"].default.strip().splitlines()
 
     topics = [line.split(":")[0] for line in playbook]
 
-    assert [topic for topic in topics if f". {topic}.**" not in source] == []
+    assert [topic for topic in topics if f". {topic}.**" not in source] == ["Data breach"]
+    assert "data breach" not in source.casefold()
 
 
 def with_container(definition: Definition) -> Iterator[tuple[Node, str]]:
