@@ -2,23 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
-
-from connectors.sdk import Action, Done, Field, Model, StepContext, hint
-
-
-def as_text(value: Any) -> str:
-    """What a person would read. A text that is one whole reference arrives here as the value it names."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, indent=2, default=str)
-    return str(value)
+from connectors.sdk import Action, Done, Field, Model, StepContext, hint, prose
 
 
 class ComposeText(Action):
@@ -31,7 +15,7 @@ class ComposeText(Action):
     icon = "text-plus"
 
     class Params(Model):
-        text: Annotated[str, BeforeValidator(as_text)] = Field(
+        text: prose.Readable = Field(
             title="Text",
             description="Plain text or Markdown; insert the data of earlier steps where it belongs.",
             json_schema_extra=hint("long_text", example="Dear {{ inputs.name }}, …"),
