@@ -23,7 +23,9 @@ def test_an_example_whose_worker_is_killed_ends_right_and_does_nothing_twice(sta
     stack.start("scheduler")
     worker = stack.start("worker")
     steps = StepRun.objects.filter(department=run.department)
-    wait_for(lambda: steps.filter(kind__startswith="ai.", status=StepStatus.SUCCEEDED).count() >= 2, 300, "two AI steps")
+    wait_for(
+        lambda: steps.filter(kind__startswith="ai.", status=StepStatus.SUCCEEDED).count() >= 2, 300, "two AI steps"
+    )
     wait_for(lambda: steps.filter(kind__startswith="ai.", status=StepStatus.RUNNING).exists(), 120, "a third one")
 
     worker.kill()
