@@ -44,17 +44,20 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
-    def start(self, programs: Sequence[Program]) -> None:
-        """Start a group together and wait until each is ready. Raises NotReady and Stopped."""
+    def start(self, programs: Sequence[Program], *, one_by_one: bool = False) -> None:
+        """Start a group and wait until each is ready. Raises NotReady and Stopped.
+
+        `one_by_one`: the first has all the cores for itself until it is ready.
+        """
         group: list[Kept] = []
         self.groups.append(group)
         for program in programs:
             group.append(Kept(Process(program)))
-        for kept in group:
-            kept.process.wait_until_ready(give_up=lambda: self.is_stopping)
-            if self.is_stopping:
-                raise Stopped
-            self.say(f"{kept.process.program.name} {'is ready' if kept.process.program.is_ready else 'started'}.")
+            if one_by_one:
+                self._await(group[-1])
+        if not one_by_one:
+            for kept in group:
+                self._await(kept)
 
     def run(self, program: Program) -> int:
         """Run one to its end while the others are kept. Returns its exit code; raises Stopped."""
@@ -84,6 +87,13 @@ class Supervisor:
             for kept in group:
                 kept.process.wait_for_end(max(0.0, deadline - time.monotonic()))
         self.groups.clear()
+
+    def _await(self, kept: Kept) -> None:
+        kept.process.wait_until_ready(give_up=lambda: self.is_stopping)
+        if self.is_stopping:
+            raise Stopped
+        program = kept.process.program
+        self.say(f"{program.name} {'is ready' if program.is_ready else 'started'}.")
 
     def _look_after(self, kept: Kept) -> None:
         if kept.restart_at is not None:

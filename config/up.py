@@ -78,20 +78,26 @@ def _run(env: Env, check: bool) -> int:
 
 def _start(env: Env, supervisor: Supervisor) -> None:
     supervisor.start(embedded_parts(env))
+    _news(env).touch(mode=0o600)
     if supervisor.run(command(env, "prepare", "--news", str(_news(env)))):
         raise CannotStart("The database or the pages could not be prepared; the reason stands above.")
-    supervisor.start(own_programs(env))
+    _keep_links(env)
+    supervisor.start(own_programs(env), one_by_one=True)
 
 
 def _welcome(env: Env) -> None:
     tell(f"\nTandem runs at {_address(env)}    (Ctrl-C stops it)")
     if news := _news(env).read_text().strip():
-        _kept_links(env).touch(mode=0o600)
-        _kept_links(env).write_text(news + "\n")
         tell(f"\n{news}\n")
     elif _kept_links(env).exists():
         tell(f"The sign-in links of the first start are kept in {_kept_links(env)};")
         tell("a new one comes from: python3 manage.py sign_in_link E-MAIL\n")
+
+
+def _keep_links(env: Env) -> None:
+    if news := _news(env).read_text().strip():
+        _kept_links(env).touch(mode=0o600)
+        _kept_links(env).write_text(news + "\n")
 
 
 def _news(env: Env) -> Path:
