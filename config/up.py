@@ -18,7 +18,7 @@ from config.programs import command, own_programs
 from config.supervisor import Stopped, Supervisor
 
 ROOM_BYTES = 300_000_000
-PORT_PATIENCE_S = 5
+PORT_PATIENCE_S = 3
 
 
 class CannotStart(Exception):

@@ -75,12 +75,18 @@ def test_a_first_start_killed_in_the_middle_is_begun_anew(home: Path) -> None:
 
 
 def test_a_pid_file_whose_number_is_another_programs_by_now_does_not_block(settled_home: Path) -> None:
-    with running(parts.postgres(settled_home)):
-        left_behind = (settled_home / "postgres" / "postmaster.pid").read_text().splitlines()
-    (settled_home / "postgres" / "postmaster.pid").write_text("\n".join([str(os.getpid()), *left_behind[1:]]) + "\n")
+    pid_file = settled_home / "postgres" / "postmaster.pid"
+    program = parts.postgres(settled_home)
+    with running(program):
+        left_behind = pid_file.read_text().splitlines()
+    # PostgreSQL fears only processes of its own user.
+    with running(
+        Program(name="other", command=["sleep", "60"], log=settled_home / "other.log", user=program.user)
+    ) as other:
+        pid_file.write_text("\n".join([str(other.pid), *left_behind[1:]]) + "\n")
 
-    with running(parts.postgres(settled_home)), connect(settled_home) as connection:
-        answer = connection.execute("SELECT 1").fetchone()
+        with running(parts.postgres(settled_home)), connect(settled_home) as connection:
+            answer = connection.execute("SELECT 1").fetchone()
 
     assert answer == (1,)
 
