@@ -254,7 +254,7 @@ def test_cancelling_reaches_every_item_and_stops_what_is_under_way() -> None:
         "steps": [wait],
     }
     run = done([each], inputs={"items": {"type": "list"}}, given={"items": [1, 2, 3]})
-    assert run.status == "waiting"
+    assert run.status == "running"
 
     cancel_run(run, actor=SYSTEM)
 
