@@ -79,7 +79,7 @@ def test_the_pack_holds_every_text_with_its_check() -> None:
     )
 
     assert without_gaps(output["text"]) == without_gaps("""\
-        # Round-Up
+        # Campaign pack: Round-Up
 
         - **Audience:** 20 to 35
         - **Offer:** 5 euros
@@ -213,7 +213,7 @@ def test_the_memo_has_the_clause_table_the_deviations_the_facts_and_the_decision
 
         **Recommendation: Escalate to a lawyer**
 
-        **Decision: rejected by Ada Berg** Seven years are usual there.
+        **Decision: rejected by Ada Berg.** Seven years are usual there.
 
         Deviations from the playbook: 2 of 3 clauses. For a lawyer: 1.
 
