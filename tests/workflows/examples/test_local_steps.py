@@ -248,7 +248,7 @@ def test_the_memo_has_the_clause_table_the_deviations_the_facts_and_the_decision
         | Fact | Value |
         |---|---|
         | Parties | Acme Bank AB \\| Fernhill |
-        | Confidence, in years | 7 |
+        | Duty of confidence, in years | 7 |
         | Governing law | – |
         | Intellectual property | rights are transferred |
         | Non-solicitation, in months | 0 |
