@@ -117,7 +117,7 @@ def _inside(
     if node.output is not None:
         found += _reference_problems(definition, node.id, "output", node.output, after)
     for name in set(kind.unrendered) & set(node.given):
-        found += _reference_problems(definition, node.id, f"with.{name}", node.given[name], after)
+        found += _condition_problems(definition, node.id, f"with.{name}", node.given[name], after)
     return (view if kind.spawns else _View(after.steps, view.names)), found
 
 

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from connectors.sdk import BadParams, Done
 from workflows.engine import conditions
+from workflows.engine.definition import load
+from workflows.engine.problems import problems
 from workflows.steps.data_list import MISSING, WorkOnList, in_order, split, unique, value_at
 
 JSON = st.recursive(
@@ -202,3 +204,19 @@ def test_the_condition_is_handed_over_as_written() -> None:
     assert WorkOnList.unrendered == ("where",)
     assert WorkOnList.names_inside({}) == ("item",)
     assert WorkOnList.output_fields({}) == {"items": "array", "count": "integer"}
+
+
+def test_a_condition_that_cannot_be_read_is_named_while_building() -> None:
+    where = {"any": [{"value": "{{ item.score }}", "is": "bigger", "to": 2}, {"value": "{{ itm }}", "is": "is_true"}]}
+    step = {"id": "kept", "kind": "data.list", "with": {"operation": "filter", "items": [1], "where": where}}
+
+    found = problems(load({"format": 1, "name": "Probe", "steps": [step]}), {"data.list": WorkOnList})
+
+    assert [(problem.step, problem.field, problem.message.split(";")[0]) for problem in found] == [
+        ("kept", "with.where", "'bigger' is not an operator"),
+        (
+            "kept",
+            "with.where.any.1.value",
+            'Nothing is called "itm" here. Known are inputs, steps, run, department and workflow.',
+        ),
+    ]
