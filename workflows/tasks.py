@@ -7,6 +7,7 @@ from uuid import UUID
 from celery import shared_task
 
 from workflows.runtime import worker
+from workflows.runtime.faults import fault_point
 
 
 @shared_task(name="look", ignore_result=True)
@@ -17,4 +18,5 @@ def look(kind: str, id: str) -> None:
     except (ValueError, AttributeError, TypeError):
         return
     if kind in ("run", "step"):
+        fault_point("msg_received_before_claim")
         worker.look(kind, known)  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from connectors.sdk import BadParams, Call, ChildrenEnded, Spawn
 from workflows.models import Run, RunStatus, Workflow
 from workflows.models.states import RUN_OVER
 from workflows.runtime import inputs, limits
+from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
 
 BATCH = 1_000
@@ -26,6 +27,7 @@ def spawn(journey: Journey, step: Step, asked: Spawn) -> list[UUID]:
     while batch := list(islice(rows, BATCH)):
         # A spawn that is repeated after a crash adds only what is missing (case K20).
         Run.objects.bulk_create(batch, ignore_conflicts=True)
+        fault_point("fanout_mid_batch")
     step.inside = {"items": len(asked.items), "keep_going": asked.keep_going}
     return list(Run.objects.filter(parent_step_id=step.id, held=False).values_list("pk", flat=True))
 

@@ -9,11 +9,14 @@ from django.db.models.functions import Now
 
 from workflows.models import JournalEntry, Run, StepRun, Task
 from workflows.models.states import STEP_OVER
+from workflows.runtime.faults import fault_point
 
 
 def cancel(run: Run) -> int:
     """Cancel a locked run and every run inside it; how many there were. Inside a transaction."""
-    return _cancel([run.pk, *_descendants(run.pk)])
+    cancelled = _cancel([run.pk, *_descendants(run.pk)])
+    fault_point("cancel_between_any")
+    return cancelled
 
 
 def cancel_children(run_id: UUID) -> int:

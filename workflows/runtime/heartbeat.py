@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import Error, connection
 
 from workflows.runtime import limits
+from workflows.runtime.faults import fault_point
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,7 @@ class Heart:
             threading.Thread(target=beat.give_up, name="overdue", daemon=True).start()
 
     def _renew(self) -> None:
+        fault_point("heartbeat_dies_step_lives")
         with self.lock:
             beats = dict(self.beats)
         if not beats:

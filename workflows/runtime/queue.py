@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from workflows.models import Priority
+from workflows.runtime.faults import fault_point
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,13 @@ QUEUES = {Priority.INTERACTIVE: "interactive", Priority.NORMAL: "normal", Priori
 def hand_out(kind: Kind, ids: list[UUID], priority: int) -> None:
     """Once the transaction stands, tell a worker to look. A broker that is away costs a sweep, never an error."""
     if ids:
-        transaction.on_commit(lambda: publish(kind, ids, priority))
+        transaction.on_commit(lambda: _tell(kind, ids, priority))
+
+
+def _tell(kind: Kind, ids: list[UUID], priority: int) -> None:
+    fault_point("run_committed_before_publish" if kind == "run" else "committed_before_publish")
+    publish(kind, ids, priority)
+    fault_point("published_before_ack")
 
 
 def publish(kind: Kind, ids: list[UUID], priority: int) -> bool:

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 
 from workflows.models import Attempt, JournalEntry, Run, RunStatus, StepRun, StepStatus, Task
 from workflows.runtime import limits, outputs
+from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import UNREAD, Step
 from workflows.runtime.settling import Settlement
 
@@ -38,6 +39,7 @@ def claim(step_run_id: UUID) -> UUID | None:
     token = uuid.uuid4()
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, [token, limits.LEASE.total_seconds(), step_run_id, limits.DEPARTMENT_SHARE])
+        fault_point("claim_sent_ack_lost")
         return token if cursor.rowcount == 1 else None
 
 
@@ -48,6 +50,7 @@ def announce_effect(step: Step) -> None:
     )
     if not changed:
         raise LostAuthority(step.path)
+    fault_point("intent_committed_before_send")
 
 
 def lock_run(run_id: UUID) -> Run | None:

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from workflows.models import Run, RunStatus, StepRun, StepStatus
 from workflows.runtime import children, limits, queue, store
+from workflows.runtime.faults import fault_point
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +32,14 @@ def sweep(hand_out: HandOut) -> int:
 
 def wake_sleepers() -> int:
     """Waits whose time has come."""
+    fault_point("timer_due_before_cas")
     return len(_rows(_WAKE, [limits.SWEEP_BATCH]))
 
 
 def hand_out_due_steps(hand_out: HandOut) -> int:
     """Ready steps that nobody was told about, or whose word was lost."""
     rows = _rows(_DUE_STEPS, [limits.FORGOTTEN.total_seconds(), limits.SWEEP_BATCH])
+    fault_point("sweeper_cas_before_publish")
     for step_run_id, priority in rows:
         hand_out("step", step_run_id, priority)
     return len(rows)
@@ -54,6 +57,7 @@ def expire_leases() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_EXPIRED, [limits.SWEEP_BATCH])
         found = cursor.fetchall()
+    fault_point("sweeper_read_before_cas")
     return sum(_one_by_one(_expire, *row) for row in found)
 
 

@@ -13,6 +13,7 @@ from connectors.sdk import StepError, Unavailable
 from workflows.models import Run, RunStatus, StepRun
 from workflows.runtime import children, ending, heartbeat, journey, performing, queue, store
 from workflows.runtime.context import release
+from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.performing import Attempted, Skip
 from workflows.runtime.settling import Settlement
@@ -129,9 +130,12 @@ def carry_out(work: Claimed) -> Next:
     with heartbeat.beating(work.step.id, token, limit_s, partial(_give_up, work, token, limit_s)) as beat:
         now = store.clock()
         release()
+        fault_point("claimed_before_effect")
+        fault_point("step_stuck_heartbeat_lives")
         attempted = performing.perform(
             work.journey, work.step, prepared, now, before_effect=partial(store.announce_effect, work.step)
         )
+        fault_point("response_before_completion_tx")
         if beat.is_lost:
             raise store.LostAuthority(work.step.path)
         return finish_attempt(work, token, attempted)
@@ -146,7 +150,10 @@ def finish_attempt(work: Claimed, token: UUID, attempted: Attempted) -> Next:
         store.fence(work.step, token)
         settlement = Settlement(_agreeing(work, run), store.clock())
         settlement.apply(settlement.journey.steps[work.step.path], attempted)
-        return settle(settlement)
+        after = settle(settlement)
+        fault_point("in_completion_tx")
+    fault_point("commit_sent_ack_lost")
+    return after
 
 
 def settle(settlement: Settlement) -> Next:

@@ -15,6 +15,7 @@ from audit.services import record
 from departments.access import Actor, Verb, require
 from workflows.models import JournalEntry, Priority, Run, RunMode, RunStatus, StepRun, StepStatus, Workflow
 from workflows.runtime import ending, inputs, limits, queue, store
+from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import tree_of
 from workflows.services.refusals import Conflict, ValidationError
 
@@ -65,6 +66,7 @@ def start_run(
             workflow=workflow.name,
         )
         queue.hand_out("run", [run.pk], priority)
+        fault_point("before_run_commit")
     return run
 
 

@@ -14,6 +14,7 @@ from departments.models import Role
 from workflows.engine import strict
 from workflows.models import Run, RunStatus, StepRun, StepStatus, Task, TaskStatus
 from workflows.runtime import queue
+from workflows.runtime.faults import fault_point
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 
 DECISIONS = ("approve", "reject")
@@ -42,6 +43,7 @@ def decide_task(task: Task, *, actor: Actor, decision: str, text: str = "", reas
             run_id=task.run_id,
             **_ledger(task, answer),
         )
+        transaction.on_commit(lambda: fault_point("approval_committed_before_publish"))
         queue.hand_out("step", [task.step_id], run.priority)
     task.refresh_from_db()
     return task
