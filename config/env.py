@@ -30,6 +30,7 @@ class Env:
     allowed_hosts: tuple[str, ...]
     public_url: str
     egress_hosts: tuple[str, ...]
+    trusted_proxy: str
 
     @property
     def log(self) -> Path:
@@ -65,6 +66,7 @@ def read() -> Env:
         allowed_hosts=_words(given("ALLOWED_HOSTS", "")),
         public_url=given("TANDEM_URL", "").rstrip("/"),
         egress_hosts=_words(given("TANDEM_EGRESS_HOSTS", "")),
+        trusted_proxy=given("TANDEM_TRUSTED_PROXY", "").strip(),
     )
 
 

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 from config.env import ROOT, Env
 from config.processes import Program
 
-WEB_PROCESSES, WEB_THREADS, WORKER_THREADS = 2, 16, 128
+WORKER_THREADS = 128
 
 
 def own_programs(env: Env) -> list[Program]:
@@ -17,13 +17,7 @@ def own_programs(env: Env) -> list[Program]:
 
 
 def web(env: Env) -> Program:
-    gunicorn = f"--worker-class gthread --workers {WEB_PROCESSES} --threads {WEB_THREADS} --graceful-timeout 4"
-    return _python(
-        env,
-        "web",
-        ["-m", "gunicorn", "config.wsgi", *gunicorn.split(), "--no-control-socket", "--bind", f"{env.bind}:{env.port}"],
-        port=env.port,
-    )
+    return _python(env, "web", ["manage.py", "web"], port=env.port)
 
 
 def worker(env: Env) -> Program:

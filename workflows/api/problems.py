@@ -33,6 +33,7 @@ KINDS: Mapping[int, tuple[str, str]] = {
     403: ("not-allowed", "This token may not do that"),
     404: ("not-found", "There is no such thing here"),
     405: ("wrong-method", "This address does not take that method"),
+    408: ("too-slow", "The request arrived too slowly"),
     409: ("conflict", "Something else was first"),
     411: ("length-required", "The length of the body is missing"),
     412: ("changed-meanwhile", "It has changed since you read it"),
