@@ -7,7 +7,7 @@ import sys
 from config import embedded, env
 
 NEED_NO_DATABASE = {
-    *("up", "test", "check", "help", "version", "diffsettings", "front_end", "collectstatic", "findstatic"),
+    *("up", "test", "bench", "check", "help", "version", "diffsettings", "front_end", "collectstatic", "findstatic"),
     *("makemigrations", "makemessages", "compilemessages", "spectacular", "sqlmigrate", "startapp", "startproject"),
 }
 

@@ -1,0 +1,194 @@
+"""The benchmark: which measurements there are, how often each is taken, what they gave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bench.figures import UNITS, Figure, figures
+from bench.groups import Phase, watched
+from bench.stack import CannotMeasure, Shape, Stack, free_port, own_home, provider
+from config.env import Env
+
+Values = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much of everything."""
+
+    repetitions: int = 3
+    limit_s: int = 3
+    local_runs: int = 1_000
+    visible: int = 200
+    effect_runs: int = 50
+    items: tuple[int, int] = (1_000, 10_000)
+    model_runs: int = 500
+    pages: int = 200
+    counted_runs: int = 50
+    rest_s: float = 10.0
+    warm_up_runs: int = 100
+    departments: int = 3
+    """Over how many departments the runs that wait for a model are spread."""
+
+
+QUICK = Sizes(
+    repetitions=1,
+    limit_s=1,
+    local_runs=40,
+    visible=20,
+    effect_runs=3,
+    items=(20, 60),
+    model_runs=12,
+    pages=20,
+    counted_runs=5,
+    rest_s=1.0,
+    warm_up_runs=10,
+)
+"""Whether it works at all, within seconds. The figures keep their names and mean little."""
+
+
+@dataclass
+class Bench:
+    """One benchmark under way: its server, what was measured so far, and who used the cores meanwhile."""
+
+    stack: Stack
+    sizes: Sizes
+    say: Callable[[str], None]
+    taken: dict[str, list[float]] = field(default_factory=dict)
+    phases: list[Phase] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)
+    per_run: dict[str, Any] = field(default_factory=dict)
+    """Commits, statements and messages of single runs, in detail."""
+
+    @contextmanager
+    def phase(self, name: str, runs: int) -> Iterator[Phase]:
+        with watched(Phase(name, runs), self.stack.groups()) as phase:
+            yield phase
+        self.phases.append(phase)
+
+    def start_runs(
+        self, phase: Phase, workflow: str, count: int, *, inputs: Any = None, departments: int = 1
+    ) -> tuple[float, float]:
+        """Start runs over HTTP and return when all have succeeded.
+
+        Seconds from the first start until then, and until the last start was answered. Raises CannotMeasure when a run
+        ended otherwise.
+        """
+        names = list(self.stack.seeded.tokens)[:departments]
+        targets = [self.stack.target(workflow, name) for name in names]
+        job = {"do": "start", "targets": targets, "count": count, "connections": 8}
+        with psycopg.connect(self.stack.database_url, autocommit=True) as connection:
+            done_before = _ended(connection, targets)
+            result = self.stack.ask({**job, "inputs": inputs or {"topic": "the spring campaign"}})
+            phase.cpu_s["load"] = phase.cpu_s.get("load", 0.0) + result["cpu_s"]
+            _await_ends(connection, targets, patience_s=60 + count)
+            ended = time.monotonic()
+            if (succeeded := _ended(connection, targets) - done_before) != count:
+                raise CannotMeasure(f"Of {count} runs of “{workflow}” only {succeeded} succeeded.")
+        return ended - result["began"], result["ended"] - result["began"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What gives the figures named. `take` is called once for each repetition, on a server that rests."""
+
+    names: tuple[str, ...]
+    take: Callable[[Bench], Values]
+
+
+def measure(env: Env, sizes: Sizes, shape: Shape, only: Iterable[str], say: Callable[[str], None]) -> Result:
+    """Measure what `only` names, everything where it names nothing, on a server made for it. Raises CannotMeasure."""
+    from bench.measurements import MEASUREMENTS
+
+    wanted = set(only) or set(UNITS)
+    with own_home(env.home / "front-end") as home, provider() as address:
+        stack = Stack(_own(env, home, address), shape, say)
+        try:
+            bench = Bench(stack, sizes, say)
+            _prepare(bench)
+            machine = _describe(bench)
+            for measurement in MEASUREMENTS:
+                if wanted & set(measurement.names) or not measurement.names:
+                    _repeat(bench, measurement)
+            return Result(machine, [each for each in figures(bench.taken) if each.name in wanted], bench)
+        finally:
+            stack.close()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a benchmark gave."""
+
+    machine: dict[str, Any]
+    figures: list[Figure]
+    bench: Bench
+
+
+def _own(env: Env, home: Path, provider_url: str) -> Env:
+    """The environment of a fresh server: none of the caller's addresses."""
+    return replace(
+        env,
+        home=home,
+        port=free_port(),
+        bind="127.0.0.1",
+        database_url="",
+        broker_url="",
+        openai_api_key="",
+        openai_base_url=provider_url,
+        openai_model="",
+        public_url="",
+    )
+
+
+def _prepare(bench: Bench) -> None:
+    bench.say("Starting a server of its own.")
+    bench.stack.start_parts()
+    bench.stack.prepare()
+    bench.stack.start()
+    with bench.phase("warm up", bench.sizes.warm_up_runs) as phase:
+        bench.start_runs(phase, "ten", bench.sizes.warm_up_runs)
+
+
+def _describe(bench: Bench) -> dict[str, Any]:
+    from bench.machine import described
+
+    return described(bench.stack)
+
+
+def _repeat(bench: Bench, measurement: Measurement) -> None:
+    for _ in range(bench.sizes.repetitions):
+        values = measurement.take(bench)
+        for name, value in values.items():
+            bench.taken.setdefault(name, []).append(value)
+        bench.say("  ".join(f"{name} {value:.4g}" for name, value in values.items()))
+
+
+def _ended(connection: psycopg.Connection[Any], targets: list[dict[str, str]]) -> int:
+    row = connection.execute(
+        "SELECT count(*) FROM workflows_run WHERE parent_id IS NULL AND status = 'succeeded' AND workflow_id = ANY(%s)",
+        [[each["workflow"] for each in targets]],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _await_ends(connection: psycopg.Connection[Any], targets: list[dict[str, str]], patience_s: float) -> None:
+    """Returns when no run of these workflows is under way. Raises CannotMeasure."""
+    deadline = time.monotonic() + patience_s
+    ids = [each["workflow"] for each in targets]
+    while connection.execute(_UNDER_WAY, [ids]).fetchone():
+        if time.monotonic() > deadline:
+            raise CannotMeasure(f"Runs were still under way after {patience_s:.0f} s.")
+        time.sleep(0.01)
+
+
+_UNDER_WAY = """
+SELECT 1 FROM workflows_run
+WHERE NOT (status IN ('succeeded', 'failed', 'cancelled')) AND parent_id IS NULL AND workflow_id = ANY(%s) LIMIT 1
+"""

@@ -1,0 +1,141 @@
+"""Every measurement: what is started, when the clock starts and stops, what comes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bench import counts, machine, resting
+from bench.bench import Bench, Measurement, Values
+from bench.figures import percentile
+from bench.groups import MemoryPeak
+from bench.stack import OWN, CannotMeasure
+from bench.steps.bench_append import FILE
+from bench.workflows import DEFINITIONS
+
+
+def limits(bench: Bench) -> Values:
+    """What the machine can do without us."""
+    seconds = bench.sizes.limit_s
+    return {
+        "db_commits_per_s": machine.commits_per_s(bench.stack, seconds),
+        "db_commits_one_client_per_s": machine.commits_per_s(bench.stack, seconds, clients=1),
+        "broker_round_trips_per_s": machine.round_trips_per_s(bench.stack, seconds),
+        **_empty_requests(bench),
+    }
+
+
+def local_runs(bench: Bench) -> Values:
+    """From the first start over HTTP until the last run is stored as succeeded."""
+    count = bench.sizes.local_runs
+    with bench.phase("ten local steps", count) as phase:
+        took_s, starting_s = bench.start_runs(phase, "ten", count)
+    return {"local_runs_per_s": count / took_s, "starts_per_s": count / starting_s}
+
+
+def start_to_visible(bench: Bench) -> Values:
+    """One run at a time on a server that rests otherwise; then the same with one question that waits for the end."""
+    job = {"do": "visible", "targets": [bench.stack.target("three")], "inputs": {"topic": "one"}, "pause_s": 0.02}
+    with bench.phase("three local steps, one by one", bench.sizes.visible) as phase:
+        polled = bench.stack.ask({**job, "count": bench.sizes.visible})
+        phase.cpu_s["load"] = polled["cpu_s"]
+    waited = bench.stack.ask({**job, "count": min(50, bench.sizes.visible), "wait_s": 10})
+    took = _ms(polled["took_s"])
+    bench.notes["start_to_visible_p50_ms"] = (
+        f"asked again without a pause, {polled['asked'] / len(took):.1f} questions a run; the start alone is answered "
+        f"after {_both(polled['accepted_s'])}; with one question ?wait_s=10 instead: {_both(waited['took_s'])}"
+    )
+    return {"start_to_visible_p50_ms": percentile(took, 50), "start_to_visible_p99_ms": percentile(took, 99)}
+
+
+def effect_steps(bench: Bench) -> Values:
+    """Each step appends one line to a file. Raises CannotMeasure unless every line is there exactly once."""
+    runs, steps = bench.sizes.effect_runs, len(DEFINITIONS["effects"]["steps"])
+    file = bench.stack.env.home / FILE
+    file.unlink(missing_ok=True)
+    with bench.phase(f"{steps} effects", runs) as phase:
+        took_s, _ = bench.start_runs(phase, "effects", runs)
+    lines = file.read_text().splitlines()
+    if len(lines) != runs * steps or len(set(lines)) != len(lines):
+        raise CannotMeasure(f"{runs * steps} effects left {len(lines)} lines, {len(set(lines))} of them different.")
+    bench.notes["effect_steps_per_s"] = f"{len(lines)} lines of {runs} runs with {steps} effects, each exactly once"
+    return {"effect_steps_per_s": runs * steps / took_s}
+
+
+def items(bench: Bench) -> Values:
+    """One run over a short and one over a long list, each from its start until it has succeeded."""
+    few, many = (_over_items(bench, count) for count in bench.sizes.items)
+    return {"items_1000_s": few, "items_10000_s": many, "items_growth": many / few}
+
+
+def model_waits(bench: Bench) -> Values:
+    """Runs that each ask a model which answers after a second, all started at once."""
+    count = bench.sizes.model_runs
+    groups = bench.stack.groups()
+    with bench.phase("one answer of a model", count) as phase, MemoryPeak(*(groups[name] for name in OWN)) as peak:
+        took_s, starting_s = bench.start_runs(phase, "model", count, departments=bench.sizes.departments)
+    bench.notes["model_500_s"] = (
+        f"{count} runs over {bench.sizes.departments} departments; the last start was answered after {starting_s:.2f} s"
+    )
+    bench.notes["model_500_peak_rss_mib"] = f"PSS {peak.pss_mib:.0f} MiB"
+    return {"model_500_s": took_s, "model_500_peak_rss_mib": peak.rss_mib}
+
+
+def pages(bench: Bench) -> Values:
+    """The page of a run with fifty steps and the page on which its workflow is built, signed in, one by one."""
+    workflow = bench.stack.target("fifty")["workflow"]
+    with bench.phase("fifty local steps", 1) as phase:
+        bench.start_runs(phase, "fifty", 1)
+    build = bench.stack.seeded.build_page
+    if not build:
+        bench.notes["page_build_p95_ms"] = "there is no page for building yet: this is the workflow's own page"
+    return {
+        "page_run_p95_ms": _page_ms(bench, "run page", f"/runs/{counts.newest_run(bench, workflow)}/"),
+        "page_build_p95_ms": _page_ms(bench, "build page", (build or "/workflows/{id}/").replace("{id}", workflow)),
+    }
+
+
+MEASUREMENTS = (
+    Measurement(("start_up_s",), resting.start_up),
+    Measurement(("idle_rss_mib",), resting.idle),
+    Measurement((), limits),
+    Measurement(("start_to_visible_p50_ms", "start_to_visible_p99_ms"), start_to_visible),
+    Measurement(("commits_per_run", "statements_per_run", "messages_per_run"), counts.per_run),
+    Measurement(("local_runs_per_s",), local_runs),
+    Measurement(("effect_steps_per_s",), effect_steps),
+    Measurement(("model_500_s", "model_500_peak_rss_mib"), model_waits),
+    Measurement(("page_run_p95_ms", "page_build_p95_ms"), pages),
+    Measurement(("items_1000_s", "items_10000_s", "items_growth"), items),
+)
+"""In their order. The limits are measured in every benchmark: the other figures are compared with them."""
+
+
+def _over_items(bench: Bench, count: int) -> float:
+    texts = [f"press mention number {number}" for number in range(count)]
+    with bench.phase(f"{count:,} items", 1) as phase:
+        took_s, _ = bench.start_runs(phase, "items", 1, inputs={"texts": texts})
+    if (found := counts.newest_output(bench, bench.stack.target("items")["workflow"])) != {"count": count}:
+        raise CannotMeasure(f"A run over {count} items gave {found}.")
+    return took_s
+
+
+def _page_ms(bench: Bench, name: str, path: str) -> float:
+    count = bench.sizes.pages
+    with bench.phase(name, count) as phase:
+        got = bench.stack.ask({"do": "pages", "path": path, "cookie": bench.stack.seeded.cookie, "count": count})
+        phase.cpu_s["load"] = got["cpu_s"]
+    return percentile(_ms(got["took_s"]), 95)
+
+
+def _empty_requests(bench: Bench) -> dict[str, float]:
+    """What a request costs that asks for nothing: web server and framework alone."""
+    got = bench.stack.ask({"do": "pages", "path": "/healthz", "cookie": "", "count": bench.sizes.pages})
+    took = _ms(got["took_s"])
+    return {"http_empty_p50_ms": percentile(took, 50), "http_empty_p95_ms": percentile(took, 95)}
+
+
+def _both(seconds: Any) -> str:
+    return f"p50 {percentile(_ms(seconds), 50):.1f}, p99 {percentile(_ms(seconds), 99):.1f} ms"
+
+
+def _ms(seconds: Any) -> list[float]:
+    return [each * 1000 for each in seconds]
