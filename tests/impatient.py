@@ -1,15 +1,15 @@
-"""Settings for worker and scheduler processes of tests: the same code, leases of seconds, and the probe steps."""
+"""Settings for the processes of tests: the same code, leases of seconds, probe steps, and fault points that strike."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
+from pathlib import Path
 
 from config.settings import *  # noqa: F403
-from workflows.runtime import limits
+from tests.faults import pace, points
 
 STEP_PACKAGES = [*STEP_PACKAGES, "tests.steps"]  # noqa: F405
 
-limits.LEASE = timedelta(seconds=4)
-limits.HEARTBEAT_S = 1.0
-limits.FORGOTTEN = timedelta(seconds=2)
-limits.TICK_S = 0.3
+pace.quicken()
+if "FAULTS" in os.environ:
+    points.install(os.environ["FAULTS"], Path(os.environ.get("FAULTS_TALLY") or ENV.home / "faults"))  # noqa: F405
