@@ -13,6 +13,7 @@ from django.urls import reverse
 from pydantic import BaseModel, Field, create_model
 
 from workflows import models
+from workflows.engine.odd_names import oddities
 from workflows.engine.tree import Tree
 from workflows.models import RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
 from workflows.runtime import outputs
@@ -28,6 +29,7 @@ class Workflow(Answer):
     id: str
     slug: str
     name: str
+    name_warnings: list[str] = Field(description="What about the name may deceive its reader, such as mixed alphabets.")
     department: str = Field(description="Slug.")
     description: str
     draft_revision: int
@@ -43,6 +45,7 @@ class Workflow(Answer):
             id=str(row.pk),
             slug=row.slug,
             name=row.name,
+            name_warnings=oddities(row.name),
             department=row.department.slug,
             description=row.description,
             draft_revision=row.draft_revision,

@@ -14,6 +14,7 @@ from typing import Any
 
 import nh3
 from django.template.defaultfilters import filesizeformat
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -21,6 +22,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from workflows.engine.odd_names import oddities
 
 MOST_CHARACTERS = 100_000
 LONG_CHARACTERS = 2_000
@@ -110,11 +113,18 @@ def file_link(value: Mapping[str, Any]) -> SafeString:
     except NoReverseMatch:
         return conditional_escape(value["name"])
     return format_html(
-        '<a class="td-file" href="{}" download>{}</a> <span class="td-mute">{}</span>',
+        '<a class="td-file" href="{}" download>{}</a>{} <span class="td-mute">{}</span>',
         address,
         value["name"],
+        odd_mark(str(value["name"])),
         filesizeformat(value.get("size") or 0),
     )
+
+
+def odd_mark(name: str) -> SafeString | str:
+    """What is odd about a name, beside it; nothing for nearly all names."""
+    found = oddities(name)
+    return mark_safe(render_to_string("parts/_odd_name.html", {"oddities": found})) if found else ""
 
 
 def as_json(value: Any) -> SafeString:

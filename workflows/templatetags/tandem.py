@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from audit import sentences
 from audit.models import Entry
 from departments.models import Role
+from workflows.engine.odd_names import oddities
 from workflows.models import RunStatus
 from workflows.pages import showing
 
@@ -68,6 +69,12 @@ def ago(moment: datetime | None, empty: str = "\N{EN DASH}") -> SafeString | str
 def pill(status: Any, label: str = "") -> dict[str, Any]:
     """A status as a coloured word; `status` is a member of one of the choices in models/states.py."""
     return {"tone": getattr(status, "tone", "plain"), "label": label or getattr(status, "label", status)}
+
+
+@register.inclusion_tag("parts/_odd_name.html")
+def odd_name(name: Any) -> dict[str, Any]:
+    """A mark beside a name that may deceive its reader, with what is odd about it; nothing for other names."""
+    return {"oddities": oddities(str(name))}
 
 
 @register.filter

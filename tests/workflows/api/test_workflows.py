@@ -41,6 +41,7 @@ def test_a_workflow_belongs_to_the_tokens_department(program: Program, legal: De
         "id": str(Workflow.objects.get().pk),
         "slug": "greeting",
         "name": "Greeting",
+        "name_warnings": [],
         "department": "legal",
         "description": "",
         "draft_revision": 1,
@@ -54,6 +55,13 @@ def test_a_workflow_belongs_to_the_tokens_department(program: Program, legal: De
     assert made["created_at"].endswith("Z")
     entry = Entry.objects.get(verb="workflow.created")
     assert (entry.actor_kind, entry.actor_label, entry.department) == ("token", "Archive", "legal")
+
+
+def test_a_name_that_may_deceive_says_so(program: Program) -> None:
+    """Case P10."""
+    made = created(program, name="ND\u0410 triage")
+
+    assert made["name_warnings"] == ["In “ND\u0410”, \u0410 is a Cyrillic letter that looks like the Latin A."]
 
 
 def test_a_slug_is_as_good_as_an_id_within_the_department(program: Program, stranger: Program) -> None:
