@@ -18,7 +18,7 @@ from workflows.models import Task, TaskStatus
 from workflows.pages.difference import difference
 from workflows.pages.page import PAGE_SIZE, Request, page
 from workflows.services.refusals import Conflict
-from workflows.services.tasks import DECISIONS, decide_task, may_decide, tasks_for
+from workflows.services.tasks import decide_task, may_decide, tasks_for
 
 MOST_TEXT = 200_000
 
@@ -61,7 +61,7 @@ def task_difference(request: Request, pk: UUID) -> HttpResponse:
 @page
 @require_POST
 def decide(request: Request, pk: UUID) -> HttpResponse:
-    """Approve, send back or reject. What was decided elsewhere meanwhile is shown as it is (409)."""
+    """Approve or reject. What was decided elsewhere meanwhile is shown as it is (409)."""
     asked = _find(request, pk)
     given = {name: request.POST.get(name, "") for name in ("decision", "text", "reason")}
     try:
@@ -79,7 +79,6 @@ def decide(request: Request, pk: UUID) -> HttpResponse:
 def _said(decision: str) -> str:
     said = {
         "approve": _("You approved “%(question)s”."),
-        "send_back": _("You sent “%(question)s” back."),
         "reject": _("You rejected “%(question)s”."),
     }
     return said[decision]
@@ -99,7 +98,6 @@ def _shown(request: Request, asked: Task, text: str = "", **more: Any) -> dict[s
         "task": asked,
         "text": text or final or asked.draft,
         "may_decide": asked.status == TaskStatus.OPEN and may_decide(asked, request.actor),
-        "may_send_back": "send_back" in DECISIONS,
         "difference": difference(asked.draft, final) if final and asked.draft else None,
         "following": following,
         **more,
