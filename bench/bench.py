@@ -13,10 +13,14 @@ import psycopg
 
 from bench.figures import UNITS, Figure, figures
 from bench.groups import Phase, watched
+from bench.machine import described
 from bench.stack import CannotMeasure, Shape, Stack, free_port, own_home, provider
 from config.env import Env
 
 Values = Mapping[str, float]
+
+PATIENCE_S = 900
+"""For the runs of one measurement, which last seconds or a few minutes."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Bench:
     taken: dict[str, list[float]] = field(default_factory=dict)
     phases: list[Phase] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    """Measurements that could not be taken, each with its reason."""
     per_run: dict[str, Any] = field(default_factory=dict)
     """Commits, statements and messages of single runs, in detail."""
 
@@ -88,7 +94,7 @@ class Bench:
             done_before = _ended(connection, targets)
             result = self.stack.ask({**job, "inputs": inputs or {"topic": "the spring campaign"}})
             phase.cpu_s["load"] = phase.cpu_s.get("load", 0.0) + result["cpu_s"]
-            _await_ends(connection, targets, patience_s=60 + count)
+            _await_ends(connection, targets)
             ended = time.monotonic()
             if (succeeded := _ended(connection, targets) - done_before) != count:
                 raise CannotMeasure(f"Of {count} runs of “{workflow}” only {succeeded} succeeded.")
@@ -97,7 +103,7 @@ class Bench:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What gives the figures named. `take` is called once for each repetition, on a server that rests."""
+    """What gives the figures named; one that names none is always taken. `take` is called once for each repetition."""
 
     names: tuple[str, ...]
     take: Callable[[Bench], Values]
@@ -105,21 +111,23 @@ class Measurement:
 
 def measure(env: Env, sizes: Sizes, shape: Shape, only: Iterable[str], say: Callable[[str], None]) -> Result:
     """Measure what `only` names, everything where it names nothing, on a server made for it. Raises CannotMeasure."""
-    from bench.measurements import MEASUREMENTS
+    from bench.measurements import AT_REST, UNDER_LOAD
 
     wanted = set(only) or set(UNITS)
     with own_home(env.home / "front-end") as home, provider() as address:
-        stack = Stack(_own(env, home, address), shape, say)
+        stack = Stack(_own(env, home, address), shape)
+        bench = Bench(stack, sizes, say)
         try:
-            bench = Bench(stack, sizes, say)
-            _prepare(bench)
-            machine = _describe(bench)
-            for measurement in MEASUREMENTS:
-                if wanted & set(measurement.names) or not measurement.names:
-                    _repeat(bench, measurement)
-            return Result(machine, [each for each in figures(bench.taken) if each.name in wanted], bench)
+            say("Making a server for the benchmark.")
+            stack.start_parts()
+            stack.prepare()
+            machine = described(stack)
+            _take(bench, AT_REST, wanted)
+            _warm_up(bench)
+            _take(bench, UNDER_LOAD, wanted)
         finally:
             stack.close()
+    return Result(machine, [each for each in figures(bench.taken) if each.name in wanted], bench)
 
 
 @dataclass(frozen=True)
@@ -147,27 +155,30 @@ def _own(env: Env, home: Path, provider_url: str) -> Env:
     )
 
 
-def _prepare(bench: Bench) -> None:
-    bench.say("Starting a server of its own.")
-    bench.stack.start_parts()
-    bench.stack.prepare()
-    bench.stack.start()
+def _warm_up(bench: Bench) -> None:
+    """What happens once in the life of a process belongs to no figure."""
+    if not bench.stack.is_running:
+        bench.stack.start()
     with bench.phase("warm up", bench.sizes.warm_up_runs) as phase:
         bench.start_runs(phase, "ten", bench.sizes.warm_up_runs)
 
 
-def _describe(bench: Bench) -> dict[str, Any]:
-    from bench.machine import described
+def _take(bench: Bench, measurements: Iterable[Measurement], wanted: set[str]) -> None:
+    for measurement in measurements:
+        if measurement.names and not wanted & set(measurement.names):
+            continue
+        try:
+            for _ in range(bench.sizes.repetitions):
+                _keep(bench, measurement.take(bench))
+        except CannotMeasure as problem:
+            bench.missing.append(f"{', '.join(measurement.names)}: {problem}")
+            bench.say(f"NOT MEASURED  {bench.missing[-1]}")
 
-    return described(bench.stack)
 
-
-def _repeat(bench: Bench, measurement: Measurement) -> None:
-    for _ in range(bench.sizes.repetitions):
-        values = measurement.take(bench)
-        for name, value in values.items():
-            bench.taken.setdefault(name, []).append(value)
-        bench.say("  ".join(f"{name} {value:.4g}" for name, value in values.items()))
+def _keep(bench: Bench, values: Values) -> None:
+    for name, value in values.items():
+        bench.taken.setdefault(name, []).append(value)
+    bench.say("  ".join(f"{name} {value:.4g}" for name, value in values.items()))
 
 
 def _ended(connection: psycopg.Connection[Any], targets: list[dict[str, str]]) -> int:
@@ -178,13 +189,13 @@ def _ended(connection: psycopg.Connection[Any], targets: list[dict[str, str]]) -
     return int(row[0]) if row else 0
 
 
-def _await_ends(connection: psycopg.Connection[Any], targets: list[dict[str, str]], patience_s: float) -> None:
+def _await_ends(connection: psycopg.Connection[Any], targets: list[dict[str, str]]) -> None:
     """Returns when no run of these workflows is under way. Raises CannotMeasure."""
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + PATIENCE_S
     ids = [each["workflow"] for each in targets]
     while connection.execute(_UNDER_WAY, [ids]).fetchone():
         if time.monotonic() > deadline:
-            raise CannotMeasure(f"Runs were still under way after {patience_s:.0f} s.")
+            raise CannotMeasure(f"Runs were still under way after {PATIENCE_S} s.")
         time.sleep(0.01)
 
 

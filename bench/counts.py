@@ -143,7 +143,7 @@ def _told(stack: Stack) -> Iterator[Told]:
 def _set(stack: Stack, **settings: str | None) -> None:
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         for name, value in settings.items():
-            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'" if value else f"ALTER SYSTEM RESET {name}")  # type: ignore[arg-type]
+            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'" if value else f"ALTER SYSTEM RESET {name}")
         connection.execute("SELECT pg_reload_conf()")
     time.sleep(0.3)  # every server process reads it between two statements
 

@@ -94,9 +94,11 @@ def pages(bench: Bench) -> Values:
     }
 
 
-MEASUREMENTS = (
+AT_REST = (
     Measurement(("start_up_s",), resting.start_up),
     Measurement(("idle_rss_mib",), resting.idle),
+)
+UNDER_LOAD = (
     Measurement((), limits),
     Measurement(("start_to_visible_p50_ms", "start_to_visible_p99_ms"), start_to_visible),
     Measurement(("commits_per_run", "statements_per_run", "messages_per_run"), counts.per_run),

@@ -16,7 +16,7 @@ TEXT = json.dumps({"text": "Fine."})
 
 
 def events() -> bytes:
-    chunks = [
+    chunks: list[dict[str, Any]] = [
         {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]},
         *({"choices": [{"index": 0, "delta": {"content": part}, "finish_reason": None}]} for part in _parts(TEXT)),
         {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},

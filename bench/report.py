@@ -12,6 +12,8 @@ from bench.bench import Result
 from bench.figures import LIMITS, Figure
 from bench.groups import Phase
 
+Row = tuple[str, ...]
+
 COLUMNS = ("load", "web", "worker", "scheduler", "postgres", "broker", "others")
 STATEMENTS_SHOWN = 40
 
@@ -49,7 +51,7 @@ def _machine(machine: dict[str, Any]) -> str:
 
 
 def _figures(figures: list[Figure]) -> str:
-    rows = [("figure", "median", "unit", "min – max", "of the limit")]
+    rows: list[Row] = [("figure", "median", "unit", "min – max", "of the limit")]
     for each in figures:
         limit = f"{each.of_limit:g}" if each.of_limit is not None else ""
         rows.append(
@@ -66,7 +68,7 @@ def _notes(result: Result) -> str:
 
 
 def _cpu(phases: list[Phase]) -> str:
-    rows = [("CPU ms per run", "runs", "s", *COLUMNS[:-1], "all of ours", "others' cores")]
+    rows: list[Row] = [("CPU ms per run", "runs", "s", *COLUMNS[:-1], "all of ours", "others' cores")]
     for phase in _medians(phases):
         per_run = {name: phase.cpu_s.get(name, 0.0) * 1000 / max(1, phase.runs) for name in COLUMNS}
         ours = sum(value for name, value in per_run.items() if name not in ("others", "load"))
@@ -110,13 +112,13 @@ def _said(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> str:
+def _aligned(rows: list[Row]) -> str:
     """Columns under each other; the first to the left, the others to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(_placed(row, widths)) for row in rows]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
 
 
-def _placed(row: tuple[str, ...], widths: list[int]) -> list[str]:
+def _placed(row: Row, widths: list[int]) -> list[str]:
     first, *others = row
     return [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]

@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
 from bench.bench import Bench, Values
+from bench.groups import Group
 from bench.stack import OWN, CannotMeasure, Stack
 from config.env import ROOT
 
 READY = "Tandem runs at"
 PATIENCE_S = 120
+RESTS_BELOW_S = 0.1
+"""CPU seconds in a second; starting takes a whole core, sweeping hardly any of one."""
 
 
 def start_up(bench: Bench) -> Values:
@@ -34,22 +38,33 @@ def start_up(bench: Bench) -> Values:
             up.send_signal(signal.SIGINT)
             up.wait(30)
     stack.start_parts()
-    stack.start()
     return {"start_up_s": took_s}
 
 
 def idle(bench: Bench) -> Values:
-    """Memory of web, workers and scheduler, `rest_s` after they are ready, before the first request."""
+    """Memory of web, workers and scheduler, `rest_s` after they have come to rest, before the first request."""
     stack = bench.stack
     stack.stop()
     stack.start()
-    time.sleep(bench.sizes.rest_s)
     groups = stack.groups()
+    _await_rest(groups)
+    time.sleep(bench.sizes.rest_s)
     rss = {name: groups[name].rss_mib() for name in OWN}
     pss = sum(groups[name].pss_mib() or 0.0 for name in OWN)
     parts = ", ".join(f"{name} {mib:.0f}" for name, mib in rss.items())
     bench.notes["idle_rss_mib"] = f"{parts}; PSS {pss:.0f} MiB"
     return {"idle_rss_mib": sum(rss.values())}
+
+
+def _await_rest(groups: Mapping[str, Group]) -> None:
+    """Returns when a second goes by in which they hardly use a core: worker and scheduler do not say when they stand."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        before = sum(groups[name].cpu_s() for name in OWN)
+        time.sleep(1)
+        if sum(groups[name].cpu_s() for name in OWN) - before < RESTS_BELOW_S:
+            return
+    raise CannotMeasure(f"Tandem did not come to rest within {PATIENCE_S} s of its start.")
 
 
 def _up(stack: Stack, file: IO[str]) -> subprocess.Popen[bytes]:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,8 +46,8 @@ class Shape:
 class Stack:
     """Call `prepare` once, then `start` and `stop` Tandem's own programs as often as wanted, and `close` at the end."""
 
-    def __init__(self, env: Env, shape: Shape, say: Callable[[str], None]) -> None:
-        self.env, self.shape, self.say = env, shape, say
+    def __init__(self, env: Env, shape: Shape) -> None:
+        self.env, self.shape = env, shape
         self.ports = [env.port, *(free_port() for _ in range(shape.web - 1))]
         self.seeded = Seeded()
         self._parts = Supervisor(env.home, _quiet)
@@ -95,6 +95,10 @@ class Stack:
         webs = [self._web(number, port) for number, port in enumerate(self.ports, start=1)]
         workers = [_numbered(worker, number) for number in range(1, self.shape.workers + 1)]
         self._own.start([*webs, *(self._ours(each) for each in (*workers, *rest))], one_by_one=True)
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self._own.groups)
 
     def stop(self) -> None:
         self._own.stop_all()

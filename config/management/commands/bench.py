@@ -54,6 +54,8 @@ class Command(BaseCommand):
         self.stdout.write("\n" + report.tables(result))
         if options["json"]:
             options["json"].write_text(report.as_json(result) + "\n")
+        if result.bench.missing:
+            raise CommandError("Not measured: " + "\n".join(result.bench.missing))
 
     def _say(self, sentence: str) -> None:
         self.stderr.write(sentence)
