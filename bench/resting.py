@@ -57,7 +57,7 @@ def idle(bench: Bench) -> Values:
 
 
 def _await_rest(groups: Mapping[str, Group]) -> None:
-    """Returns when a second goes by in which they hardly use a core: worker and scheduler do not say when they stand."""
+    """Returns once they have hardly used a core for a second: worker and scheduler do not say when they stand."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         before = sum(groups[name].cpu_s() for name in OWN)
