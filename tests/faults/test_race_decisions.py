@@ -1,0 +1,202 @@
+"""One question, one decision: who comes second hears who was first, and changes nothing (cases R05, R06, R07)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from django.db.models import F
+from django.db.models.functions import Now
+from django.test import Client
+
+from audit.models import Entry
+from connectors.sdk import Rejected
+from departments.access import SYSTEM, Actor, actor_for_user
+from departments.models import Role, User
+from tests import factories
+from tests.faults.crowd import errors, scaled, together
+from tests.steps import probes
+from tests.workflows.runtime.harness import carried, published, run_of, silent_broker
+from workflows.models import Run, Task, TaskStatus, Workflow
+from workflows.runtime import sweeping
+from workflows.services.refusals import Conflict
+from workflows.services.runs import cancel_run, resume_run
+from workflows.services.tasks import decide_task
+from workflows.services.workflows import publish_workflow, save_draft
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAIRS = scaled(25)
+ASK = {"id": "ask", "kind": "people.approve", "with": {"question": "May it go out?"}}
+
+
+def probe(id: str) -> dict[str, Any]:
+    return {"id": id, "kind": "probe.keyed", "with": {"value": id}}
+
+
+@pytest.fixture(autouse=True)
+def _fresh_probes() -> Iterator[None]:
+    probes.reset()
+    yield
+    probes.reset()
+
+
+@pytest.fixture
+def workflow() -> Workflow:
+    return published([ASK, probe("send")])
+
+
+@pytest.fixture
+def ingrid(workflow: Workflow) -> User:
+    return factories.make_user("Ingrid", workflow.department, Role.APPROVER)
+
+
+@pytest.fixture
+def jonas(workflow: Workflow) -> User:
+    return factories.make_user("Jonas", workflow.department, Role.APPROVER)
+
+
+def asked(workflow: Workflow) -> Task:
+    return carried(run_of(workflow)).tasks.get()
+
+
+def decide(task: Task, actor: Actor, decision: str) -> Task:
+    return decide_task(Task.objects.get(pk=task.pk), actor=actor, decision=decision, reason="Because.")
+
+
+def ledger(task: Task) -> list[str]:
+    return list(Entry.objects.filter(verb="task.decided", object_id=str(task.pk)).values_list("actor_label", flat=True))
+
+
+def test_r05_of_approving_and_rejecting_at_once_one_holds(workflow: Workflow, ingrid: User, jonas: User) -> None:
+    yes, no = actor_for_user(ingrid), actor_for_user(jonas)
+    tasks = [asked(workflow) for _ in range(PAIRS)]
+
+    for task in tasks:
+        with silent_broker():
+            first, second = together([partial(decide, task, yes, "approve"), partial(decide, task, no, "reject")])
+
+        winner, conflict = (first, second) if isinstance(first, Task) else (second, first)
+        assert isinstance(winner, Task)
+        assert isinstance(conflict, Conflict), conflict
+        verdict = {"approve": "approved", "reject": "rejected"}[winner.answer["decision"]]
+        assert str(conflict) == f"{winner.decided_by_label} has {verdict} this already."
+        assert ledger(task) == [winner.decided_by_label]
+        run = carried(winner.run)
+        assert run.status == ("succeeded" if verdict == "approved" else "failed")
+
+    approved = Task.objects.filter(answer__decision="approve").count()
+    assert len(probes.SENT) == approved
+
+
+def test_r06_a_decision_after_the_run_was_cancelled_has_no_effect(workflow: Workflow, ingrid: User) -> None:
+    task = asked(workflow)
+    cancel_run(task.run, actor=SYSTEM)
+
+    with pytest.raises(Conflict, match="The run was ended before this was decided"):
+        decide(task, actor_for_user(ingrid), "approve")
+
+    assert (carried(task.run).status, ledger(task), probes.SENT) == ("cancelled", [], [])
+
+
+def test_r06_a_decision_after_the_run_has_lived_too_long_has_no_effect(workflow: Workflow, ingrid: User) -> None:
+    task = asked(workflow)
+    Run.objects.update(expires_at=Now() - timedelta(seconds=1))
+    sweeping.expire_runs()
+
+    with pytest.raises(Conflict, match="The run was ended before this was decided"):
+        decide(task, actor_for_user(ingrid), "approve")
+
+    assert (carried(task.run).status, ledger(task), probes.SENT) == ("failed", [], [])
+
+
+def test_r06_a_question_of_the_version_before_is_no_longer_a_question(workflow: Workflow, ingrid: User) -> None:
+    """The run failed in another arm, was put right and goes on with the newer version, which asks anew."""
+    both = {
+        "id": "both",
+        "kind": "flow.parallel",
+        "arms": [{"title": "ask", "steps": [ASK]}, {"title": "break", "steps": [probe("break")]}],
+    }
+    probes.DEEDS["break"] = refuse
+    workflow = published([both, probe("send")], workflow.department, name="Two arms")
+    run = carried(run_of(workflow))
+    old = run.tasks.get()
+    assert (run.status, old.status) == ("failed", TaskStatus.CANCELLED)
+    del probes.DEEDS["break"]
+    save_draft(workflow, {**workflow.draft, "name": "Two arms, put right"}, actor=SYSTEM)
+    publish_workflow(workflow, note="", actor=SYSTEM)
+    with silent_broker():
+        resume_run(run, actor=SYSTEM)
+    carried(run)
+    new = run.tasks.exclude(pk=old.pk).get()
+
+    with pytest.raises(Conflict):
+        decide(old, actor_for_user(ingrid), "approve")
+    assert (carried(run).status, ledger(old)) == ("waiting", [])
+    assert not [path for _, path in probes.SENT if path == "send"]
+
+    with silent_broker():
+        decide(new, actor_for_user(ingrid), "approve")
+    assert carried(run).status == "succeeded"
+
+
+def refuse(ctx: Any) -> None:
+    raise Rejected("No.")
+
+
+def test_r06_publishing_meanwhile_changes_nothing_for_who_was_asked(workflow: Workflow, ingrid: User) -> None:
+    task = asked(workflow)
+    draft = {"format": 1, "name": workflow.name, "steps": [probe("other")]}
+    save_draft(workflow, draft, actor=SYSTEM)
+    publish_workflow(workflow, note="", actor=SYSTEM)
+
+    with silent_broker():
+        decide(task, actor_for_user(ingrid), "approve")
+
+    assert carried(task.run).status == "succeeded"
+    assert [path for _, path in probes.SENT] == ["send"]
+
+
+def test_r07_a_double_click_decides_once(workflow: Workflow, ingrid: User) -> None:
+    tasks = [asked(workflow) for _ in range(max(3, PAIRS // 5))]
+
+    for task in tasks:
+        clients = [signed_in(ingrid) for _ in range(3)]
+        with silent_broker():
+            answers = together([partial(press, client, task) for client in clients])
+
+        assert errors(answers) == []
+        assert sorted(answer.status_code for answer in answers) == [302, 409, 409]
+        assert ledger(task) == ["Ingrid"]
+        assert carried(task.run).status == "succeeded"
+
+    assert len(probes.SENT) == len(tasks)
+
+
+def test_r07_the_back_button_and_a_repeated_request_decide_nothing_more(workflow: Workflow, ingrid: User) -> None:
+    task, client = asked(workflow), signed_in(ingrid)
+
+    with silent_broker():
+        answers = [
+            press(client, task),
+            press(client, task),
+            press(client, task, decision="reject", reason="I have changed my mind."),
+            press(client, task, headers={"HX-Request": "true"}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [302, 409, 409, 409]
+    assert all("Ingrid has approved this already." in answer.content.decode() for answer in answers[1:])
+    assert (ledger(task), carried(task.run).status, len(probes.SENT)) == (["Ingrid"], "succeeded", 1)
+    assert Task.objects.filter(answer__decision="approve", decided_at__lte=F("run__finished_at")).count() == 1
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def press(client: Client, task: Task, decision: str = "approve", reason: str = "", **request: Any) -> Any:
+    return client.post(f"/tasks/{task.pk}/decide/", {"decision": decision, "reason": reason}, **request)
