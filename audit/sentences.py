@@ -12,6 +12,8 @@ from audit.models import Entry
 
 SENTENCES: Mapping[str, Any] = {
     "department.created": _("{actor} created the department {object}"),
+    "file.downloaded": _("{actor} downloaded the file {object}"),
+    "file.stored": _("{actor} stored the file {object}"),
     "member.added": _("{actor} gave {object} the role {role}"),
     "member.removed": _("{actor} took the role {role} from {object}"),
     "model.made_usual": _("{actor} made {object} the model that steps use when they name none"),

@@ -7,12 +7,12 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from departments.access import visible
 from workflows.models import StoredFile
 from workflows.pages.page import Request, page
-from workflows.services.files import read_file
+from workflows.services.files import download_file
 
 HARMLESS = {
     "X-Content-Type-Options": "nosniff",
@@ -23,12 +23,12 @@ HARMLESS = {
 
 
 @page
-@require_safe
+@require_GET
 def file(request: Request, pk: UUID) -> HttpResponse:
-    stored = get_object_or_404(visible(StoredFile.objects.all(), request.actor), pk=pk)
+    stored = get_object_or_404(visible(StoredFile.objects.select_related("department"), request.actor), pk=pk)
     disposition = content_disposition_header(True, stored.name) or "attachment"
     return HttpResponse(
-        read_file(stored),
+        download_file(stored, actor=request.actor),
         content_type="application/octet-stream",
         headers={**HARMLESS, "Content-Disposition": disposition},
     )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from audit.models import Entry
 from departments.models import Department
 from tests import factories
 from tests.workflows.api.program import Program, assert_problem
@@ -49,6 +50,16 @@ def test_a_file_is_uploaded_described_and_downloaded(program: Program) -> None:
     assert content["Content-Disposition"] == 'attachment; filename="brief.txt"'
     assert content["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert content["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_ledger_says_which_program_brought_and_took_a_file(program: Program) -> None:
+    id = uploaded(program).json()["id"]
+    program.get(f"files/{id}/content")
+
+    assert list(Entry.objects.filter(object_id=id).order_by("id").values_list("verb", "actor_kind", "object_id")) == [
+        ("file.stored", "token", id),
+        ("file.downloaded", "token", id),
+    ]
 
 
 def test_the_id_of_a_file_is_the_value_of_an_input(program: Program) -> None:

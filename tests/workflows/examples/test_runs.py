@@ -16,8 +16,8 @@ from tests import factories
 from tests.scripted_provider import MODEL, Reply, ScriptedProvider, blocks_in, fitting, gives, scripted_provider
 from tests.workflows.runtime.harness import carried, silent_broker
 from workflows.models import Run, StoredFile, Task, Workflow
+from workflows.runtime import files
 from workflows.services.examples import seed_examples, start_sample
-from workflows.services.files import read_file
 from workflows.services.tasks import decide_task
 
 __all__ = ["scripted_provider"]
@@ -108,7 +108,7 @@ def decided(slug: str, **decision: Any) -> tuple[Run, Task]:
 
 def paragraphs(run: Run, name: str) -> list[str]:
     stored = StoredFile.objects.get(pk=run.output[name]["file"])
-    return [paragraph.text for paragraph in Document(io.BytesIO(read_file(stored))).paragraphs]
+    return [paragraph.text for paragraph in Document(io.BytesIO(files.read(stored))).paragraphs]
 
 
 def test_the_campaign_pack_counts_the_text_with_the_forbidden_word(provider: ScriptedProvider) -> None:
