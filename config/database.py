@@ -32,6 +32,8 @@ def settings_for(env: Env) -> dict[str, Any]:
             **options,
             # A thread that waits for a model gives its connection back to the pool (house.md, engine).
             "pool": {"min_size": 1, "max_size": 20, "timeout": 10, "max_idle": 300},
+            # Only the engine's own statements are prepared (workflows/runtime/sql.py).
+            "prepare_threshold": 5,
             "options": "-c statement_timeout=15s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s",
             "keepalives_idle": 30,
             "connect_timeout": 5,

@@ -59,6 +59,8 @@ class Action:
     """Whether a later sequence sees the steps of the one before it (a rescue sees what was attempted)."""
     spawns: ClassVar[bool] = False
     """Whether the steps inside are runs of their own, whose steps nobody outside sees."""
+    starts_runs: ClassVar[bool] = False
+    """Whether it brings up other runs, perhaps thousands: never done while somebody waits for an answer."""
 
     class Params(Model): ...
 

@@ -16,7 +16,7 @@ from workflows import models
 from workflows.engine.odd_names import oddities
 from workflows.engine.tree import Tree
 from workflows.models import RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
-from workflows.runtime import outputs
+from workflows.runtime import journey, outputs
 from workflows.runtime.journey import tree_of
 from workflows.runtime.kinds import kinds
 
@@ -111,7 +111,7 @@ class Step(Answer):
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, row: models.StepRun, tree: Tree, **more: Any) -> Self:
+    def of(cls, row: models.StepRun | journey.Step, tree: Tree, **more: Any) -> Self:
         return cls(
             path=row.path,
             kind=row.kind,
@@ -179,7 +179,7 @@ class Run(RunLine):
     steps: list[Step]
 
     @classmethod
-    def with_steps(cls, row: models.Run, steps: Iterable[models.StepRun]) -> Self:
+    def with_steps(cls, row: models.Run, steps: Iterable[models.StepRun | journey.Step]) -> Self:
         tree = tree_of(row.version_id)
         return cls.of(row, inputs=row.inputs, output=row.output, steps=[Step.of(step, tree) for step in steps])
 
@@ -287,7 +287,7 @@ def page_address(name: str, id: Any) -> str:
     return f"{settings.PUBLIC_URL}{reverse(name, args=[id])}"
 
 
-def _title(row: models.StepRun, tree: Tree) -> str:
+def _title(row: models.StepRun | journey.Step, tree: Tree) -> str:
     """As the workflow calls the step, else as its kind is called."""
     place = tree.places.get(row.step_id)
     if place and place.node.title:

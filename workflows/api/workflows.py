@@ -22,7 +22,7 @@ from workflows.api.problems import Stale
 from workflows.engine import definition as definitions
 from workflows.models import Priority, Run, Version, Workflow
 from workflows.services.refusals import Conflict
-from workflows.services.runs import start_run
+from workflows.services.runs import accept_run
 from workflows.services.workflows import create_workflow, draft_problems, publish_workflow, save_draft
 
 IF_MATCH = {"If-Match": "The ETag of the draft as you read it; 412 when somebody has changed it since."}
@@ -174,11 +174,11 @@ class Runs(OfWorkflow):
         """400 names each input that is missing, unknown or wrong under `errors`; 409 when nothing is published."""
         workflow = self.workflow(id)
         body = self.body(asked.Start)
-        run = start_run(workflow, inputs=body.inputs, actor=self.actor, mode=body.mode, priority=Priority.NORMAL)
+        accepted = accept_run(workflow, inputs=body.inputs, actor=self.actor, mode=body.mode, priority=Priority.NORMAL)
         return answer(
-            answers.Run.with_steps(_with_version(run, workflow), []),
+            answers.Run.with_steps(_with_version(accepted.run, workflow), accepted.steps.values()),
             201,
-            {"Location": reverse("api_run", args=[run.pk])},
+            {"Location": reverse("api_run", args=[accepted.run.pk])},
         )
 
 

@@ -7,14 +7,15 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+import uuid_utils.compat as uuid
 from django.db import connection
 from django.db.models import Sum
 from django.db.models.functions import Now
 
 from connectors.sdk import BadParams, Call, ChildrenEnded, Spawn
-from workflows.models import Run, RunStatus, Workflow
+from workflows.models import Run, RunStatus, StepRun, Workflow
 from workflows.models.states import RUN_OVER
-from workflows.runtime import inputs, limits
+from workflows.runtime import inputs, limits, sql
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
 
@@ -23,10 +24,9 @@ BATCH = 1_000
 
 def spawn(journey: Journey, step: Step, asked: Spawn) -> list[UUID]:
     """One child run per item; the ids of those that may begin at once. The rest are held until a sibling ends."""
-    rows = _items(journey, step, asked)
+    rows = _items(journey, asked)
     while batch := list(islice(rows, BATCH)):
-        # A spawn that is repeated after a crash adds only what is missing (case K20).
-        Run.objects.bulk_create(batch, ignore_conflicts=True)
+        sql.execute(_ADD_ITEMS, [step.id, step.step_id, sql.recordset(batch), journey.run.pk])
         fault_point("fanout_mid_batch")
     step.inside = {"items": len(asked.items), "keep_going": asked.keep_going}
     return list(Run.objects.filter(parent_step_id=step.id, held=False).values_list("pk", flat=True))
@@ -79,6 +79,12 @@ def release_next(step_run_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
+def keeps_going(step_run_id: UUID) -> bool:
+    """Whether the step wants the other items done when one fails."""
+    inside = StepRun.objects.values_list("inside", flat=True).get(pk=step_run_id)
+    return bool(inside.get("keep_going"))
+
+
 def drop_held(step_run_id: UUID) -> None:
     """A sibling failed and the step does not keep going: those that have not begun never will."""
     Run.objects.filter(parent_step_id=step_run_id, held=True).exclude(status__in=RUN_OVER).update(
@@ -107,6 +113,22 @@ WHERE id = (
 RETURNING id
 """
 
+# A spawn that is repeated after a crash adds only what is missing (case K20).
+_ADD_ITEMS = """
+INSERT INTO workflows_run (
+    id, item_index, scope, title, held, parent_step_id, body, parent_id, depth, status, inputs, seq, cost_usd, tokens,
+    created_at, department_id, workflow_id, version_id, mode, priority, started_by, starter_kind, starter_id, expires_at
+)
+SELECT
+    item.id, item.item_index, item.scope, item.title, item.held, %s, %s, run.id, run.depth + 1, 'queued', '{}', 0, 0, 0,
+    clock_timestamp(), run.department_id, run.workflow_id, run.version_id, run.mode, run.priority, run.started_by,
+    run.starter_kind, run.starter_id, run.expires_at
+FROM workflows_run AS run,
+    json_to_recordset(%s::json) AS item (id uuid, item_index int, scope json, title text, held boolean)
+WHERE run.id = %s
+ON CONFLICT DO NOTHING
+"""
+
 _JOIN = """
 UPDATE workflows_steprun AS step SET status = 'ready', waits_for = '', signal = '{"kind": "children"}',
     run_after = clock_timestamp(), handed_out_at = clock_timestamp()
@@ -117,15 +139,15 @@ WHERE step.id = %s AND step.status = 'waiting' AND step.waits_for = 'children' A
 """
 
 
-def _items(journey: Journey, step: Step, asked: Spawn) -> Iterator[Run]:
+def _items(journey: Journey, asked: Spawn) -> Iterator[dict[str, Any]]:
     for index, item in enumerate(asked.items):
-        child = _child(journey, step)
-        child.body = step.step_id
-        child.item_index = index
-        child.scope = {asked.name: item, "item_number": index + 1}
-        child.title = f"{journey.run.title} › {index + 1}"[:200]
-        child.held = index >= asked.concurrency
-        yield child
+        yield {
+            "id": uuid.uuid7(),
+            "item_index": index,
+            "scope": {asked.name: item, "item_number": index + 1},
+            "title": f"{journey.run.title} › {index + 1}"[:200],
+            "held": index >= asked.concurrency,
+        }
 
 
 def _child(journey: Journey, step: Step) -> Run:

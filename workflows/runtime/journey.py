@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+from departments.models import Department
 from workflows.engine import definition
 from workflows.engine.tree import Tree
-from workflows.models import Run, StepRun, StepStatus, Version
+from workflows.models import Run, StepStatus, Version, Workflow
+from workflows.runtime import sql
 
 UNREAD: Final = object()
 """The output stands in the database and nobody has needed it yet."""
@@ -36,6 +40,7 @@ class Step:
     error: dict[str, Any] | None = None
     summary: str = ""
     started_at: datetime | None = None
+    finished_at: datetime | None = None
     run_after: datetime | None = None
     wake_at: datetime | None = None
     waits_for: str = ""
@@ -87,9 +92,19 @@ def load(run: Run) -> Journey:
     return Journey(run, tree_of(run.version_id), read_steps(run.pk), run.seq)
 
 
+def run_of(row: Sequence[Any]) -> Run:
+    """The run, with what the engine needs of its department and workflow, from a row of RUN_COLUMNS."""
+    run = Run.from_db("default", _RUN, row[: len(_RUN)])
+    rest = row[len(_RUN) :]
+    run.department = Department.from_db("default", _DEPARTMENT, [*rest[:3], json.loads(rest[3])])
+    run.workflow = Workflow.from_db("default", _WORKFLOW, rest[4:])
+    run.output = run.error = None
+    return run
+
+
 def read_steps(run_id: UUID) -> dict[str, Step]:
-    rows = StepRun.objects.filter(run_id=run_id).order_by("position").only(*_READ)
-    return {row.path: _step(row) for row in rows}
+    found = [_step(row) for row in sql.rows(_STEPS, [run_id])]
+    return {step.path: step for step in found}
 
 
 @lru_cache(maxsize=256)
@@ -100,35 +115,55 @@ def tree_of(version_id: UUID) -> Tree:
 
 @lru_cache(maxsize=64)
 def parent_journey(step_run_id: UUID) -> Journey:
-    step = StepRun.objects.select_related("run__department", "run__workflow").get(pk=step_run_id)
-    return load(step.run)
+    found = sql.row(_RUN_OF_STEP, [step_run_id])
+    assert found is not None
+    return load(run_of(found))
 
 
-_READ = (
-    "id",
-    "path",
-    "step_id",
-    "kind",
-    "status",
-    "position",
-    "attempts",
-    "claims",
-    "claim_token",
-    "inside",
-    "signal",
-    "output_sha256",
-    "error",
-    "summary",
-    "started_at",
-    "run_after",
-    "wake_at",
-    "waits_for",
-    "cost_usd",
-    "tokens",
+_RUN = (
+    *("id", "department_id", "workflow_id", "version_id", "status", "mode", "priority", "title", "inputs"),
+    *("parent_step_id", "parent_id", "item_index", "body", "scope", "depth", "held", "seq", "started_by"),
+    *("starter_kind", "starter_id", "created_at", "started_at", "finished_at", "expires_at"),
+)
+_DEPARTMENT = ("id", "name", "slug", "egress_hosts")
+_WORKFLOW = ("id", "name", "slug", "department_id")
+
+RUN_COLUMNS: Final = ", ".join(
+    [f"run.{name}" for name in _RUN]
+    + [f"department.{name}" for name in _DEPARTMENT]
+    + [f"workflow.{name}" for name in _WORKFLOW]
+)
+"""All that the engine reads of a run: never its workflow's draft, which may be large."""
+RUN_TABLES: Final = (
+    "workflows_run AS run JOIN departments_department AS department ON department.id = run.department_id"
+    " JOIN workflows_workflow AS workflow ON workflow.id = run.workflow_id"
 )
 
+_STEP = (
+    *("id", "path", "step_id", "kind", "status", "position", "attempts", "claims", "claim_token", "inside", "signal"),
+    *(
+        "output_sha256",
+        "error",
+        "summary",
+        "started_at",
+        "finished_at",
+        "run_after",
+        "wake_at",
+        "waits_for",
+        "cost_usd",
+        "tokens",
+    ),
+)
+_STEPS = f"SELECT {', '.join(_STEP)} FROM workflows_steprun WHERE run_id = %s ORDER BY position"
+_RUN_OF_STEP = f"""
+SELECT {RUN_COLUMNS} FROM workflows_steprun AS step JOIN {RUN_TABLES} ON run.id = step.run_id WHERE step.id = %s
+"""
 
-def _step(row: StepRun) -> Step:
-    known = {name: getattr(row, name) for name in _READ}
-    known["cost_usd"] = float(row.cost_usd)
+
+def _step(row: Sequence[Any]) -> Step:
+    known = dict(zip(_STEP, row, strict=True))
+    # Django has psycopg hand over jsonb as text.
+    for name in ("inside", "signal", "error"):
+        known[name] = None if known[name] is None else json.loads(known[name])
+    known["cost_usd"] = float(known["cost_usd"])
     return Step(**known)

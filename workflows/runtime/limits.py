@@ -23,5 +23,9 @@ DEEPEST_CALL = 8
 RUN_LIFETIME = timedelta(days=90)
 DEPARTMENT_SHARE = 96
 """Steps of one department that may be under way at once, of 128 per worker process."""
+AT_ONCE = True
+"""Whether a run does its first local steps in the transaction that accepts it, before any worker hears of it."""
+CLAIMS_AT_ONCE = 40
+"""So many claims may be made at the same moment: the database connections of two worker processes."""
 KEYS_KEPT = timedelta(hours=48)
 """How long a repeated request with an Idempotency-Key gets the same answer (rule S19 asks for 24 hours)."""

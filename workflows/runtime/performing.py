@@ -55,6 +55,14 @@ class Attempted:
     notes: list[str] = field(default_factory=list)
     effect: Effect = Effect.PURE
 
+    @property
+    def cost_usd(self) -> float:
+        return sum(float(call.get("cost_usd") or 0) for call in self.calls)
+
+    @property
+    def tokens(self) -> int:
+        return sum(int(call.get("tokens_in") or 0) + int(call.get("tokens_out") or 0) for call in self.calls)
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

@@ -25,7 +25,8 @@ class Scheduler:
     def __init__(self) -> None:
         self.stop = threading.Event()
         self.direct = ThreadPoolExecutor(DIRECT_THREADS, thread_name_prefix="direct")
-        self.slots = threading.Semaphore(DIRECT_THREADS)
+        self.under_way = 0
+        self.lock = threading.Lock()
 
     def run(self) -> None:
         while not self.stop.is_set():
@@ -37,17 +38,25 @@ class Scheduler:
 
     def tick(self) -> int:
         try:
-            return sweeping.sweep(self.hand_out)
+            return sweeping.sweep(self)
         except Error as error:
             log.warning("scheduler.waits: the database does not answer (%s)", type(error).__name__)
             connection.close()
             return 0
 
-    def hand_out(self, kind: queue.Kind, id: UUID, priority: int) -> None:
-        if queue.publish(kind, [id], priority):
-            return
-        if self.slots.acquire(blocking=False):
-            self.direct.submit(self._look, kind, id)
+    def tell(self, kind: queue.Kind, id: UUID, priority: int) -> bool:
+        return queue.publish(kind, [id], priority) or self.do(kind, id)
+
+    def do(self, kind: queue.Kind, id: UUID) -> bool:
+        if not self.places():
+            return False
+        with self.lock:
+            self.under_way += 1
+        self.direct.submit(self._look, kind, id)
+        return True
+
+    def places(self) -> int:
+        return DIRECT_THREADS - self.under_way
 
     def _look(self, kind: queue.Kind, id: UUID) -> None:
         try:
@@ -55,4 +64,5 @@ class Scheduler:
         except Exception:
             log.exception("direct.failed: %s %s", kind, id)
         finally:
-            self.slots.release()
+            with self.lock:
+                self.under_way -= 1

@@ -1,11 +1,12 @@
 """Settle a step and go on: one transaction fences, writes the result, plans, does local steps, and claims the next.
 
-What a run is to become is decided in memory (`Settlement`) and written by `store.flush` in a few statements.
+What a run is to become is decided in memory (`Settlement`) and written by `writing.write` in one statement.
 """
 
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid
 
-from connectors.sdk import Call, Done, Enter, Rejected, Spawn, StepError, Stop, Wait
+from connectors.sdk import Action, Call, Done, Enter, Rejected, Spawn, StepError, Stop, Wait
 from workflows.engine import params, plan, strict
 from workflows.engine.definition import Retry
 from workflows.engine.retry import next_attempt
@@ -24,6 +25,23 @@ from workflows.runtime.kinds import kinds
 from workflows.runtime.performing import Attempted, Skip
 
 DICE = random.Random()
+
+
+@dataclass(frozen=True, slots=True)
+class Stint:
+    """How much of a run one transaction carries on at most. `starts_runs`: also steps that bring up other runs."""
+
+    steps: int
+    seconds: float
+    starts_runs: bool = True
+
+    def does(self, kind: type[Action]) -> bool:
+        return kind.local and (self.starts_runs or not kind.starts_runs)
+
+
+WORKER = Stint(steps=limits.LOCAL_STEPS_PER_TRANSACTION, seconds=5.0)
+AT_THE_START = Stint(steps=50, seconds=0.05, starts_runs=False)
+"""Somebody waits for the answer: what takes longer is a worker's."""
 
 
 @dataclass
@@ -38,6 +56,7 @@ class Settlement:
     attempts: list[tuple[Step, Attempted]] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     child_ids: list[UUID] = field(default_factory=list)
+    first_entry: int = 0
     local_done: int = 0
     cost_usd: float = 0.0
     tokens: int = 0
@@ -149,12 +168,10 @@ class Settlement:
 
     def _count(self, step: Step, attempted: Attempted) -> None:
         self.attempts.append((step, attempted))
-        cost = sum(float(call.get("cost_usd") or 0) for call in attempted.calls)
-        tokens = sum(int(call.get("tokens_in") or 0) + int(call.get("tokens_out") or 0) for call in attempted.calls)
-        step.cost_usd += cost
-        step.tokens += tokens
-        self.cost_usd += cost
-        self.tokens += tokens
+        step.cost_usd += attempted.cost_usd
+        step.tokens += attempted.tokens
+        self.cost_usd += attempted.cost_usd
+        self.tokens += attempted.tokens
 
     def _count_children(self, step: Step) -> None:
         """What the children cost counts for the run around them; only what is new since they were joined before."""
@@ -165,24 +182,58 @@ class Settlement:
 
     # What follows from it -------------------------------------------------------------------------------------------
 
-    def advance(self) -> None:
+    def advance(self, stint: Stint = WORKER) -> None:
         """Plan, bring up what is next, and do the local steps here and now, until others have to act."""
-        while not self.is_over and self.local_done < limits.LOCAL_STEPS_PER_TRANSACTION:
+        until = time.monotonic() + stint.seconds
+        while not self.is_over:
             commands = plan.plan(self.journey.tree, self.journey.steps, self.run.body)
             for command in commands:
                 self._obey(command)
-            local = [step for step in self.ready() if kinds()[step.kind].local]
+            local = [step for step in self.ready() if stint.does(kinds()[step.kind])]
             if not local and not any(isinstance(command, plan.Finish) for command in commands):
-                return
+                break
+            if self.local_done >= stint.steps or time.monotonic() >= until:
+                break
             for step in local:
                 if not self.is_over:
                     self._perform_here(step)
+        if not self.is_over:
+            self.run.status = RunStatus.RUNNING if self._is_busy() else RunStatus.WAITING
 
     @property
     def is_over(self) -> bool:
         return RunStatus(self.run.status).is_over
 
+    @property
+    def asked_somebody(self) -> bool:
+        return any(step.waits_for == "person" for step in self.journey.steps.values())
+
+    def begin(self) -> None:
+        """The run begins, or goes on after it was reopened."""
+        self.run.started_at = self.run.started_at or self.now
+        self.run.status = RunStatus.RUNNING
+        self.say("run.began")
+
+    def take_up(self, step: Step) -> UUID:
+        """Claim the step for the worker that writes this settlement; gives the claim token."""
+        step.status = StepStatus.RUNNING
+        step.claim_token = token = uuid.uuid4()
+        step.claims += 1
+        step.started_at = step.started_at or self.now
+        self.touch(step)
+        return token
+
+    def _is_busy(self) -> bool:
+        """Whether anything is being done now, by items too: a retry that lies in the future is a wait."""
+        return any(
+            step.status == StepStatus.RUNNING
+            or (step.status == StepStatus.WAITING and step.waits_for == "children")
+            or (step.status == StepStatus.READY and (step.run_after is None or step.run_after <= self.now))
+            for step in self.journey.steps.values()
+        )
+
     def ready(self) -> list[Step]:
+        """What may be done now; nothing once the run is over."""
         return [
             step
             for step in (*self.new.values(), *self.changed.values())
@@ -209,6 +260,7 @@ class Settlement:
             kind=kind,
             status=StepStatus.READY,
             position=len(self.journey.steps),
+            output=None,
         )
         self.journey.steps[path] = step
         self.new[path] = step

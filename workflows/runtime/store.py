@@ -1,205 +1,170 @@
-"""The engine's statements: guarded updates that claim, and one short transaction that settles.
+"""The engine's guarded statements: claim, hold, announce. What a settlement decided is written by writing.py.
 
 READ COMMITTED is enough: every update repeats in its WHERE what it relies on. Times come from the database (rule E13).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import uuid_utils.compat as uuid
-from django.db import connection
+from django.db import transaction
 from django.db.models import F
-from django.db.models.functions import Now
 
-from workflows.models import Attempt, JournalEntry, Run, RunStatus, StepRun, StepStatus, Task
-from workflows.runtime import limits, outputs
+from workflows.models import JournalEntry, Run
+from workflows.runtime import journey, limits, sql
 from workflows.runtime.faults import fault_point
-from workflows.runtime.journey import UNREAD, Step
-from workflows.runtime.settling import Settlement
+from workflows.runtime.journey import Journey, Step
 
 
 class LostAuthority(Exception):
     """Somebody else decides about this step now: stop, discard, no effect (rule E3)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A step this worker may perform: it holds the claim token. `now` is the database's time of the claim."""
+
+    journey: Journey
+    step: Step
+    token: UUID
+    now: datetime
+
+
 def clock() -> datetime:
     """The database's time, the only one the engine goes by."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        moment: datetime = cursor.fetchone()[0]
-        return moment
+    found = sql.row("SELECT clock_timestamp()", [])
+    assert found is not None
+    moment: datetime = found[0]
+    return moment
 
 
-def claim(step_run_id: UUID) -> UUID | None:
-    """Take the step, if it is ready and its department has room. Gives the fresh claim token, or None."""
-    token = uuid.uuid4()
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [token, limits.LEASE.total_seconds(), step_run_id, limits.DEPARTMENT_SHARE])
-        fault_point("claim_sent_ack_lost")
-        return token if cursor.rowcount == 1 else None
+def claim(step_run_id: UUID, token: UUID) -> Claimed | None:
+    """Take the step, if it is ready and its department has room; `token` is fresh. None when it is not to be had.
+
+    Claims that are made at the same moment do not see each other, so near its limit a department makes them one by one.
+    """
+    values = [token, limits.LEASE.total_seconds(), step_run_id]
+    found = sql.row(_CLAIM, [*values, limits.DEPARTMENT_SHARE - limits.CLAIMS_AT_ONCE])
+    if found is None and (department_id := _department_of_ready(step_run_id)):
+        with transaction.atomic():
+            sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(department_id)])
+            found = sql.row(_CLAIM, [*values, limits.DEPARTMENT_SHARE])
+    fault_point("claim_sent_ack_lost")
+    return _claimed(step_run_id, token, found) if found is not None else None
+
+
+def claimed_before(step_run_id: UUID, token: UUID) -> Claimed | None:
+    """What a claim gave whose answer was lost, if it was heard (rule E10)."""
+    found = sql.row(_CLAIMED, [step_run_id, token])
+    return _claimed(step_run_id, token, found) if found is not None else None
+
+
+def has_room(department_id: UUID) -> bool:
+    """Whether a step of the department may be taken up without asking for it one by one."""
+    found = sql.row(_UNDER_WAY, [department_id])
+    return found is not None and found[0] < limits.DEPARTMENT_SHARE - limits.CLAIMS_AT_ONCE
 
 
 def announce_effect(step: Step) -> None:
     """An effect that may happen only once is about to be sent: commit that first (rule E9). Raises LostAuthority."""
-    changed = StepRun.objects.filter(pk=step.id, claim_token=step.claim_token, status=StepStatus.RUNNING).update(
-        intent_at=Now()
-    )
-    if not changed:
+    if not sql.changed(_ANNOUNCE, [step.id, step.claim_token]):
         raise LostAuthority(step.path)
     fault_point("intent_committed_before_send")
 
 
-def lock_run(run_id: UUID) -> Run | None:
-    """The run with its department and workflow, locked until the transaction ends; None when it is over or gone."""
-    run = Run.objects.select_related("department", "workflow").select_for_update(of=("self",)).filter(pk=run_id).first()
-    return None if run is None or RunStatus(run.status).is_over else run
+def lock_run(run_id: UUID, *, wait: bool = True) -> Run | None:
+    """The run with its department and workflow, locked until the transaction ends; None when it is over or gone.
+
+    Who does not wait gets None for a run that somebody else has locked, too.
+    """
+    found = sql.row(_LOCK_RUN if wait else f"{_LOCK_RUN} SKIP LOCKED", [run_id])
+    return journey.run_of(found) if found is not None else None
 
 
-def fence(step: Step, token: UUID) -> None:
-    """Raises LostAuthority unless this claim still holds. The row stays locked until the transaction ends."""
-    held = StepRun.objects.select_for_update().filter(pk=step.id, claim_token=token, status=StepStatus.RUNNING)
-    if not held.exists():
-        raise LostAuthority(step.path)
+def hold(work: Claimed) -> tuple[Journey, datetime]:
+    """Lock the step and its run while this claim holds; the journey as it is now, and the time.
+
+    Raises LostAuthority. The worker's own memory of the journey is as good as the tables where nobody else has written.
+    """
+    found = sql.row(_HOLD, [work.step.id, work.token])
+    if found is None:
+        raise LostAuthority(work.step.path)
+    seq, now = found
+    return work.journey if work.journey.seq == seq else _read_again(work.journey), now
 
 
-def flush(settlement: Settlement, carry_on: Step | None) -> None:
-    """Write what was decided; `carry_on` is claimed for this worker in the same breath."""
-    run = settlement.run
-    if carry_on is not None:
-        _claim_here(settlement, carry_on)
-    StepRun.objects.bulk_create([_row(settlement, step) for step in settlement.new.values()])
-    for step in settlement.changed.values():
-        _update(settlement, step)
-    Attempt.objects.bulk_create(_attempts(settlement))
-    if settlement.tasks and not settlement.is_over:
-        Task.objects.bulk_create(settlement.tasks)
-    settlement.journey.seq = _write_journal(run.pk, run.seq, settlement.entries, settlement.now)
-    _update_run(settlement)
-    if settlement.is_over:
-        Task.objects.filter(run_id=run.pk, status="open").update(status="cancelled")
-
-
-def journal(run_id: UUID, event: str, path: str = "", **detail: Any) -> None:
+def log(run_id: UUID, event: str, path: str = "", **detail: Any) -> None:
     """One entry from outside a settlement (a sweep, a service). Locks the run, so that the numbers stay dense."""
     Run.objects.filter(pk=run_id).update(seq=F("seq") + 1)
     seq = Run.objects.values_list("seq", flat=True).get(pk=run_id)
     JournalEntry.objects.create(run_id=run_id, seq=seq, event=event, path=path, detail=detail)
 
 
-_CLAIM = """
-UPDATE workflows_steprun AS step
-SET status = 'running', claim_token = %s, claims = claims + 1,
-    lease_until = clock_timestamp() + make_interval(secs => %s),
-    started_at = coalesce(started_at, clock_timestamp())
-WHERE step.id = %s AND step.status = 'ready' AND step.run_after <= clock_timestamp() AND (
-    SELECT count(*) FROM workflows_steprun AS other
-    WHERE other.department_id = step.department_id AND other.status = 'running'
-) < %s
+def _claimed(step_run_id: UUID, token: UUID, found: tuple[Any, ...]) -> Claimed:
+    now, *row = found
+    known = journey.load(journey.run_of(row))
+    return Claimed(known, next(step for step in known.steps.values() if step.id == step_run_id), token, now)
+
+
+def _department_of_ready(step_run_id: UUID) -> UUID | None:
+    found = sql.row(_READY, [step_run_id])
+    return found[0] if found is not None else None
+
+
+def _read_again(known: Journey) -> Journey:
+    found = sql.row(_READ_RUN, [known.run.pk])
+    assert found is not None
+    fresh = journey.load(journey.run_of(found))
+    for path, step in known.steps.items():
+        if path in fresh.steps:
+            fresh.steps[path].output = step.output
+    return fresh
+
+
+_OVER = "('succeeded', 'failed', 'cancelled')"
+
+_CLAIM = f"""
+WITH claimed AS (
+    UPDATE workflows_steprun AS step
+    SET status = 'running', claim_token = %s, claims = claims + 1,
+        lease_until = clock_timestamp() + make_interval(secs => %s),
+        started_at = coalesce(started_at, clock_timestamp())
+    WHERE step.id = %s AND step.status = 'ready' AND step.run_after <= clock_timestamp() AND (
+        SELECT count(*) FROM workflows_steprun AS other
+        WHERE other.department_id = step.department_id AND other.status = 'running'
+    ) < %s
+    RETURNING run_id
+)
+SELECT clock_timestamp(), {journey.RUN_COLUMNS} FROM claimed JOIN {journey.RUN_TABLES} ON run.id = claimed.run_id
 """
 
+_READY = """
+SELECT department_id FROM workflows_steprun WHERE id = %s AND status = 'ready' AND run_after <= clock_timestamp()
+"""
 
-def _claim_here(settlement: Settlement, step: Step) -> None:
-    step.status = StepStatus.RUNNING
-    step.claim_token = uuid.uuid4()
-    step.claims += 1
-    step.started_at = step.started_at or settlement.now
-    settlement.touch(step)
+_UNDER_WAY = "SELECT count(*) FROM workflows_steprun WHERE department_id = %s AND status = 'running'"
 
+_CLAIMED = f"""
+SELECT clock_timestamp(), {journey.RUN_COLUMNS} FROM workflows_steprun AS step
+JOIN {journey.RUN_TABLES} ON run.id = step.run_id
+WHERE step.id = %s AND step.claim_token = %s AND step.status = 'running'
+"""
 
-def _row(settlement: Settlement, step: Step) -> StepRun:
-    return StepRun(
-        id=step.id,
-        run_id=settlement.run.pk,
-        department_id=settlement.run.department_id,
-        path=step.path,
-        step_id=step.step_id,
-        kind=step.kind,
-        priority=settlement.run.priority,
-        position=step.position,
-        **_columns(settlement, step),
-    )
+_ANNOUNCE = """
+UPDATE workflows_steprun SET intent_at = clock_timestamp()
+WHERE id = %s AND claim_token = %s AND status = 'running'
+"""
 
+_READ_RUN = f"SELECT {journey.RUN_COLUMNS} FROM {journey.RUN_TABLES} WHERE run.id = %s"
 
-def _update(settlement: Settlement, step: Step) -> None:
-    StepRun.objects.filter(pk=step.id).update(**_columns(settlement, step))
+_LOCK_RUN = f"{_READ_RUN} AND run.status NOT IN {_OVER} FOR NO KEY UPDATE OF run"
 
-
-def _columns(settlement: Settlement, step: Step) -> dict[str, Any]:
-    """What changes about a step in the course of its life."""
-    columns: dict[str, Any] = {
-        "status": step.status,
-        "claim_token": step.claim_token,
-        "claims": step.claims,
-        "attempts": step.attempts,
-        "lease_until": settlement.now + limits.LEASE if step.status == StepStatus.RUNNING else None,
-        "run_after": step.run_after or settlement.now,
-        "wake_at": step.wake_at if step.status == StepStatus.WAITING else None,
-        "waits_for": step.waits_for if step.status == StepStatus.WAITING else "",
-        "handed_out_at": settlement.now if step.status == StepStatus.READY and step.run_after is None else None,
-        "intent_at": None,
-        "inside": step.inside,
-        "signal": step.signal,
-        "error": step.error,
-        "summary": step.summary,
-        "cost_usd": step.cost_usd,
-        "tokens": step.tokens,
-        "started_at": step.started_at,
-        "finished_at": settlement.now if not step.is_live else None,
-    }
-    if step.output is not UNREAD and step.output is not None:
-        columns["output"], columns["output_sha256"] = outputs.put_away(step.output)
-    return columns
-
-
-def _attempts(settlement: Settlement) -> Iterable[Attempt]:
-    for step, attempted in settlement.attempts:
-        yield Attempt(
-            step_id=step.id,
-            number=step.attempts,
-            started_at=step.started_at or settlement.now,
-            finished_at=settlement.now,
-            error={"code": attempted.error.code, "message": attempted.error.message} if attempted.error else None,
-            given=attempted.given,
-            calls=attempted.calls,
-            cost_usd=sum(float(call.get("cost_usd") or 0) for call in attempted.calls),
-            tokens=sum(int(call.get("tokens_in") or 0) + int(call.get("tokens_out") or 0) for call in attempted.calls),
-        )
-
-
-def _write_journal(run_id: UUID, seq: int, entries: list[tuple[str, str, dict[str, Any]]], now: datetime) -> int:
-    JournalEntry.objects.bulk_create(
-        JournalEntry(run_id=run_id, seq=seq + index, at=now, event=event, path=path, detail=detail)
-        for index, (event, path, detail) in enumerate(entries, start=1)
-    )
-    return seq + len(entries)
-
-
-def _update_run(settlement: Settlement) -> None:
-    run = settlement.run
-    run.seq = settlement.journey.seq
-    if not settlement.is_over:
-        run.status = RunStatus.RUNNING if _is_busy(settlement) else RunStatus.WAITING
-    Run.objects.filter(pk=run.pk).update(
-        status=run.status,
-        seq=run.seq,
-        output=run.output,
-        error=run.error,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
-        cost_usd=F("cost_usd") + settlement.cost_usd,
-        tokens=F("tokens") + settlement.tokens,
-    )
-
-
-def _is_busy(settlement: Settlement) -> bool:
-    """Whether anything is being done now, by items too: a retry that lies in the future is a wait."""
-    return any(
-        step.status == StepStatus.RUNNING
-        or (step.status == StepStatus.WAITING and step.waits_for == "children")
-        or (step.status == StepStatus.READY and (step.run_after is None or step.run_after <= settlement.now))
-        for step in settlement.journey.steps.values()
-    )
+_HOLD = f"""
+SELECT run.seq, clock_timestamp() FROM workflows_run AS run
+JOIN workflows_steprun AS step ON step.run_id = run.id
+WHERE step.id = %s AND step.claim_token = %s AND step.status = 'running' AND run.status NOT IN {_OVER}
+FOR NO KEY UPDATE
+"""

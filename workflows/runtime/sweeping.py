@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 
 from workflows.models import Run, RunStatus, StepRun, StepStatus
 from workflows.runtime import children, limits, queue, store
@@ -14,20 +16,32 @@ from workflows.runtime.faults import fault_point
 
 log = logging.getLogger(__name__)
 
-HandOut = Callable[[queue.Kind, UUID, int], None]
+
+class Hands(Protocol):
+    """Who does what the sweep finds."""
+
+    def tell(self, kind: queue.Kind, id: UUID, priority: int) -> bool:
+        """Have a worker told, or do it here; False when neither is possible now."""
+
+    def do(self, kind: queue.Kind, id: UUID) -> bool:
+        """Do it here; False when there is no free place."""
+
+    def places(self) -> int:
+        """How many could be done here now."""
 
 
-def sweep(hand_out: HandOut) -> int:
-    """One round of everything; how many rows were moved."""
-    return (
-        expire_leases()
-        + wake_sleepers()
-        + join_orphans()
-        + expire_runs()
-        + forget_keys()
-        + hand_out_due_steps(hand_out)
-        + hand_out_queued_runs(hand_out)
+def sweep(hands: Hands) -> int:
+    """One round of everything; how many rows were moved. What fails does not keep the rest from it (case P17)."""
+    parts = (
+        expire_leases,
+        wake_sleepers,
+        join_orphans,
+        expire_runs,
+        forget_keys,
+        partial(hand_out, hands),
+        partial(take_up_forgotten, hands),
     )
+    return sum(_part(part) for part in parts)
 
 
 def wake_sleepers() -> int:
@@ -36,20 +50,27 @@ def wake_sleepers() -> int:
     return len(_rows(_WAKE, [limits.SWEEP_BATCH]))
 
 
-def hand_out_due_steps(hand_out: HandOut) -> int:
-    """Ready steps that nobody was told about, or whose word was lost."""
-    rows = _rows(_DUE_STEPS, [limits.FORGOTTEN.total_seconds(), limits.SWEEP_BATCH])
+def hand_out(hands: Hands) -> int:
+    """Steps and runs that nobody was told about yet; of each department as many as it has room for."""
+    steps = _rows(_NEW_STEPS, [limits.DEPARTMENT_SHARE, limits.SWEEP_BATCH, limits.SWEEP_BATCH])
     fault_point("sweeper_cas_before_publish")
-    for step_run_id, priority in rows:
-        hand_out("step", step_run_id, priority)
-    return len(rows)
+    runs = _rows(_NEW_RUNS, [limits.SWEEP_BATCH])
+    found: list[tuple[queue.Kind, UUID, int]] = [("step", *row) for row in steps] + [("run", *row) for row in runs]
+    left = [id for kind, id, priority in found if not hands.tell(kind, id, priority)]
+    if left:
+        _rows(_PUT_BACK, [left, left])
+    return len(found) - len(left)
 
 
-def hand_out_queued_runs(hand_out: HandOut) -> int:
-    rows = _rows(_QUEUED_RUNS, [limits.FORGOTTEN.total_seconds(), limits.SWEEP_BATCH])
-    for run_id, priority in rows:
-        hand_out("run", run_id, priority)
-    return len(rows)
+def take_up_forgotten(hands: Hands) -> int:
+    """Hand-outs that nobody took up: their words were lost, so they are done here, as many as there are places."""
+    forgotten, places = limits.FORGOTTEN.total_seconds(), min(hands.places(), limits.SWEEP_BATCH)
+    if not places:
+        return 0
+    steps = _rows(_FORGOTTEN_STEPS, [forgotten, places])
+    runs = _rows(_FORGOTTEN_RUNS, [forgotten, places - len(steps)])
+    found: list[tuple[queue.Kind, UUID]] = [("step", row[0]) for row in steps] + [("run", row[0]) for row in runs]
+    return sum(hands.do(kind, id) for kind, id in found)
 
 
 def expire_leases() -> int:
@@ -84,6 +105,15 @@ def forget_keys() -> int:
         return int(cursor.rowcount)
 
 
+def _part(part: Callable[[], int]) -> int:
+    try:
+        return part()
+    except Error as error:
+        log.warning("sweep.waits: %s (%s)", getattr(part, "__name__", "hand_out"), type(error).__name__)
+        connection.close()
+        return 0
+
+
 def _one_by_one(treat: Callable[..., bool], *row: object) -> bool:
     """A row that cannot be treated must not keep the others from it (case P17)."""
     try:
@@ -95,7 +125,7 @@ def _one_by_one(treat: Callable[..., bool], *row: object) -> bool:
 
 
 def _expire(step_run_id: UUID, run_id: UUID, token: UUID) -> bool:
-    run = store.lock_run(run_id)
+    run = store.lock_run(run_id, wait=False)
     step = (
         StepRun.objects.select_for_update()
         .filter(pk=step_run_id, claim_token=token, status=StepStatus.RUNNING, lease_until__lt=store.clock())
@@ -108,7 +138,7 @@ def _expire(step_run_id: UUID, run_id: UUID, token: UUID) -> bool:
     step.claim_token, step.lease_until, step.handed_out_at = None, None, None
     step.error = reason or step.error
     step.save(update_fields=["status", "claim_token", "lease_until", "handed_out_at", "error"])
-    store.journal(run_id, "step.parked" if reason else "step.lost", step.path, claims=step.claims, **(reason or {}))
+    store.log(run_id, "step.parked" if reason else "step.lost", step.path, claims=step.claims, **(reason or {}))
     if reason:
         _wait_if_idle(run_id)
     return True
@@ -142,7 +172,7 @@ def _wait_if_idle(run_id: UUID) -> None:
 def _end_old_run(run_id: UUID) -> bool:
     from workflows.runtime import ending
 
-    run = store.lock_run(run_id)
+    run = store.lock_run(run_id, wait=False)
     if run is None:
         return False
     ending.cancel(run)
@@ -154,7 +184,7 @@ def _end_old_run(run_id: UUID) -> bool:
     return True
 
 
-def _rows(statement: str, values: list[float]) -> list[tuple[UUID, int]]:
+def _rows(statement: str, values: list[Any]) -> list[tuple[UUID, int]]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchall()
@@ -171,27 +201,67 @@ FROM due WHERE step.id = due.id AND step.status = 'waiting'
 RETURNING step.id, step.priority
 """
 
-_DUE_STEPS = """
+# The runs of what is handed out are shown as running; one that somebody holds is being worked on anyway.
+_NEW_STEPS = """
+WITH busy AS (
+    SELECT department_id, count(*) AS steps FROM workflows_steprun WHERE status = 'running' GROUP BY department_id
+), due AS (
+    SELECT step.id, step.priority,
+        row_number() OVER (PARTITION BY step.department_id ORDER BY step.priority, step.run_after) AS place,
+        %s - coalesce(busy.steps, 0) AS room
+    FROM (
+        SELECT id, department_id, priority, run_after FROM workflows_steprun
+        WHERE status = 'ready' AND handed_out_at IS NULL AND run_after <= clock_timestamp()
+        ORDER BY run_after LIMIT 50 * %s
+    ) AS step LEFT JOIN busy USING (department_id)
+), taken AS (
+    SELECT id FROM workflows_steprun
+    WHERE status = 'ready' AND handed_out_at IS NULL
+        AND id IN (SELECT id FROM due WHERE place <= room ORDER BY priority, place LIMIT %s)
+    FOR NO KEY UPDATE SKIP LOCKED
+), told AS (
+    UPDATE workflows_steprun AS step SET handed_out_at = clock_timestamp() FROM taken WHERE step.id = taken.id
+    RETURNING step.id, step.priority, step.run_id
+), free AS (
+    SELECT id FROM workflows_run WHERE id IN (SELECT run_id FROM told) AND status = 'waiting'
+    FOR NO KEY UPDATE SKIP LOCKED
+), shown AS (
+    UPDATE workflows_run AS run SET status = 'running' FROM free WHERE run.id = free.id
+)
+SELECT id, priority FROM told ORDER BY priority
+"""
+
+_NEW_RUNS = """
+WITH due AS (
+    SELECT id FROM workflows_run
+    WHERE status = 'queued' AND NOT held AND handed_out_at IS NULL
+    ORDER BY priority, created_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE workflows_run AS run SET handed_out_at = clock_timestamp() FROM due WHERE run.id = due.id
+RETURNING run.id, run.priority
+"""
+
+_PUT_BACK = """
+WITH steps AS (UPDATE workflows_steprun SET handed_out_at = NULL WHERE id = ANY(%s) AND status = 'ready')
+UPDATE workflows_run SET handed_out_at = NULL WHERE id = ANY(%s) AND status = 'queued' RETURNING id, priority
+"""
+
+_FORGOTTEN_STEPS = """
 WITH due AS (
     SELECT id FROM workflows_steprun
     WHERE status = 'ready' AND run_after <= clock_timestamp()
-        AND (handed_out_at IS NULL OR handed_out_at < clock_timestamp() - make_interval(secs => %s))
-    ORDER BY priority, run_after LIMIT %s FOR UPDATE SKIP LOCKED
-), woken AS (
-    UPDATE workflows_steprun AS step SET handed_out_at = clock_timestamp() FROM due WHERE step.id = due.id
-    RETURNING step.id, step.priority, step.run_id
-), shown AS (
-    UPDATE workflows_run AS run SET status = 'running' FROM woken WHERE run.id = woken.run_id AND run.status = 'waiting'
+        AND handed_out_at < clock_timestamp() - make_interval(secs => %s)
+    ORDER BY priority, run_after LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 )
-SELECT id, priority FROM woken
+UPDATE workflows_steprun AS step SET handed_out_at = clock_timestamp() FROM due WHERE step.id = due.id
+RETURNING step.id, step.priority
 """
 
-_QUEUED_RUNS = """
+_FORGOTTEN_RUNS = """
 WITH due AS (
     SELECT id FROM workflows_run
-    WHERE status = 'queued' AND NOT held AND created_at < clock_timestamp()
-        AND (handed_out_at IS NULL OR handed_out_at < clock_timestamp() - make_interval(secs => %s))
-    ORDER BY priority, created_at LIMIT %s FOR UPDATE SKIP LOCKED
+    WHERE status = 'queued' AND NOT held AND handed_out_at < clock_timestamp() - make_interval(secs => %s)
+    ORDER BY priority, created_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE workflows_run AS run SET handed_out_at = clock_timestamp() FROM due WHERE run.id = due.id
 RETURNING run.id, run.priority

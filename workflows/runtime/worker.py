@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from django.db import Error, transaction
+import uuid_utils.compat as uuid
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from connectors.sdk import StepError, Unavailable
-from workflows.models import Run, RunStatus, StepRun
-from workflows.runtime import children, ending, heartbeat, journey, performing, queue, store
+from workflows.models import Run, RunStatus
+from workflows.runtime import children, ending, heartbeat, journey, performing, queue, siblings, store, writing
 from workflows.runtime.context import release
 from workflows.runtime.faults import fault_point
-from workflows.runtime.journey import Journey, Step
+from workflows.runtime.journey import Journey
 from workflows.runtime.performing import Attempted, Skip
 from workflows.runtime.settling import Settlement
+from workflows.runtime.store import Claimed
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A step this worker may perform: it holds the claim token."""
-
-    journey: Journey
-    step: Step
+PAUSES_S = (0.1, 0.5, 2.0, 5.0)
+"""How long a worker waits for a database that went away, before it leaves the step to its lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,10 @@ def look(kind: queue.Kind, id: UUID) -> None:
     try:
         while work is not None:
             work = _go_on(work)
+    except (OperationalError, InterfaceError) as error:
+        # Nothing is lost: what stands in the database is looked at again when its lease or hand-out is old.
+        log.warning("database.away: %s %s is left to the scheduler (%s)", kind, id, type(error).__name__)
+        connection.close()
     finally:
         release()
 
@@ -86,11 +89,11 @@ def begin(run_id: UUID) -> Next:
 
 def _begin(run: Run) -> Next:
     now = store.clock()
-    run.started_at = run.started_at or now
-    run.status = RunStatus.RUNNING
-    settlement = Settlement(journey.load(run), now)
-    settlement.say("run.began")
-    return settle(settlement)
+    first = Settlement(journey.load(run), now)
+    first.begin()
+    first.advance()
+    settlements = [first, *siblings.settle(first)] if run.body else [first]
+    return write(settlements, may_take_up=store.has_room(run.department_id))
 
 
 def _end_for_defect(run_id: UUID, what: str) -> Next:
@@ -101,76 +104,96 @@ def _end_for_defect(run_id: UUID, what: str) -> Next:
         Journey(run, journey.tree_of(run.version_id), journey.read_steps(run_id), run.seq), store.clock()
     )
     settlement.end_for("defect", f"The run cannot go on: {what}.")
-    store.flush(settlement, None)
-    return _after_the_end(settlement)
+    return write([settlement])
 
 
 def take(step_run_id: UUID) -> Next:
     """Claim a step that was handed out."""
-    token = store.claim(step_run_id)
-    if token is None:
-        return None
-    row = StepRun.objects.select_related("run__department", "run__workflow").get(pk=step_run_id)
-    known = journey.load(row.run)
-    return Claimed(known, known.steps[row.path])
+    token = uuid.uuid4()
+    try:
+        return store.claim(step_run_id, token)
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return _patiently(partial(store.claimed_before, step_run_id, token))
 
 
 def carry_out(work: Claimed) -> Next:
     """Perform the step outside any transaction, then settle it."""
-    token = work.step.claim_token
-    assert token is not None
     try:
         prepared = performing.prepare(work.journey, work.step)
     except StepError as error:
-        return finish_attempt(work, token, Attempted(error=error))
+        return finish_attempt(work, Attempted(error=error))
     if isinstance(prepared, Skip):
-        return finish_attempt(work, token, Attempted(outcome=prepared))
+        return finish_attempt(work, Attempted(outcome=prepared))
 
     limit_s = prepared.node.timeout_s or prepared.action.timeout_s
-    with heartbeat.beating(work.step.id, token, limit_s, partial(_give_up, work, token, limit_s)) as beat:
-        now = store.clock()
+    with heartbeat.beating(work.step.id, work.token, limit_s, partial(_give_up, work, limit_s)) as beat:
         release()
         fault_point("claimed_before_effect")
         fault_point("step_stuck_heartbeat_lives")
         attempted = performing.perform(
-            work.journey, work.step, prepared, now, before_effect=partial(store.announce_effect, work.step)
+            work.journey, work.step, prepared, work.now, before_effect=partial(store.announce_effect, work.step)
         )
         fault_point("response_before_completion_tx")
         if beat.is_lost:
             raise store.LostAuthority(work.step.path)
-        return finish_attempt(work, token, attempted)
+        return finish_attempt(work, attempted)
 
 
-def finish_attempt(work: Claimed, token: UUID, attempted: Attempted) -> Next:
-    """One transaction: fence, result, journal, plan, and the claim on what comes next."""
-    with transaction.atomic():
-        run = store.lock_run(work.journey.run.pk)
-        if run is None:
-            raise store.LostAuthority(work.step.path)
-        store.fence(work.step, token)
-        settlement = Settlement(_agreeing(work, run), store.clock())
-        settlement.apply(settlement.journey.steps[work.step.path], attempted)
-        after = settle(settlement)
-        fault_point("in_completion_tx")
-    fault_point("commit_sent_ack_lost")
-    return after
+def finish_attempt(work: Claimed, attempted: Attempted) -> Next:
+    """Settle, and settle again where the database went away; a commit without an answer is looked up (rule E10)."""
+    after: Next = None
+
+    def settle_once() -> Next:
+        nonlocal after
+        with transaction.atomic():
+            after = settle(work, attempted)
+            fault_point("in_completion_tx")
+        fault_point("commit_sent_ack_lost")
+        return after
+
+    try:
+        return settle_once()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("database.away: settling %s again (%s)", work.step.path, type(error).__name__)
+        connection.close()
+    # The memory of a settlement that was rolled back is ahead of the tables.
+    work.journey.seq = -1
+    try:
+        return _patiently(settle_once)
+    except store.LostAuthority:
+        return _if_ours(after)
 
 
-def settle(settlement: Settlement) -> Next:
-    """Plan and write; says what this worker goes on with. Inside a transaction."""
+def settle(work: Claimed, attempted: Attempted) -> Next:
+    """Inside a transaction: fence, result, journal, plan, and the claim on what comes next."""
+    known, now = store.hold(work)
+    settlement = Settlement(known, now)
+    settlement.apply(known.steps[work.step.path], attempted)
     settlement.advance()
-    if settlement.is_over:
-        store.flush(settlement, None)
-        return _after_the_end(settlement)
+    return write([settlement])
 
-    ready = settlement.ready()
-    store.flush(settlement, ready[0] if ready else None)
-    queue.hand_out("step", [step.id for step in ready[1:]], settlement.run.priority)
-    if not ready and settlement.child_ids:
-        queue.hand_out("run", settlement.child_ids[1:], settlement.run.priority)
-        return Look("run", settlement.child_ids[0])
-    queue.hand_out("run", settlement.child_ids, settlement.run.priority)
-    return Claimed(settlement.journey, ready[0]) if ready else None
+
+def write(settlements: list[Settlement], *, may_take_up: bool = True) -> Next:
+    """Write what was settled; says what this worker goes on with. Inside a transaction.
+
+    Of several settlements the last one is that which may go on; those before it have ended. Who goes on after a step
+    takes the place of that step among those of the department; who begins a run needs one.
+    """
+    last = settlements[-1]
+    ready = last.ready()
+    first, others = (ready[0], ready[1:]) if ready else (None, [])
+    token = last.take_up(first) if first is not None and may_take_up else None
+    writing.write(settlements)
+    if last.is_over:
+        return _after_the_end(last)
+
+    queue.hand_out("step", [step.id for step in others], last.run.priority)
+    if first is not None:
+        queue.hand_out("run", last.child_ids, last.run.priority)
+        return Claimed(last.journey, first, token, last.now) if token else Look("step", first.id)
+    queue.hand_out("run", last.child_ids[1:], last.run.priority)
+    return Look("run", last.child_ids[0]) if last.child_ids else None
 
 
 def _after_the_end(settlement: Settlement) -> Next:
@@ -180,33 +203,33 @@ def _after_the_end(settlement: Settlement) -> Next:
         ending.cancel_children(run.pk)
     if run.parent_step_id is None:
         return None
-    if run.status == RunStatus.FAILED and not _keeps_going(run.parent_step_id):
+    if run.status == RunStatus.FAILED and not children.keeps_going(run.parent_step_id):
         children.drop_held(run.parent_step_id)
     sibling = children.release_next(run.parent_step_id)
     return Look("run", sibling) if sibling else Join(run.parent_step_id)
 
 
-def _keeps_going(step_run_id: UUID) -> bool:
-    inside = StepRun.objects.values_list("inside", flat=True).get(pk=step_run_id)
-    return bool(inside.get("keep_going"))
+def _patiently(deed: Callable[[], Next]) -> Next:
+    """Do it once the database answers again. Raises what it raised last."""
+    for pause in PAUSES_S:
+        time.sleep(pause)
+        try:
+            return deed()
+        except (OperationalError, InterfaceError):
+            connection.close()
+    return deed()
 
 
-def _agreeing(work: Claimed, run: Run) -> Journey:
-    """The journey as the locked run has it: the worker's own memory where nobody else has written since."""
-    if work.journey.seq == run.seq:
-        return Journey(run, work.journey.tree, work.journey.steps, run.seq)
-    fresh = journey.load(run)
-    for path, step in work.journey.steps.items():
-        if path in fresh.steps:
-            fresh.steps[path].output = step.output
-    return fresh
+def _if_ours(after: Next) -> Next:
+    """The claim is gone: either our own commit was heard, or somebody else took over."""
+    return store.claimed_before(after.step.id, after.token) if isinstance(after, Claimed) else after
 
 
-def _give_up(work: Claimed, token: UUID, limit_s: float) -> None:
+def _give_up(work: Claimed, limit_s: float) -> None:
     """The step has had its time. Whatever its thread still does, it has lost the right to write."""
     error = Unavailable(f"The step took longer than its {limit_s:g} seconds.")
     try:
-        after = finish_attempt(work, token, Attempted(error=error))
+        after = finish_attempt(work, Attempted(error=error))
         while after is not None:
             after = _go_on(after)
     except store.LostAuthority:

@@ -14,9 +14,9 @@ from django.db.models.functions import Now
 from audit.services import record
 from departments.access import Actor, Verb, require
 from workflows.models import JournalEntry, Priority, Run, RunMode, RunStatus, StepRun, StepStatus, Workflow
-from workflows.runtime import ending, inputs, limits, queue, store
+from workflows.runtime import accepting, ending, inputs, limits, queue, store
 from workflows.runtime.faults import fault_point
-from workflows.runtime.journey import tree_of
+from workflows.runtime.journey import Journey, tree_of
 from workflows.services.refusals import Conflict, ValidationError
 
 
@@ -29,7 +29,20 @@ def start_run(
     priority: int = Priority.INTERACTIVE,
     title: str = "",
 ) -> Run:
-    """Accept a run of the live version; once this returns it is never lost.
+    """As `accept_run`, for who does not look at the steps."""
+    return accept_run(workflow, inputs=inputs, actor=actor, mode=mode, priority=priority, title=title).run
+
+
+def accept_run(
+    workflow: Workflow,
+    *,
+    inputs: Mapping[str, Any],
+    actor: Actor,
+    mode: str = RunMode.LIVE,
+    priority: int = Priority.INTERACTIVE,
+    title: str = "",
+) -> Journey:
+    """Accept a run of the live version; once this returns it is never lost. The run may be at its end already.
 
     Raises ValidationError keyed by input, PermissionDenied, Conflict when nothing is published.
     """
@@ -40,34 +53,34 @@ def start_run(
     given = _checked(workflow.live_id, inputs, workflow.department_id)
     with transaction.atomic():
         now = store.clock()
-        run = Run.objects.create(
-            id=uuid.uuid7(),
-            department=workflow.department,
-            workflow=workflow,
-            version_id=workflow.live_id,
-            mode=mode,
-            priority=priority,
-            title=title.strip()[:200] or title_from(given) or workflow.name,
-            inputs=given,
-            seq=1,
-            started_by=actor.label,
-            starter_kind=actor.kind,
-            starter_id=actor.id,
-            handed_out_at=now,
-            expires_at=now + limits.RUN_LIFETIME,
+        accepted = accepting.accept(
+            Run(
+                id=uuid.uuid7(),
+                department=workflow.department,
+                workflow=workflow,
+                version_id=workflow.live_id,
+                mode=mode,
+                priority=priority,
+                title=title.strip()[:200] or title_from(given) or workflow.name,
+                inputs=given,
+                started_by=actor.label,
+                starter_kind=actor.kind,
+                starter_id=actor.id,
+                created_at=now,
+                handed_out_at=now,
+                expires_at=now + limits.RUN_LIFETIME,
+            )
         )
-        JournalEntry.objects.create(run=run, seq=1, event="run.accepted", detail={"by": actor.label, "mode": mode})
         record(
             "run.started",
             actor=actor,
             department=workflow.department.slug,
-            thing=run,
-            run_id=run.pk,
+            thing=accepted.run,
+            run_id=accepted.run.pk,
             workflow=workflow.name,
         )
-        queue.hand_out("run", [run.pk], priority)
         fault_point("before_run_commit")
-    return run
+    return accepted
 
 
 def cancel_run(run: Run, *, actor: Actor) -> Run:

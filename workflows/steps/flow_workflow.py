@@ -13,6 +13,7 @@ class RunWorkflow(Flow):
 
     kind, title, reads_as = "flow.workflow", "Run a workflow", "Run the workflow {workflow}"
     icon = "hierarchy"
+    starts_runs = True
 
     class Params(Model):
         workflow: str = Field(

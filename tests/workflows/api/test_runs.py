@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import connection
@@ -17,6 +18,7 @@ from tests.workflows.api.program import Program, assert_problem
 from tests.workflows.runtime.harness import carried, published
 from workflows.api import waiting
 from workflows.models import Run
+from workflows.runtime import limits
 from workflows.services.runs import cancel_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,13 +48,13 @@ def test_a_workflow_is_created_published_started_and_its_result_read(program: Pr
 
     answer = program.post(f"workflows/{id}/runs", {"inputs": {"name": "Ada"}, "mode": "test"})
     run = answer.json()
-    carry(run)
     over = program.get(answer["Location"]).json()
 
     assert (answer.status_code, answer["Location"]) == (201, f"/api/v1/runs/{run['id']}")
-    assert (run["status"], run["steps"], run["inputs"], run["output"]) == ("queued", [], {"name": "Ada"}, None)
-    assert over == {
+    assert over == run
+    assert run == {
         **run,
+        "inputs": {"name": "Ada"},
         "status": "succeeded",
         "output": {"greeting": "Hello Ada"},
         "started_at": over["started_at"],
@@ -123,7 +125,8 @@ def test_what_is_not_published_does_not_start(program: Program) -> None:
 def test_runs_are_listed_and_filtered(program: Program, stranger: Program) -> None:
     step = {"id": "a", "kind": "text.compose", "with": {"text": "Hi"}}
     one, two = (published([step], program.department, name=name) for name in ("One", "Two"))
-    first, second = started(program, one.pk), started(program, two.pk)
+    with patch.object(limits, "AT_ONCE", False):
+        first, second = started(program, one.pk), started(program, two.pk)
     started(stranger, published([step], stranger.department).pk)
     program.post(f"runs/{first['id']}/cancel")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db.models.functions import Now
@@ -136,7 +137,7 @@ def test_a_step_that_loses_its_worker_five_times_is_put_aside_for_a_person() -> 
     for _ in range(limits.MOST_CLAIMS):
         lose_the_worker(run, "a")
         sweeping.expire_leases()
-        store.claim(run.steps.get().pk)
+        store.claim(run.steps.get().pk, uuid4())
 
     step = run.steps.get()
     run.refresh_from_db()

@@ -1,0 +1,48 @@
+"""A new run: written with whatever it can do at once, so that a run of local steps costs one commit and no message."""
+
+from __future__ import annotations
+
+import copy
+import logging
+
+from django.db import Error
+
+from workflows.models import Run
+from workflows.runtime import journey, limits, queue, writing
+from workflows.runtime.journey import Journey
+from workflows.runtime.settling import AT_THE_START, Settlement
+
+log = logging.getLogger(__name__)
+
+
+def accept(run: Run) -> Journey:
+    """Write the run and hand out what is left to do; gives the run as it now is. Inside a transaction.
+
+    `run` has its department, workflow, inputs, `created_at` and `expires_at`, and is not saved.
+    """
+    settlement = (_begun(run) if limits.AT_ONCE else None) or _waiting(run)
+    writing.accept(settlement)
+    if not settlement.journey.steps:
+        queue.hand_out("run", [run.pk], run.priority)
+    queue.hand_out("step", [step.id for step in settlement.ready()], run.priority)
+    return settlement.journey
+
+
+def _begun(run: Run) -> Settlement | None:
+    settlement = _waiting(copy.copy(run))
+    try:
+        settlement.begin()
+        settlement.advance(AT_THE_START)
+    except Error:
+        raise
+    except Exception:
+        # A worker will meet the same defect, and end the run for it where somebody can read why.
+        log.exception("run.defect: run %s cannot begin", run.pk)
+        return None
+    return settlement
+
+
+def _waiting(run: Run) -> Settlement:
+    settlement = Settlement(Journey(run, journey.tree_of(run.version_id), {}, run.seq), run.created_at)
+    settlement.say("run.accepted", by=run.started_by, mode=run.mode)
+    return settlement

@@ -1,0 +1,46 @@
+"""Prepared statements on Django's own connection: parsed and planned once per connection, not once per step.
+
+They take part in Django's transactions, and raise Django's database errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from django.db import connection
+from psycopg import Cursor
+
+Rows = list[tuple[Any, ...]]
+
+
+def execute(statement: str, values: Sequence[Any]) -> Cursor[Any]:
+    """Run one statement with `%s` placeholders, bound by the server."""
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors:
+        return Cursor(connection.connection).execute(statement, values, prepare=True)
+
+
+def rows(statement: str, values: Sequence[Any]) -> Rows:
+    cursor = execute(statement, values)
+    with connection.wrap_database_errors:
+        return cursor.fetchall()
+
+
+def row(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+    cursor = execute(statement, values)
+    with connection.wrap_database_errors:
+        found: tuple[Any, ...] | None = cursor.fetchone()
+        return found
+
+
+def changed(statement: str, values: Sequence[Any]) -> int:
+    """How many rows the statement changed."""
+    return execute(statement, values).rowcount
+
+
+def recordset(records: Iterable[Mapping[str, Any]]) -> str:
+    """Many rows as one parameter, for `json_to_recordset`: times and ids become text that PostgreSQL reads."""
+    return orjson.dumps(list(records)).decode()
