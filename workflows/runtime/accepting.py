@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import logging
+from functools import partial
 
-from django.db import Error
+from django.db import Error, transaction
 
 from workflows.models import Run
 from workflows.runtime import journey, limits, queue, writing
+from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey
 from workflows.runtime.settling import AT_THE_START, Settlement
 
@@ -22,6 +24,7 @@ def accept(run: Run) -> Journey:
     """
     settlement = (_begun(run) if limits.AT_ONCE else None) or _waiting(run)
     writing.accept(settlement)
+    transaction.on_commit(partial(fault_point, "run_committed_before_publish"))
     if not settlement.journey.steps:
         queue.hand_out("run", [run.pk], run.priority)
     queue.hand_out("step", [step.id for step in settlement.ready()], run.priority)

@@ -24,7 +24,7 @@ def hand_out(kind: Kind, ids: list[UUID], priority: int) -> None:
 
 
 def _tell(kind: Kind, ids: list[UUID], priority: int) -> None:
-    fault_point("run_committed_before_publish" if kind == "run" else "committed_before_publish")
+    fault_point("committed_before_publish")
     publish(kind, ids, priority)
     fault_point("published_before_ack")
 
