@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from workflows.models.ids import made_here
+
 
 class StoredFile(models.Model):
     """What a person uploaded or a step wrote; the bytes lie in Django's storage under their hash."""
@@ -25,6 +27,7 @@ class StoredFile(models.Model):
         verbose_name = _("file")
         verbose_name_plural = _("files")
         ordering = ["-id"]
+        constraints = [made_here("file_id_made_here")]
         indexes = [models.Index(fields=["department", "sha256"], name="file_content")]
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from workflows.models.ids import made_here
 from workflows.models.ordered import OrderedJSONField
 from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, held
 
@@ -64,6 +65,7 @@ class Run(models.Model):
         ordering = ["-id"]
         constraints = [
             held("status", RunStatus, "run_status"),
+            made_here("run_id_made_here"),
             models.UniqueConstraint(
                 fields=["parent_step", "item_index"], name="run_item_once", condition=Q(parent_step__isnull=False)
             ),
@@ -154,6 +156,7 @@ class StepRun(models.Model):
         ordering = ["run", "position"]
         constraints = [
             held("status", StepStatus, "step_status"),
+            made_here("step_id_made_here"),
             models.UniqueConstraint(fields=["run", "path"], name="step_path_once"),
         ]
         indexes = [

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from workflows.models.ids import made_here
 from workflows.models.ordered import OrderedJSONField
 from workflows.models.states import TaskKind, TaskStatus, held
 
@@ -44,6 +45,7 @@ class Task(models.Model):
         constraints = [
             held("status", TaskStatus, "task_status"),
             held("kind", TaskKind, "task_kind"),
+            made_here("task_id_made_here"),
             models.UniqueConstraint(fields=["step"], name="task_open_once", condition=Q(status="open")),
         ]
         indexes = [models.Index(fields=["department", "due_at"], name="task_open", condition=Q(status="open"))]

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from workflows.models.ids import made_here
 from workflows.models.ordered import OrderedJSONField
 
 
@@ -38,6 +39,7 @@ class Workflow(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["department", "slug"], name="workflow_slug_once"),
+            made_here("workflow_id_made_here"),
         ]
 
     def __str__(self) -> str:
@@ -59,7 +61,10 @@ class Version(models.Model):
         verbose_name = _("version")
         verbose_name_plural = _("versions")
         ordering = ["-number"]
-        constraints = [models.UniqueConstraint(fields=["workflow", "number"], name="version_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "number"], name="version_number_once"),
+            made_here("version_id_made_here"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.workflow.name} v{self.number}"
