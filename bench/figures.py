@@ -53,6 +53,14 @@ def _empty_page(values: Values) -> float | None:
     return values.get("http_empty_p95_ms")
 
 
+def _commit_each(items: int) -> Limit:
+    def seconds(values: Values) -> float | None:
+        commits = _commits(values)
+        return items / commits if commits else None
+
+    return seconds
+
+
 def _one_answer(values: Values) -> float | None:
     """All 500 at once."""
     return 1.0
@@ -63,6 +71,8 @@ LIMITS: dict[str, tuple[str, Limit]] = {
     "effect_steps_per_s": ("db_commits_per_s", _commits),
     "start_to_visible_p50_ms": ("two empty requests, p50", _round_trip),
     "start_to_visible_p99_ms": ("two empty requests, p50", _round_trip),
+    "items_1000_s": ("a commit for each item", _commit_each(1_000)),
+    "items_10000_s": ("a commit for each item", _commit_each(10_000)),
     "model_500_s": ("the one second that the model takes", _one_answer),
     "page_run_p95_ms": ("an empty request, p95", _empty_page),
     "page_build_p95_ms": ("an empty request, p95", _empty_page),

@@ -113,7 +113,7 @@ UNDER_LOAD = (
 
 def _over_items(bench: Bench, count: int) -> float:
     texts = [f"press mention number {number}" for number in range(count)]
-    with bench.phase(f"{count:,} items", 1) as phase:
+    with bench.phase(f"each of {count:,} items", count) as phase:
         took_s, _ = bench.start_runs(phase, "items", 1, inputs={"texts": texts})
     if (found := counts.newest_output(bench, bench.stack.target("items")["workflow"])) != {"count": count}:
         raise CannotMeasure(f"A run over {count} items gave {found}.")

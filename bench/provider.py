@@ -1,6 +1,6 @@
 """`python -m bench.provider SECONDS`: a provider of AI models that answers every question after so many seconds.
 
-OpenAI's wire format, streamed, in one lean process. Prints its port, then serves until it is stopped.
+OpenAI's wire format, streamed, in one lean process. Prints its port, then serves until its input ends.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 import sys
+from contextlib import suppress
 from typing import Any
 
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -65,8 +66,11 @@ class Talk(asyncio.Protocol):
 async def serve(after_s: float) -> None:
     said = answer()
     server = await asyncio.get_running_loop().create_server(lambda: Talk(after_s, said), "127.0.0.1", 0, backlog=2_048)
+    # Whoever started us holds the other end of our input.
+    asyncio.get_running_loop().add_reader(sys.stdin, server.close)
     print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    with suppress(asyncio.CancelledError):
+        await server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import IO
 
 from bench.bench import Bench, Values
 from bench.groups import Group
 from bench.stack import OWN, CannotMeasure, Stack
 from config.env import ROOT
+from config.processes import Process, Program
 
 READY = "Tandem runs at"
 PATIENCE_S = 120
@@ -26,17 +24,15 @@ def start_up(bench: Bench) -> Values:
     """`manage.py up` on data that is there, until it names its address; how long the first run then takes is noted."""
     stack = bench.stack
     stack.close()
-    said = stack.env.home / "log" / "up.txt"
-    with said.open("w") as file:
-        began = time.monotonic()
-        up = _up(stack, file)
-        try:
-            _await_ready(up, said)
-            took_s = time.monotonic() - began
-            _first_run(bench, began)
-        finally:
-            up.send_signal(signal.SIGINT)
-            up.wait(30)
+    program = _up(stack)
+    up = Process(program)
+    try:
+        up.wait_until_ready()
+        took_s = up.age_s
+        _first_run(bench)
+        bench.notes["start_up_s"] = f"the first run had succeeded after {up.age_s:.1f} s ({_stages(program)})"
+    finally:
+        up.stop()
     stack.start_parts()
     return {"start_up_s": took_s}
 
@@ -67,23 +63,28 @@ def _await_rest(groups: Mapping[str, Group]) -> None:
     raise CannotMeasure(f"Tandem did not come to rest within {PATIENCE_S} s of its start.")
 
 
-def _up(stack: Stack, file: IO[str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "manage.py", "up"], cwd=ROOT, env=stack.environment(), stdout=file, stderr=subprocess.STDOUT
+def _up(stack: Stack) -> Program:
+    said = stack.env.log / "up.txt"
+    said.unlink(missing_ok=True)
+    return Program(
+        name="up",
+        command=[sys.executable, "manage.py", "up"],
+        log=said,
+        cwd=ROOT,
+        env=stack.environment(),
+        is_ready=lambda: READY in said.read_text(),
+        ready_within_s=PATIENCE_S,
+        stop_signal=signal.SIGINT,
+        stop_within_s=30,
+        orphan_signal=signal.SIGINT,
     )
 
 
-def _await_ready(up: subprocess.Popen[bytes], said: Path) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while READY not in said.read_text():
-        if up.poll() is not None or time.monotonic() > deadline:
-            raise CannotMeasure(f"`up` did not become ready:\n{said.read_text()}")
-        time.sleep(0.01)
+def _stages(up: Program) -> str:
+    assert up.log is not None
+    return ", ".join(f"{what} {seconds} s" for seconds, what in re.findall(r"([\d.]+) s  (.+)\.", up.log.read_text()))
 
 
-def _first_run(bench: Bench, began: float) -> None:
+def _first_run(bench: Bench) -> None:
     job = {"do": "visible", "targets": [bench.stack.target("three")], "inputs": {"topic": "one"}, "pause_s": 0}
     bench.stack.ask({**job, "count": 1})
-    stages = re.findall(r"([\d.]+) s  (.+)\.", (bench.stack.env.home / "log" / "up.txt").read_text())
-    told = ", ".join(f"{what} {seconds} s" for seconds, what in stages)
-    bench.notes["start_up_s"] = f"the first run had succeeded after {time.monotonic() - began:.1f} s ({told})"

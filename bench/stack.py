@@ -181,6 +181,7 @@ def provider() -> Iterator[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.provider", str(MODEL_ANSWERS_AFTER_S)],
         cwd=ROOT,
+        stdin=subprocess.PIPE,  # it ends when our end is closed, however we end
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -199,9 +200,9 @@ def free_port() -> int:
 
 
 def _first_line(stream: IO[str]) -> str:
-    if not select.select([stream], [], [], 10)[0]:
-        raise CannotMeasure("The provider of models did not start within 10 seconds.")
-    return stream.readline().strip()
+    if select.select([stream], [], [], 30)[0] and (line := stream.readline().strip()):
+        return line
+    raise CannotMeasure("The provider of models did not start.")
 
 
 def _numbered(worker: Program, number: int) -> Program:
