@@ -27,7 +27,7 @@ def worker(env: Env) -> Program:
 
 
 def scheduler(env: Env) -> Program:
-    return _python(env, "scheduler", ["manage.py", "scheduler"])
+    return _python(env, "scheduler", ["manage.py", "scheduler", "--skip-checks"])
 
 
 def command(env: Env, *arguments: str) -> Program:
