@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import uuid_utils.compat as uuid
-from django.db import connection
 from django.db.models import Sum
 from django.db.models.functions import Now
 
@@ -28,7 +27,7 @@ def spawn(journey: Journey, step: Step, asked: Spawn) -> list[UUID]:
     while batch := list(islice(rows, BATCH)):
         sql.execute(_ADD_ITEMS, [step.id, step.step_id, sql.recordset(batch), journey.run.pk])
         fault_point("fanout_mid_batch")
-    step.inside = {"items": len(asked.items), "keep_going": asked.keep_going}
+    step.inside = {"items": len(asked.items), "keep_going": asked.keep_going, "concurrency": asked.concurrency}
     return list(Run.objects.filter(parent_step_id=step.id, held=False).values_list("pk", flat=True))
 
 
@@ -48,7 +47,7 @@ def call(journey: Journey, step: Step, asked: Call) -> list[UUID]:
     child.title = f"{run.title} › {wanted.name}"[:200]
     child.item_index = 0
     Run.objects.bulk_create([child], ignore_conflicts=True)
-    step.inside = {"items": 0, "keep_going": False}
+    step.inside = {"items": 0, "keep_going": False, "concurrency": 1}
     return [child.pk]
 
 
@@ -72,11 +71,14 @@ def spent(step_run_id: UUID) -> tuple[float, int]:
 
 
 def release_next(step_run_id: UUID) -> UUID | None:
-    """Let the next held sibling begin, if there is one."""
-    with connection.cursor() as cursor:
-        cursor.execute(_RELEASE, [step_run_id])
-        row = cursor.fetchone()
-    return row[0] if row else None
+    """Let the next held sibling begin, if there is one; one that was reopened goes on where it stopped."""
+    found = sql.row(_RELEASE, [step_run_id])
+    if found is None:
+        return None
+    run_id, started_at = found
+    if started_at is not None:
+        sql.execute(_RELEASE_STEPS, [run_id])
+    return UUID(str(run_id))
 
 
 def keeps_going(step_run_id: UUID) -> bool:
@@ -98,9 +100,7 @@ def join(step_run_id: UUID) -> bool:
     Called after the child's own commit: of two last children ending at once at least one sees both (READ COMMITTED),
     and the guard lets only one of them win.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_JOIN, [step_run_id])
-        return cursor.rowcount == 1
+    return sql.changed(_JOIN, [step_run_id]) == 1
 
 
 _RELEASE = """
@@ -110,8 +110,10 @@ WHERE id = (
     WHERE parent_step_id = %s AND held AND status NOT IN ('succeeded', 'failed', 'cancelled')
     ORDER BY item_index LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-RETURNING id
+RETURNING id, started_at
 """
+
+_RELEASE_STEPS = "UPDATE workflows_steprun SET run_after = clock_timestamp() WHERE run_id = %s AND status = 'ready'"
 
 # A spawn that is repeated after a crash adds only what is missing (case K20).
 _ADD_ITEMS = """

@@ -9,19 +9,25 @@ from django.db.models.functions import Now
 
 from workflows.models import JournalEntry, Run, StepRun, Task
 from workflows.models.states import STEP_OVER
+from workflows.runtime import sql
 from workflows.runtime.faults import fault_point
 
 
 def cancel(run: Run) -> int:
     """Cancel a locked run and every run inside it; how many there were. Inside a transaction."""
-    cancelled = _cancel([run.pk, *_descendants(run.pk)])
+    cancelled = _cancel([run.pk, *inside(run.pk)])
     fault_point("cancel_between_any")
     return cancelled
 
 
-def cancel_children(run_id: UUID) -> int:
-    """The run is at its end: whatever is still under way inside it is cancelled."""
-    return _cancel(_descendants(run_id))
+def cancel_children(step_run_ids: list[UUID]) -> int:
+    """Nobody waits for the children of these steps any more: whatever is under way there is cancelled."""
+    return _cancel(_ids(_INSIDE, step_run_ids))
+
+
+def inside(run_id: UUID) -> list[UUID]:
+    """The live runs inside this one, at every depth."""
+    return _ids(_DESCENDANTS, run_id)
 
 
 def _cancel(run_ids: list[UUID]) -> int:
@@ -41,20 +47,20 @@ def _cancel(run_ids: list[UUID]) -> int:
     return len(cancelled)
 
 
-def _descendants(run_id: UUID) -> list[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute(_DESCENDANTS, [run_id])
-        return [row[0] for row in cursor.fetchall()]
+def _ids(statement: str, outermost: UUID | list[UUID]) -> list[UUID]:
+    return [row[0] for row in sql.rows(statement, [outermost])]
 
 
-_DESCENDANTS = """
+_RUNS_INSIDE = """
 WITH RECURSIVE inside AS (
-    SELECT id, status FROM workflows_run WHERE parent_id = %s
+    SELECT id, status FROM workflows_run WHERE {outermost}
     UNION ALL
     SELECT run.id, run.status FROM workflows_run AS run JOIN inside ON run.parent_id = inside.id
 )
 SELECT id FROM inside WHERE status NOT IN ('succeeded', 'failed', 'cancelled')
 """
+_DESCENDANTS = _RUNS_INSIDE.format(outermost="parent_id = %s")
+_INSIDE = _RUNS_INSIDE.format(outermost="parent_step_id = ANY(%s)")
 
 _CANCEL_RUNS = """
 UPDATE workflows_run SET status = 'cancelled', seq = seq + 1, held = false, finished_at = clock_timestamp()

@@ -56,6 +56,7 @@ class Settlement:
     attempts: list[tuple[Step, Attempted]] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
     child_ids: list[UUID] = field(default_factory=list)
+    dropped: list[Step] = field(default_factory=list)
     first_entry: int = 0
     local_done: int = 0
     cost_usd: float = 0.0
@@ -204,9 +205,9 @@ class Settlement:
     def is_over(self) -> bool:
         return RunStatus(self.run.status).is_over
 
-    @property
-    def asked_somebody(self) -> bool:
-        return any(step.waits_for == "person" for step in self.journey.steps.values())
+    def dropped_while(self, waiting_for: str) -> list[UUID]:
+        """The steps that were dropped while they waited for this: a person, or children."""
+        return [step.id for step in self.dropped if step.waits_for == waiting_for]
 
     def begin(self) -> None:
         """The run begins, or goes on after it was reopened."""
@@ -297,6 +298,7 @@ class Settlement:
     def _drop(self, step: Step) -> None:
         step.status = StepStatus.CANCELLED
         step.claim_token = None
+        self.dropped.append(step)
         self.touch(step)
 
     # The end --------------------------------------------------------------------------------------------------------

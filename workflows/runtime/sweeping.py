@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.db import Error, connection, transaction
+from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from workflows.models import Run, RunStatus, StepRun, StepStatus
-from workflows.runtime import children, limits, queue, store
+from workflows.runtime import children, limits, queue, sql, store
 from workflows.runtime.faults import fault_point
 
 log = logging.getLogger(__name__)
@@ -47,18 +47,19 @@ def sweep(hands: Hands) -> int:
 def wake_sleepers() -> int:
     """Waits whose time has come."""
     fault_point("timer_due_before_cas")
-    return len(_rows(_WAKE, [limits.SWEEP_BATCH]))
+    return len(_change(_WAKE, _find(_SLEEPERS, [limits.SWEEP_BATCH])))
 
 
 def hand_out(hands: Hands) -> int:
     """Steps and runs that nobody was told about yet; of each department as many as it has room for."""
-    steps = _rows(_NEW_STEPS, [limits.DEPARTMENT_SHARE, limits.SWEEP_BATCH, limits.SWEEP_BATCH])
+    batch = limits.SWEEP_BATCH
+    steps = _change(_TELL_STEPS, _find(_NEW_STEPS, [limits.DEPARTMENT_SHARE, batch, batch]))
     fault_point("sweeper_cas_before_publish")
-    runs = _rows(_NEW_RUNS, [limits.SWEEP_BATCH])
+    runs = _change(_TELL_RUNS, _find(_NEW_RUNS, [batch]))
     found: list[tuple[queue.Kind, UUID, int]] = [("step", *row) for row in steps] + [("run", *row) for row in runs]
     left = [id for kind, id, priority in found if not hands.tell(kind, id, priority)]
     if left:
-        _rows(_PUT_BACK, [left, left])
+        sql.execute(_PUT_BACK, [left, left])
     return len(found) - len(left)
 
 
@@ -67,8 +68,8 @@ def take_up_forgotten(hands: Hands) -> int:
     forgotten, places = limits.FORGOTTEN.total_seconds(), min(hands.places(), limits.SWEEP_BATCH)
     if not places:
         return 0
-    steps = _rows(_FORGOTTEN_STEPS, [forgotten, places])
-    runs = _rows(_FORGOTTEN_RUNS, [forgotten, places - len(steps)])
+    steps = _change(_TELL_STEPS, _find(_FORGOTTEN_STEPS, [forgotten, places]))
+    runs = _change(_TELL_RUNS, _find(_FORGOTTEN_RUNS, [forgotten, places - len(steps)]))
     found: list[tuple[queue.Kind, UUID]] = [("step", row[0]) for row in steps] + [("run", row[0]) for row in runs]
     return sum(hands.do(kind, id) for kind, id in found)
 
@@ -184,24 +185,40 @@ def _end_old_run(run_id: UUID) -> bool:
     return True
 
 
-def _rows(statement: str, values: list[Any]) -> list[tuple[UUID, int]]:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
+def _find(statement: str, values: list[Any]) -> list[UUID]:
+    return [row[0] for row in sql.rows(statement, values)]
 
+
+def _change(statement: str, ids: list[UUID]) -> sql.Rows:
+    """What the guarded update changed. A row that cannot be changed is left, and named in the log (case P17)."""
+    if not ids:
+        return []
+    try:
+        return sql.rows(statement, [ids])
+    except (OperationalError, InterfaceError):
+        raise
+    except Error:
+        if len(ids) == 1:
+            log.exception("sweep.failed: %s cannot be changed", ids[0])
+            return []
+    return [row for id in ids for row in _change(statement, [id])]
+
+
+_SLEEPERS = """
+SELECT id FROM workflows_steprun WHERE status = 'waiting' AND wake_at <= clock_timestamp() ORDER BY wake_at LIMIT %s
+"""
 
 _WAKE = """
 WITH due AS (
-    SELECT id FROM workflows_steprun WHERE status = 'waiting' AND wake_at <= clock_timestamp()
-    ORDER BY wake_at LIMIT %s FOR UPDATE SKIP LOCKED
+    SELECT id FROM workflows_steprun WHERE id = ANY(%s) AND status = 'waiting' AND wake_at <= clock_timestamp()
+    FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE workflows_steprun AS step SET status = 'ready', wake_at = NULL, waits_for = '', handed_out_at = NULL,
     run_after = clock_timestamp(), signal = '{"kind": "timer"}'
-FROM due WHERE step.id = due.id AND step.status = 'waiting'
-RETURNING step.id, step.priority
+FROM due WHERE step.id = due.id
+RETURNING step.id
 """
 
-# The runs of what is handed out are shown as running; one that somebody holds is being worked on anyway.
 _NEW_STEPS = """
 WITH busy AS (
     SELECT department_id, count(*) AS steps FROM workflows_steprun WHERE status = 'running' GROUP BY department_id
@@ -214,13 +231,23 @@ WITH busy AS (
         WHERE status = 'ready' AND handed_out_at IS NULL AND run_after <= clock_timestamp()
         ORDER BY run_after LIMIT 50 * %s
     ) AS step LEFT JOIN busy USING (department_id)
-), taken AS (
-    SELECT id FROM workflows_steprun
-    WHERE status = 'ready' AND handed_out_at IS NULL
-        AND id IN (SELECT id FROM due WHERE place <= room ORDER BY priority, place LIMIT %s)
-    FOR NO KEY UPDATE SKIP LOCKED
+)
+SELECT id FROM due WHERE place <= room ORDER BY priority, place LIMIT %s
+"""
+
+_FORGOTTEN_STEPS = """
+SELECT id FROM workflows_steprun
+WHERE status = 'ready' AND run_after <= clock_timestamp()
+    AND handed_out_at < clock_timestamp() - make_interval(secs => %s)
+ORDER BY priority, run_after LIMIT %s
+"""
+
+# Their runs are shown as running; a run that somebody holds is being worked on anyway.
+_TELL_STEPS = """
+WITH due AS (
+    SELECT id FROM workflows_steprun WHERE id = ANY(%s) AND status = 'ready' FOR NO KEY UPDATE SKIP LOCKED
 ), told AS (
-    UPDATE workflows_steprun AS step SET handed_out_at = clock_timestamp() FROM taken WHERE step.id = taken.id
+    UPDATE workflows_steprun AS step SET handed_out_at = clock_timestamp() FROM due WHERE step.id = due.id
     RETURNING step.id, step.priority, step.run_id
 ), free AS (
     SELECT id FROM workflows_run WHERE id IN (SELECT run_id FROM told) AND status = 'waiting'
@@ -232,10 +259,19 @@ SELECT id, priority FROM told ORDER BY priority
 """
 
 _NEW_RUNS = """
+SELECT id FROM workflows_run WHERE status = 'queued' AND NOT held AND handed_out_at IS NULL
+ORDER BY priority, created_at LIMIT %s
+"""
+
+_FORGOTTEN_RUNS = """
+SELECT id FROM workflows_run
+WHERE status = 'queued' AND NOT held AND handed_out_at < clock_timestamp() - make_interval(secs => %s)
+ORDER BY priority, created_at LIMIT %s
+"""
+
+_TELL_RUNS = """
 WITH due AS (
-    SELECT id FROM workflows_run
-    WHERE status = 'queued' AND NOT held AND handed_out_at IS NULL
-    ORDER BY priority, created_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
+    SELECT id FROM workflows_run WHERE id = ANY(%s) AND status = 'queued' AND NOT held FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE workflows_run AS run SET handed_out_at = clock_timestamp() FROM due WHERE run.id = due.id
 RETURNING run.id, run.priority
@@ -243,28 +279,7 @@ RETURNING run.id, run.priority
 
 _PUT_BACK = """
 WITH steps AS (UPDATE workflows_steprun SET handed_out_at = NULL WHERE id = ANY(%s) AND status = 'ready')
-UPDATE workflows_run SET handed_out_at = NULL WHERE id = ANY(%s) AND status = 'queued' RETURNING id, priority
-"""
-
-_FORGOTTEN_STEPS = """
-WITH due AS (
-    SELECT id FROM workflows_steprun
-    WHERE status = 'ready' AND run_after <= clock_timestamp()
-        AND handed_out_at < clock_timestamp() - make_interval(secs => %s)
-    ORDER BY priority, run_after LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE workflows_steprun AS step SET handed_out_at = clock_timestamp() FROM due WHERE step.id = due.id
-RETURNING step.id, step.priority
-"""
-
-_FORGOTTEN_RUNS = """
-WITH due AS (
-    SELECT id FROM workflows_run
-    WHERE status = 'queued' AND NOT held AND handed_out_at < clock_timestamp() - make_interval(secs => %s)
-    ORDER BY priority, created_at LIMIT %s FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE workflows_run AS run SET handed_out_at = clock_timestamp() FROM due WHERE run.id = due.id
-RETURNING run.id, run.priority
+UPDATE workflows_run SET handed_out_at = NULL WHERE id = ANY(%s) AND status = 'queued'
 """
 
 _EXPIRED = """

@@ -185,6 +185,8 @@ def write(settlements: list[Settlement], *, may_take_up: bool = True) -> Next:
     first, others = (ready[0], ready[1:]) if ready else (None, [])
     token = last.take_up(first) if first is not None and may_take_up else None
     writing.write(settlements)
+    if orphaned := last.dropped_while("children"):
+        ending.cancel_children(orphaned)
     if last.is_over:
         return _after_the_end(last)
 
@@ -199,8 +201,6 @@ def write(settlements: list[Settlement], *, may_take_up: bool = True) -> Next:
 def _after_the_end(settlement: Settlement) -> Next:
     """A run inside another one lets its next sibling begin, or wakes the step that waits for them all."""
     run = settlement.run
-    if any(step.inside.get("items") is not None for step in settlement.journey.steps.values()):
-        ending.cancel_children(run.pk)
     if run.parent_step_id is None:
         return None
     if run.status == RunStatus.FAILED and not children.keeps_going(run.parent_step_id):

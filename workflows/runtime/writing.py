@@ -61,12 +61,13 @@ def _number(settlements: list[Settlement]) -> None:
 
 
 def _write_tasks(settlements: list[Settlement]) -> None:
-    asked = [task for each in settlements if not each.is_over for task in each.tasks]
+    """What was asked, and what nobody needs to answer any more."""
+    dropped = {id for each in settlements for id in each.dropped_while("person")}
+    asked = [task for each in settlements for task in each.tasks if task.step_id not in dropped]
     if asked:
         Task.objects.bulk_create(asked)
-    asking = [each.run.pk for each in settlements if each.is_over and each.asked_somebody]
-    if asking:
-        Task.objects.filter(run_id__in=asking, status="open").update(status="cancelled")
+    if dropped:
+        Task.objects.filter(step_id__in=dropped, status="open").update(status="cancelled")
 
 
 def _new_steps(settlements: list[Settlement]) -> Iterator[Record]:

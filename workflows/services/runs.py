@@ -8,15 +8,15 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid
 from django.db import transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from audit.services import record
 from departments.access import Actor, Verb, require
-from workflows.models import JournalEntry, Priority, Run, RunMode, RunStatus, StepRun, StepStatus, Workflow
-from workflows.runtime import accepting, ending, inputs, limits, queue, store
+from workflows.models import Priority, Run, RunMode, Workflow
+from workflows.runtime import accepting, ending, inputs, limits, store
 from workflows.runtime.faults import fault_point
-from workflows.runtime.journey import Journey, tree_of
+from workflows.runtime.journey import Journey
+from workflows.services import reopening
 from workflows.services.refusals import Conflict, ValidationError
 
 
@@ -132,85 +132,7 @@ def _go_on(run: Run, actor: Actor, verb: str, *, version_id: UUID) -> Run:
         locked = Run.objects.select_for_update().get(pk=run.pk)
         if locked.parent_id is not None:
             raise Conflict("This is a part of another run. Go on with the run around it.")
-        _reopen(locked, version_id)
+        reopening.reopen(locked, version_id)
         record(verb, actor=actor, department=run.department.slug, thing=run, run_id=run.pk)
     run.refresh_from_db()
     return run
-
-
-def _reopen(run: Run, version_id: UUID) -> None:
-    """Make the failed and parked steps of a locked run ready again. Raises Conflict when there are none."""
-    steps = StepRun.objects.filter(run=run)
-    parked = steps.filter(status=StepStatus.PARKED)
-    if run.status != RunStatus.FAILED and not parked.exists():
-        raise Conflict("The run has not failed, so there is no step to go on from.")
-
-    failed = steps.filter(status=StepStatus.FAILED).exclude(inside__has_key="tolerated")
-    dropped = steps.filter(status=StepStatus.CANCELLED) if run.status == RunStatus.FAILED else steps.none()
-    if version_id != run.version_id:
-        _forget_changed(run, version_id)
-    ids = [
-        *parked.values_list("pk", flat=True),
-        *failed.values_list("pk", flat=True),
-        *dropped.values_list("pk", flat=True),
-    ]
-    waiting = [step_run_id for step_run_id in ids if _reopen_children(step_run_id, version_id)]
-    _make_ready(ids, waiting)
-    Run.objects.filter(pk=run.pk).update(
-        status=RunStatus.QUEUED,
-        version_id=version_id,
-        error=None,
-        output=None,
-        finished_at=None,
-        seq=F("seq") + 1,
-        handed_out_at=Now(),
-        held=False,
-    )
-    JournalEntry.objects.create(run=run, seq=run.seq + 1, event="run.reopened", detail={"steps": len(ids)})
-    queue.hand_out("run", [run.pk], run.priority)
-    queue.hand_out("step", [step_run_id for step_run_id in ids if step_run_id not in waiting], run.priority)
-
-
-def _make_ready(ids: list[UUID], waiting: list[UUID]) -> None:
-    StepRun.objects.filter(pk__in=ids).update(
-        status=StepStatus.READY,
-        signal=None,
-        error=None,
-        inside={},
-        wake_at=None,
-        waits_for="",
-        run_after=Now(),
-        handed_out_at=Now(),
-        finished_at=None,
-        intent_at=None,
-        claim_token=None,
-        claims=0,
-    )
-    for step in StepRun.objects.filter(pk__in=waiting):
-        step.status, step.waits_for = StepStatus.WAITING, "children"
-        step.inside = {"items": step.children.count(), "keep_going": False}
-        step.save(update_fields=["status", "waits_for", "inside"])
-
-
-def _reopen_children(step_run_id: UUID, version_id: UUID) -> bool:
-    """Whether the step waited for children of which some failed: those go on, the finished ones stay."""
-    children = list(
-        Run.objects.select_for_update().filter(
-            parent_step_id=step_run_id, status__in=[RunStatus.FAILED, RunStatus.CANCELLED]
-        )
-    )
-    for child in children:
-        if child.status == RunStatus.CANCELLED:
-            Run.objects.filter(pk=child.pk).update(status=RunStatus.FAILED)
-            child.status = RunStatus.FAILED
-        _reopen(child, version_id if child.body else child.version_id)
-    return bool(children)
-
-
-def _forget_changed(run: Run, version_id: UUID) -> None:
-    """Unfinished steps that the newer version does not have, or has as another kind, are planned anew."""
-    tree = tree_of(version_id)
-    for step in StepRun.objects.filter(run=run).exclude(status__in=[StepStatus.SUCCEEDED, StepStatus.SKIPPED]):
-        place = tree.places.get(step.step_id)
-        if place is None or place.node.kind != step.kind:
-            step.delete()

@@ -30,8 +30,9 @@ def decide_task(task: Task, *, actor: Actor, decision: str, text: str = "", reas
     _check(task, decision, text, reason)
     answer = {"decision": decision, "text": text, "reason": reason.strip(), "by": actor.label}
     with transaction.atomic():
+        # Run, steps, tasks: whoever ends a run takes the locks in this order, too.
+        run = Run.objects.select_for_update(no_key=True).get(pk=task.run_id)
         _decide_once(task, actor, answer)
-        run = Run.objects.select_for_update().get(pk=task.run_id)
         if not _wake(task, answer):
             raise Conflict("The run no longer waits for this decision.")
         Run.objects.filter(pk=run.pk, status=RunStatus.WAITING).update(status=RunStatus.RUNNING)

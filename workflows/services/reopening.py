@@ -1,0 +1,130 @@
+"""Going on with a run that has failed or waits for a person to say so: what is finished is never repeated."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+
+from workflows.models import JournalEntry, Run, RunStatus, StepRun, StepStatus
+from workflows.runtime import children, ending, queue
+from workflows.runtime.journey import tree_of
+from workflows.services.refusals import Conflict
+
+Steps = QuerySet[StepRun]
+
+
+def reopen(run: Run, version_id: UUID) -> None:
+    """Make what failed or was parked ready again, in a locked run and in the runs inside it.
+
+    Raises Conflict when there is no such step.
+    """
+    inside = _with_parked_steps(run)
+    if run.status == RunStatus.FAILED or _parked(run).exists():
+        _reopen(run, version_id)
+    elif not inside:
+        raise Conflict("The run has not failed, so there is no step to go on from.")
+    for child in inside:
+        _reopen(child, child.version_id)
+
+
+def _reopen(run: Run, version_id: UUID, *, held: bool = False) -> None:
+    """`held`: it goes on when a sibling leaves its place."""
+    if version_id != run.version_id:
+        _forget_changed(run, version_id)
+    steps = list(_stopped(run))
+    waiting = [step for step in steps if _reopen_children(step, version_id)]
+    ready = [step.pk for step in steps if step not in waiting]
+    _make_ready(run, ready, held=held)
+    _make_wait(waiting)
+    Run.objects.filter(pk=run.pk).update(
+        status=RunStatus.QUEUED,
+        version_id=version_id,
+        error=None,
+        output=None,
+        finished_at=None,
+        seq=F("seq") + 1,
+        handed_out_at=Now(),
+        held=held,
+    )
+    JournalEntry.objects.create(run=run, seq=run.seq + 1, event="run.reopened", detail={"steps": len(steps)})
+    if not held:
+        queue.hand_out("run", [run.pk], run.priority)
+        queue.hand_out("step", ready, run.priority)
+
+
+def _parked(run: Run) -> Steps:
+    return StepRun.objects.filter(run=run, status=StepStatus.PARKED)
+
+
+def _stopped(run: Run) -> Steps:
+    """The steps to go on from: parked ones, and in a run that is over also those that failed or were dropped."""
+    if not RunStatus(run.status).is_over:
+        return _parked(run)
+    stopped = [StepStatus.PARKED, StepStatus.FAILED, StepStatus.CANCELLED]
+    return StepRun.objects.filter(run=run, status__in=stopped).exclude(inside__has_key="tolerated")
+
+
+def _with_parked_steps(run: Run) -> list[Run]:
+    """The live runs inside this one in which a step waits for a person to look at it; locked."""
+    parked = StepRun.objects.filter(run__in=ending.inside(run.pk), status=StepStatus.PARKED)
+    return list(Run.objects.select_for_update(no_key=True).filter(pk__in=parked.values("run")))
+
+
+def _make_ready(run: Run, ids: list[UUID], *, held: bool) -> None:
+    """A held run's steps come up when it is released (children.release_next), at the latest when it expires."""
+    StepRun.objects.filter(pk__in=ids).update(
+        status=StepStatus.READY,
+        signal=None,
+        error=None,
+        inside={},
+        wake_at=None,
+        waits_for="",
+        run_after=run.expires_at if held else Now(),
+        handed_out_at=None if held else Now(),
+        finished_at=None,
+        intent_at=None,
+        claim_token=None,
+        claims=0,
+    )
+
+
+def _make_wait(steps: list[StepRun]) -> None:
+    """Their children go on, and will be joined once more."""
+    StepRun.objects.filter(pk__in=[step.pk for step in steps]).update(
+        status=StepStatus.WAITING, waits_for="children", signal=None, error=None, finished_at=None, claims=0
+    )
+
+
+def _reopen_children(step: StepRun, version_id: UUID) -> bool:
+    """Whether the step waited for children of which some failed: those go on, the finished ones stay."""
+    stopped = Run.objects.filter(parent_step=step, status__in=[RunStatus.FAILED, RunStatus.CANCELLED])
+    if not stopped.exists():
+        return False
+    begun = list(stopped.exclude(started_at=None).select_for_update(no_key=True).order_by("item_index"))
+    stopped.filter(started_at=None).exclude(body="").update(version_id=version_id)
+    stopped.filter(started_at=None).update(status=RunStatus.QUEUED, held=True, finished_at=None, error=None)
+    Run.objects.filter(pk__in=[child.pk for child in begun]).update(status=RunStatus.FAILED)
+
+    places = max(0, int(step.inside.get("concurrency", 10)) - _under_way(step))
+    for number, child in enumerate(begun):
+        child.status = RunStatus.FAILED
+        _reopen(child, version_id if child.body else child.version_id, held=number >= places)
+    for _ in range(places - len(begun)):
+        if released := children.release_next(step.pk):
+            queue.hand_out("run", [released], step.priority)
+    return True
+
+
+def _under_way(step: StepRun) -> int:
+    return Run.objects.filter(parent_step=step, held=False, status__in=[RunStatus.RUNNING, RunStatus.WAITING]).count()
+
+
+def _forget_changed(run: Run, version_id: UUID) -> None:
+    """Unfinished steps that the newer version does not have, or has as another kind, are planned anew."""
+    tree = tree_of(version_id)
+    for step in StepRun.objects.filter(run=run).exclude(status__in=[StepStatus.SUCCEEDED, StepStatus.SKIPPED]):
+        place = tree.places.get(step.step_id)
+        if place is None or place.node.kind != step.kind:
+            step.delete()
