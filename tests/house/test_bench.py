@@ -67,21 +67,21 @@ def test_a_quick_benchmark_gives_every_figure_and_leaves_nothing_behind(home: Pa
     assert [each["name"] for each in told["figures"]] == NAMES
     for each in told["figures"]:
         assert set(each) == {"name", "value", "unit", "spread", "of_limit"}
-        assert each["value"] > 0, each
+        # A run of local steps alone may need no message at all.
+        assert each["value"] > 0 or each["name"] == "messages_per_run", each
         assert each["spread"][0] <= each["value"] <= each["spread"][1], each
         assert each["name"] in done.stdout
     value = {each["name"]: each["value"] for each in told["figures"]}
-    # A message, a commit to accept the run and at least one to end it.
-    assert value["messages_per_run"] >= 1
-    assert value["commits_per_run"] >= 2
+    assert value["commits_per_run"] >= 1
     assert value["statements_per_run"] > 5
     assert value["start_to_visible_p50_ms"] <= value["start_to_visible_p99_ms"]
     assert value["model_500_s"] > 1
     settings = told["machine"]["postgres_settings"]
     assert (settings["fsync"], settings["synchronous_commit"], settings["full_page_writes"]) == ("on", "on", "on")
     assert "each exactly once" in told["machine"]["notes"]["effect_steps_per_s"]
-    worker = {phase["name"]: phase["cpu_s"]["worker"] for phase in told["machine"]["cpu"]}
-    assert worker["ten local steps"] > 0
+    used = {phase["name"]: phase["cpu_s"] for phase in told["machine"]["cpu"]}
+    assert used["ten local steps"]["web"] > 0
+    assert used["20 effects"]["worker"] > 0
     assert list(home.glob("tandem-bench-*")) == []
 
 
