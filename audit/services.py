@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from audit import sql
 from audit.models import Entry
 
 
@@ -43,7 +44,7 @@ def record(
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction(verb)
 
-    return Entry.objects.create(
+    entry = Entry(
         verb=verb,
         actor_kind=actor.kind,
         actor_id=actor.id,
@@ -55,7 +56,18 @@ def record(
         run_id=run_id,
         detail=detail,
     )
+    sql.execute(_INSERT, [getattr(entry, name) for name in _COLUMNS] + [sql.document(detail)])
+    return entry
 
 
 def _label(thing: Any) -> str:
     return getattr(thing, "ledger_label", "") or str(thing)
+
+
+_COLUMNS = (
+    *("id", "verb", "actor_kind", "actor_id", "actor_label", "department"),
+    *("object_kind", "object_id", "object_label", "run_id"),
+)
+_INSERT = f"""
+INSERT INTO audit_entry ({", ".join(_COLUMNS)}, detail) VALUES ({", ".join(["%s"] * len(_COLUMNS))}, %s::jsonb)
+"""

@@ -268,7 +268,7 @@ def is_queue(key: bytes) -> bool:
 
 
 @contextmanager
-def proxied(broker_url: str, seed: int = 0, dose: Dose = Dose()) -> Iterator[Proxy]:  # noqa: B008  it is frozen
+def proxied(broker_url: str, seed: int = 0, dose: Dose = Dose()) -> Iterator[Proxy]:
     proxy = Proxy(broker_url, seed, dose)
     try:
         yield proxy

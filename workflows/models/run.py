@@ -23,9 +23,11 @@ class Run(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
-    department = models.ForeignKey("departments.Department", models.PROTECT, related_name="runs")
-    workflow = models.ForeignKey("workflows.Workflow", models.PROTECT, related_name="runs")
-    version = models.ForeignKey("workflows.Version", models.PROTECT, related_name="runs")
+    # An index that serves only the deletion of what is never deleted would cost every run its upkeep: the partial
+    # ones below serve the lists.
+    department = models.ForeignKey("departments.Department", models.PROTECT, related_name="runs", db_index=False)
+    workflow = models.ForeignKey("workflows.Workflow", models.PROTECT, related_name="runs", db_index=False)
+    version = models.ForeignKey("workflows.Version", models.PROTECT, related_name="runs", db_index=False)
     status = models.CharField(_("status"), max_length=20, choices=RunStatus.choices, default=RunStatus.QUEUED)
     mode = models.CharField(_("mode"), max_length=10, choices=RunMode.choices, default=RunMode.LIVE)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.NORMAL)
@@ -35,7 +37,9 @@ class Run(models.Model):
     output: models.JSONField[Any] = OrderedJSONField(null=True)
     error: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True)
 
-    parent_step = models.ForeignKey("workflows.StepRun", models.CASCADE, null=True, related_name="children")
+    parent_step = models.ForeignKey(
+        "workflows.StepRun", models.CASCADE, null=True, related_name="children", db_index=False
+    )
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="child_runs")
     item_index = models.PositiveIntegerField(null=True)
     body = models.CharField(max_length=400, blank=True)
@@ -113,8 +117,11 @@ class StepRun(models.Model):
     """One step in one run. Every change of `status` is a guarded update in workflows/runtime/store.py."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
-    run = models.ForeignKey(Run, models.CASCADE, related_name="steps")
-    department = models.ForeignKey("departments.Department", models.PROTECT, related_name="+")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="steps", db_index=False)
+    # A copy of the run's department, so that a claim counts without a join; the run's own is the one that is checked.
+    department = models.ForeignKey(
+        "departments.Department", models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     path = models.CharField(max_length=400, help_text="place in the tree: route/cases.0/draft, again/steps~2/draft")
     step_id = models.CharField(max_length=60)
     kind = models.CharField(max_length=60)
@@ -175,7 +182,7 @@ class Attempt(models.Model):
     """One try of one step, written when it ends: what was asked of whom, what it cost, how it went."""
 
     id = models.BigAutoField(primary_key=True)
-    step = models.ForeignKey(StepRun, models.CASCADE, related_name="tries")
+    step = models.ForeignKey(StepRun, models.CASCADE, related_name="tries", db_index=False)
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(db_default=Now())
@@ -202,7 +209,7 @@ class JournalEntry(models.Model):
     """What the machine did in one run, in order; `seq` is dense per run."""
 
     id = models.BigAutoField(primary_key=True)
-    run = models.ForeignKey(Run, models.CASCADE, related_name="journal")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="journal", db_index=False)
     seq = models.PositiveIntegerField()
     at = models.DateTimeField(db_default=Now())
     event = models.CharField(max_length=40)

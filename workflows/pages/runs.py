@@ -146,7 +146,7 @@ def context_of(request: Request, shown: Run) -> dict[str, Any]:
         "inputs": inputs_of(shown),
         "decisions": shown.tasks.filter(status=TaskStatus.DECIDED).order_by("decided_at"),
         "entries": Entry.objects.filter(run_id=shown.pk).order_by("pk")[:MOST_ENTRIES],
-        "may_cancel": may_run and not status.is_over and shown.cancel_asked_at is None,
+        "may_cancel": may_run and not status.is_over and shown.parent_id is None and shown.cancel_asked_at is None,
         "may_retry": may_go_on,
         "may_resume": may_go_on and shown.workflow.live_id not in (None, shown.version_id),
         "may_repeat": may_run and status.is_over and shown.workflow.live_id is not None,

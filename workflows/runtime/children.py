@@ -11,10 +11,11 @@ import uuid_utils.compat as uuid
 from django.db.models import Sum
 from django.db.models.functions import Now
 
+from audit import sql
 from connectors.sdk import BadParams, Call, ChildrenEnded, Spawn
 from workflows.models import Run, RunStatus, StepRun, Workflow
 from workflows.models.states import RUN_OVER
-from workflows.runtime import inputs, limits, sql
+from workflows.runtime import inputs, limits
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
 

@@ -7,9 +7,9 @@ from uuid import UUID
 from django.db import connection
 from django.db.models.functions import Now
 
+from audit import sql
 from workflows.models import JournalEntry, Run, StepRun, Task
 from workflows.models.states import STEP_OVER
-from workflows.runtime import sql
 from workflows.runtime.faults import fault_point
 
 

@@ -10,11 +10,11 @@ from functools import cached_property, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+from audit import sql
 from departments.models import Department
 from workflows.engine import definition
 from workflows.engine.tree import Tree
 from workflows.models import Run, StepStatus, Version, Workflow
-from workflows.runtime import sql
 
 UNREAD: Final = object()
 """The output stands in the database and nobody has needed it yet."""
@@ -43,6 +43,7 @@ class Step:
     finished_at: datetime | None = None
     run_after: datetime | None = None
     wake_at: datetime | None = None
+    intent_at: datetime | None = None
     waits_for: str = ""
     cost_usd: float = 0.0
     tokens: int = 0
@@ -149,6 +150,7 @@ _STEP = (
         "finished_at",
         "run_after",
         "wake_at",
+        "intent_at",
         "waits_for",
         "cost_usd",
         "tokens",

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid
 
-from connectors.sdk import Action, Call, Done, Enter, Rejected, Spawn, StepError, Stop, Wait
+from connectors.sdk import Action, Call, Done, Enter, Rejected, Spawn, StepError, Stop, Unavailable, Wait
 from workflows.engine import params, plan, strict
 from workflows.engine.definition import Retry
 from workflows.engine.retry import next_attempt
@@ -25,6 +25,8 @@ from workflows.runtime.kinds import kinds
 from workflows.runtime.performing import Attempted, Skip
 
 DICE = random.Random()
+
+MAY_BE_SENT = "It may have been sent or not. Look at the other side, then run the step again or cancel the run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Settlement:
         step.claim_token = None
         step.signal = None
         self.touch(step)
+        if attempted.error is None:
+            step.intent_at = None
         if not kinds()[step.kind].local:
             self._count(step, attempted)
         for note in attempted.notes:
@@ -145,6 +149,10 @@ class Settlement:
 
     def _fail(self, step: Step, error: StepError) -> None:
         node = self.journey.tree.node(step.step_id)
+        if step.intent_at is not None and isinstance(error, Unavailable) and error.maybe_done:
+            self._park(step, error)
+            return
+        step.intent_at = None
         again = next_attempt(node.retry or Retry(), step.attempts, error, self.now, DICE)
         step.error = self._described(step, error.code, error.message)
         if again is not None:
@@ -157,6 +165,12 @@ class Settlement:
         if node.on_error == "continue":
             step.inside = {**step.inside, "tolerated": True}
         self.say("step.failed", step.path, **step.error, tolerated=node.on_error == "continue")
+
+    def _park(self, step: Step, error: Unavailable) -> None:
+        """An effect that may happen once only may have happened: a person looks, nothing is repeated."""
+        step.status = StepStatus.PARKED
+        step.error = self._described(step, "outcome_unknown", f"{error.message} {MAY_BE_SENT}")
+        self.say("step.parked", step.path, **step.error)
 
     def _described(self, step: Step, code: str, message: str) -> dict[str, Any]:
         node = self.journey.tree.node(step.step_id)

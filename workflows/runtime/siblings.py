@@ -6,8 +6,9 @@ import copy
 import time
 from collections.abc import Iterator
 
+from audit import sql
 from workflows.models import Run, RunStatus
-from workflows.runtime import children, sql
+from workflows.runtime import children
 from workflows.runtime.journey import Journey
 from workflows.runtime.settling import Settlement
 

@@ -13,8 +13,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
+from audit import sql
 from workflows.models import JournalEntry, Run
-from workflows.runtime import journey, limits, sql
+from workflows.runtime import journey, limits
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
 
@@ -70,8 +71,10 @@ def has_room(department_id: UUID) -> bool:
 
 def announce_effect(step: Step) -> None:
     """An effect that may happen only once is about to be sent: commit that first (rule E9). Raises LostAuthority."""
-    if not sql.changed(_ANNOUNCE, [step.id, step.claim_token]):
+    found = sql.row(_ANNOUNCE, [step.id, step.claim_token])
+    if found is None:
         raise LostAuthority(step.path)
+    step.intent_at = found[0]
     fault_point("intent_committed_before_send")
 
 
@@ -155,7 +158,7 @@ WHERE step.id = %s AND step.claim_token = %s AND step.status = 'running'
 
 _ANNOUNCE = """
 UPDATE workflows_steprun SET intent_at = clock_timestamp()
-WHERE id = %s AND claim_token = %s AND status = 'running'
+WHERE id = %s AND claim_token = %s AND status = 'running' RETURNING intent_at
 """
 
 _READ_RUN = f"SELECT {journey.RUN_COLUMNS} FROM {journey.RUN_TABLES} WHERE run.id = %s"

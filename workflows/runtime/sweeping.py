@@ -10,9 +10,11 @@ from uuid import UUID
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
+from audit import sql
 from workflows.models import Run, RunStatus, StepRun, StepStatus
-from workflows.runtime import children, limits, queue, sql, store
+from workflows.runtime import children, limits, queue, store
 from workflows.runtime.faults import fault_point
+from workflows.runtime.settling import MAY_BE_SENT
 
 log = logging.getLogger(__name__)
 
@@ -149,8 +151,7 @@ def _why_parked(step: StepRun) -> dict[str, str] | None:
     if step.intent_at is not None:
         return {
             "code": "outcome_unknown",
-            "message": "The worker was lost while this step was sending. It may have been sent or not. "
-            "Look at the other side, then run the step again or cancel the run.",
+            "message": f"The worker was lost while this step was sending. {MAY_BE_SENT}",
             "step": step.step_id,
             "title": step.kind,
         }

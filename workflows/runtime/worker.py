@@ -227,7 +227,7 @@ def _if_ours(after: Next) -> Next:
 
 def _give_up(work: Claimed, limit_s: float) -> None:
     """The step has had its time. Whatever its thread still does, it has lost the right to write."""
-    error = Unavailable(f"The step took longer than its {limit_s:g} seconds.")
+    error = Unavailable(f"The step took longer than its {limit_s:g} seconds.", maybe_done=True)
     try:
         after = finish_attempt(work, Attempted(error=error))
         while after is not None:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
+from audit import sql
 from workflows.models import Run, StepStatus, Task
-from workflows.runtime import limits, outputs, sql
+from workflows.runtime import limits, outputs
 from workflows.runtime.journey import UNREAD, Step
 from workflows.runtime.settling import Settlement
 
@@ -111,6 +112,7 @@ def _state(step: Step, now: datetime) -> Record:
         "wake_at": step.wake_at if status == StepStatus.WAITING else None,
         "waits_for": step.waits_for if status == StepStatus.WAITING else "",
         "handed_out_at": now if status == StepStatus.READY and step.run_after is None else None,
+        "intent_at": step.intent_at,
         "inside": step.inside,
         "signal": step.signal,
         "has_output": has_output,
@@ -183,7 +185,18 @@ RUN_COLUMNS = (
 
 _STATE = (
     *("status", "claim_token", "claims", "attempts", "lease_until", "run_after", "wake_at", "waits_for"),
-    *("handed_out_at", "inside", "signal", "error", "summary", "cost_usd", "tokens", "started_at", "finished_at"),
+    *(
+        "handed_out_at",
+        "intent_at",
+        "inside",
+        "signal",
+        "error",
+        "summary",
+        "cost_usd",
+        "tokens",
+        "started_at",
+        "finished_at",
+    ),
 )
 _STEP = (
     *("id", "run_id", "department_id", "path", "step_id", "kind", "priority", "position", "made_by", "created_at"),
@@ -191,7 +204,7 @@ _STEP = (
 )
 _STATE_TYPES = """
 id uuid, status text, claim_token uuid, claims int, attempts int, lease_until timestamptz, run_after timestamptz,
-wake_at timestamptz, waits_for text, handed_out_at timestamptz, inside jsonb, signal jsonb, error jsonb, summary text,
+wake_at timestamptz, waits_for text, handed_out_at timestamptz, intent_at timestamptz, inside jsonb, signal jsonb, error jsonb, summary text,
 cost_usd numeric, tokens int, started_at timestamptz, finished_at timestamptz, has_output boolean, output json,
 output_sha256 text
 """
@@ -220,8 +233,8 @@ WITH new_run AS ({_NEW_RUNS}), new_steps AS ({_NEW_STEPS}), new_attempts AS ({_N
 _WRITE = f"""
 WITH new_steps AS ({_NEW_STEPS}),
 changed_steps AS (
-    UPDATE workflows_steprun AS step SET ({", ".join(_STATE)}, intent_at, output, output_sha256) = (
-        {", ".join(f"now_is.{name}" for name in _STATE)}, NULL,
+    UPDATE workflows_steprun AS step SET ({", ".join(_STATE)}, output, output_sha256) = (
+        {", ".join(f"now_is.{name}" for name in _STATE)},
         CASE WHEN now_is.has_output THEN now_is.output ELSE step.output END,
         CASE WHEN now_is.has_output THEN now_is.output_sha256 ELSE step.output_sha256 END
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
+from workflows.engine.state import OVER
+from workflows.engine.tree import ROUND
 from workflows.models import JournalEntry, Run, RunStatus, StepRun, StepStatus
 from workflows.runtime import children, ending, queue
-from workflows.runtime.journey import tree_of
+from workflows.runtime.journey import Step, read_steps, tree_of
 from workflows.services.refusals import Conflict
 
 Steps = QuerySet[StepRun]
+STOPPED = (StepStatus.PARKED, StepStatus.FAILED, StepStatus.CANCELLED)
 
 
 def reopen(run: Run, version_id: UUID) -> None:
@@ -33,7 +37,7 @@ def _reopen(run: Run, version_id: UUID, *, held: bool = False) -> None:
     """`held`: it goes on when a sibling leaves its place."""
     if version_id != run.version_id:
         _forget_changed(run, version_id)
-    steps = list(_stopped(run))
+    steps = _stopped(run)
     waiting = [step for step in steps if _reopen_children(step, version_id)]
     ready = [step.pk for step in steps if step not in waiting]
     _make_ready(run, ready, held=held)
@@ -58,12 +62,29 @@ def _parked(run: Run) -> Steps:
     return StepRun.objects.filter(run=run, status=StepStatus.PARKED)
 
 
-def _stopped(run: Run) -> Steps:
-    """The steps to go on from: parked ones, and in a run that is over also those that failed or were dropped."""
+def _stopped(run: Run) -> list[StepRun]:
+    """The steps to go on from: parked ones, and in a run that is over also those that failed or were dropped.
+
+    What a rescue has made good, and what an earlier round left behind, is not gone on with.
+    """
     if not RunStatus(run.status).is_over:
-        return _parked(run)
-    stopped = [StepStatus.PARKED, StepStatus.FAILED, StepStatus.CANCELLED]
-    return StepRun.objects.filter(run=run, status__in=stopped).exclude(inside__has_key="tolerated")
+        return list(_parked(run))
+    known = read_steps(run.pk)
+    rows = StepRun.objects.filter(run=run, status__in=STOPPED).exclude(inside__has_key="tolerated")
+    return [row for row in rows if not _is_left_behind(row.path, known)]
+
+
+def _is_left_behind(path: str, known: Mapping[str, Step]) -> bool:
+    """Whether a container on the way to this step is over, or has gone on to another sequence or round."""
+    parts = path.split("/")
+    for end in range(1, len(parts), 2):
+        container = known["/".join(parts[:end])]
+        arm, _, round = parts[end].partition(ROUND)
+        if container.status in OVER or container.tolerated:
+            return True
+        if container.status == StepStatus.INSIDE and (arm not in container.arms or int(round or 0) != container.round):
+            return True
+    return False
 
 
 def _with_parked_steps(run: Run) -> list[Run]:

@@ -90,6 +90,8 @@ def cancel_run(run: Run, *, actor: Actor) -> Run:
         locked = store.lock_run(run.pk)
         if locked is None:
             raise Conflict("The run is at its end already; there is nothing left to cancel.")
+        if locked.parent_id is not None:
+            raise Conflict("This is a part of another run. Cancel the run around it.")
         ending.cancel(locked)
         Run.objects.filter(pk=run.pk).update(cancel_asked_at=Now())
         record("run.cancelled", actor=actor, department=run.department.slug, thing=run, run_id=run.pk)

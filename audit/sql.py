@@ -1,6 +1,7 @@
 """Prepared statements on Django's own connection: parsed and planned once per connection, not once per step.
 
-They take part in Django's transactions, and raise Django's database errors.
+They take part in Django's transactions, and raise Django's database errors. For the statements of the hot path, which
+a run cannot do without; everything else speaks through models. Here, because every floor may reach the lowest one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ def execute(statement: str, values: Sequence[Any]) -> Cursor[Any]:
     """Run one statement with `%s` placeholders, bound by the server."""
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
+    if connection.queries_logged:
+        connection.queries_log.append({"sql": statement, "time": ""})
     with connection.wrap_database_errors:
         return Cursor(connection.connection).execute(statement, values, prepare=True)
 
@@ -44,3 +47,8 @@ def changed(statement: str, values: Sequence[Any]) -> int:
 def recordset(records: Iterable[Mapping[str, Any]]) -> str:
     """Many rows as one parameter, for `json_to_recordset`: times and ids become text that PostgreSQL reads."""
     return orjson.dumps(list(records)).decode()
+
+
+def document(value: Any) -> str:
+    """A JSON value as one parameter."""
+    return orjson.dumps(value).decode()
