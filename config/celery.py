@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -12,9 +13,15 @@ from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+log = logging.getLogger(__name__)
 
 QUEUES = ("interactive", "normal", "bulk")
+REDIS = ("redis", "valkey")
 PUBLISH_TIMEOUT_S = 0.5
+LISTEN_TIMEOUT_S = 5.0
+"""A worker may wait for a busy broker: it has nothing else to do, and giving up costs it a longer pause."""
+DEAF_S = 5
+"""A worker whose line died without a word (a firewall forgot it) finds that out after two or three times this."""
 SILENCE_S = 1.0
 """After a message could not be sent, for this long only one caller tries; the others are told at once."""
 
@@ -25,38 +32,50 @@ class Breaker:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_open = False
-        self._next_try_at = 0.0
+        self._failed_at = self._next_try_at = float("-inf")
 
-    def pass_through(self) -> None:
-        """Raises OperationalError while the broker is taken for dead, except for one caller every SILENCE_S."""
+    def pass_through(self) -> float:
+        """When this caller came. Raises OperationalError while the broker is taken for dead, except for one caller
+        every SILENCE_S."""
+        now = time.monotonic()
         with self._lock:
-            if not self._is_open:
-                return
-            if time.monotonic() < self._next_try_at:
+            if self._is_open and now < self._next_try_at:
                 raise OperationalError("The broker failed a moment ago.")
-            self._next_try_at = time.monotonic() + SILENCE_S
+            self._next_try_at = now + SILENCE_S
+        return now
+
+    def look_again(self, came_at: float) -> None:
+        """Raises OperationalError when the broker has failed since: the caller stood in line behind who found out."""
+        if self._is_open and self._failed_at > came_at:
+            raise OperationalError("The broker failed just now.")
 
     def note(self, *, failed: bool) -> None:
         with self._lock:
             self._is_open = failed
-            self._next_try_at = time.monotonic() + SILENCE_S
+            if failed:
+                self._failed_at = time.monotonic()
+                self._next_try_at = self._failed_at + SILENCE_S
 
 
 class Tandem(Celery):
-    """A Celery whose senders never wait long: one try of half a second, and none while the broker is known to be dead."""
+    """A Celery whose senders never wait long: one try of half a second, none while the broker is known dead."""
 
     breaker = Breaker()
 
     def connection_for_write(self, url: str | None = None, **options: Any) -> Connection:
-        return super().connection_for_write(url, **{"connect_timeout": PUBLISH_TIMEOUT_S, **options})
+        once = _publishing_options(url or self.conf.broker_write_url)
+        return super().connection_for_write(
+            url, **{"connect_timeout": PUBLISH_TIMEOUT_S, "transport_options": once, **options}
+        )
 
     def send_task(self, name: str, *args: Any, connection: Connection | None = None, **options: Any) -> Any:
         """Raises kombu's OperationalError when the message did not reach the broker."""
         if connection is not None:
             return super().send_task(name, *args, connection=connection, **options)
-        self.breaker.pass_through()
+        came_at = self.breaker.pass_through()
         with self.producer_or_acquire(options.pop("producer", None)) as producer:
             try:
+                self.breaker.look_again(came_at)
                 sent = super().send_task(name, *args, producer=producer, **options)
             except Exception:
                 self.breaker.note(failed=True)
@@ -67,26 +86,49 @@ class Tandem(Celery):
         return sent
 
 
-def _transport_options(broker_url: str) -> dict[str, Any]:
+def _options(broker_url: str, patience_s: float) -> dict[str, Any]:
+    """The transport's options: how long to wait for the broker's answer, under the names that each transport has."""
+    if broker_url.startswith(REDIS):
+        timeouts = {"socket_timeout": patience_s, "socket_connect_timeout": patience_s}
+        return timeouts | {"health_check_interval": DEAF_S}
+    return {"read_timeout": patience_s, "write_timeout": patience_s}
+
+
+def _publishing_options(broker_url: str) -> dict[str, Any]:
     """One try of half a second: a page that hands out a step must never hang on a dead broker."""
-    # Only publishing obeys max_retries; a worker comes back by broker_connection_max_retries, for ever.
-    once = {"max_retries": 0}
-    if broker_url.startswith(("redis", "valkey")):
-        return once | {"socket_timeout": PUBLISH_TIMEOUT_S, "socket_connect_timeout": PUBLISH_TIMEOUT_S}
+    options = _options(broker_url, PUBLISH_TIMEOUT_S) | {"max_retries": 0}
     # Without confirms a publish to a RabbitMQ that is gone only fills a buffer, and seems to succeed.
-    timeouts = {"read_timeout": PUBLISH_TIMEOUT_S, "write_timeout": PUBLISH_TIMEOUT_S}
-    return once | timeouts | {"confirm_publish": True}
+    return options | ({"confirm_publish": True} if broker_url.startswith(("amqp", "pyamqp")) else {})
+
+
+def _drop_garbage() -> None:
+    """A list of Redis takes anything from anybody, and kombu ends the worker over what is no message at all (B12)."""
+    from kombu.transport import redis
+
+    class Tolerant(redis.Channel):
+        def _brpop_read(self, **options: Any) -> Any:
+            try:
+                return super()._brpop_read(**options)
+            except (ValueError, TypeError, AttributeError, KeyError) as error:
+                log.error("broker.garbage: dropped what is no message (%s)", type(error).__name__)
+                return None
+
+    redis.Transport.Channel = Tolerant
 
 
 def _configure(app: Celery) -> None:
     from django.conf import settings
 
+    if settings.BROKER_URL.startswith(REDIS):
+        _drop_garbage()
     app.conf.update(
         broker_url=settings.BROKER_URL,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_connection_timeout=2,
-        broker_transport_options=_transport_options(settings.BROKER_URL),
+        broker_connection_timeout=LISTEN_TIMEOUT_S,
+        # AMQP's own heartbeat; Redis has none and takes the health check among the transport's options.
+        broker_heartbeat=DEAF_S,
+        broker_transport_options=_options(settings.BROKER_URL, LISTEN_TIMEOUT_S),
         accept_content=["json"],
         task_serializer="json",
         task_acks_late=False,

@@ -15,14 +15,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import redis
+from django.db import connection
 from kombu import Connection
 
 from config import embedded, parts
 from config.processes import Process, Program
+from tests.faults.proxy import Counts, Dose, Proxy, proxied
+from tests.faults.stack import Stack, database_url
 
 RABBITMQ_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 # One thread that does not spin: Erlang would otherwise keep every core warm while it waits.
@@ -76,10 +78,7 @@ class Broker:
 
     def client(self) -> redis.Redis:
         """A client for looking into it and for breaking it. Redis and Valkey only."""
-        parts = urlsplit(self.url)
-        if parts.scheme == "redis+socket":
-            return redis.Redis(unix_socket_path=parts.path)
-        return redis.Redis(host=str(parts.hostname), port=int(parts.port or 6379))
+        return redis.Redis.from_url(self.url.replace("redis+socket://", "unix://"))
 
     def _end(self, how: Callable[[Process], None]) -> None:
         while self.processes:
@@ -175,13 +174,13 @@ def listens(port: int) -> bool:
 
 
 def takes_messages(url: str) -> bool:
-    connection = Connection(url, connect_timeout=5)
+    caller = Connection(url, connect_timeout=5)
     try:
-        connection.connect()
-    except (OSError, *connection.connection_errors):
+        caller.connect()
+    except (OSError, *caller.connection_errors):
         return False
     finally:
-        connection.release()
+        caller.release()
     return True
 
 
@@ -189,3 +188,34 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """A broker, the proxy before it, and the product's processes that know only the proxy."""
+
+    broker: Broker
+    proxy: Proxy
+    stack: Stack
+
+    def settle(self) -> None:
+        """As after the start: everything lives, nothing is lost or late, no message is left."""
+        self.proxy.heal()
+        self.proxy.dose, self.proxy.counts = Dose(), Counts()
+        if self.broker.speaks_redis:
+            with self.broker.client() as client:
+                client.flushall()
+        self.stack.calm()
+
+
+@contextmanager
+def serving(name: str, folder: Path, *others: str, seed: int = 1) -> Iterator[Site]:
+    """Web, worker, scheduler and `others` at work with a broker of this kind. Needs the test's database."""
+    with running(name) as broker, proxied(broker.url, seed) as proxy:
+        stack = Stack(folder, database_url(), proxy.url)
+        connection.close()
+        try:
+            stack.start("web", "worker", "scheduler", *others)
+            yield Site(broker, proxy, stack)
+        finally:
+            stack.stop()

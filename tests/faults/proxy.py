@@ -1,8 +1,8 @@
 """A proxy between Celery and its broker: it loses, copies, delays and reorders messages, and plays a broken network.
 
-A message is what kombu pushes onto a queue's list (LPUSH). There it is still one thing, sender and receiver both believe
-what the broker answers, and nothing else of their talk is touched. RabbitMQ's protocol passes through as bytes: for it
-only the network can be broken.
+A message is what kombu pushes onto a queue's list (LPUSH). There it is still one thing, sender and receiver both
+believe what the broker answers, and nothing else of their talk is touched. RabbitMQ's protocol passes through as
+bytes: for it only the network can be broken.
 """
 
 from __future__ import annotations
@@ -107,6 +107,11 @@ class Proxy:
     def forget(self) -> None:
         """As a firewall that lost its table: today's connections stay open and dead for ever, new ones work."""
         self._do(self._forget_all())
+
+    def lead_to(self, broker_url: str) -> None:
+        """From now on the address is another broker's, as after a fail-over; it must speak the same language."""
+        self.broker_url = broker_url
+        self.cut()
 
     def heal(self) -> None:
         self._do(self._open_door())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -12,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
 import redis
+from django.conf import settings
 from django.db import connection
 
 from tests import factories
@@ -29,10 +30,16 @@ REFUSALS: Final = {0, 409, 503}
 """What a start may hear while the database is being hurt: a cut line, `still under way`, `the database is away`."""
 
 
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cluster() -> Path:
     """A migrated cluster to copy, made once per session."""
-    home = tmp_path_factory.getbasetemp() / "cluster"
+    home = settings.ENV.home / "faults" / "cluster"
     return home if (home / "postgres" / "PG_VERSION").exists() else migrated(home)
+
+
+def new_folder() -> Path:
+    """Under the session's home. pytest's own folders are closed to PostgreSQL's user again by the next session."""
+    (settings.ENV.home / "faults").mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(dir=settings.ENV.home / "faults"))
 
 
 def a_stack(folder: Path, database_url: str, broker_url: str) -> Stack:

@@ -25,6 +25,7 @@ from tests.faults.rig import (
     busy_steps,
     cluster,
     forget_messages,
+    new_folder,
     outcomes,
     repeatedly,
     scene_on,
@@ -47,11 +48,9 @@ class Rig:
 
 
 @pytest.fixture(scope="module")
-def rig(
-    tmp_path_factory: pytest.TempPathFactory, django_db_setup: None, django_db_blocker: Any, broker: str
-) -> Iterator[Rig]:
-    folder = tmp_path_factory.mktemp("blows")
-    server = Server(copied(cluster(tmp_path_factory), folder / "database")).start()
+def rig(django_db_setup: None, django_db_blocker: Any, broker: str) -> Iterator[Rig]:
+    folder = new_folder()
+    server = Server(copied(cluster(), folder / "database")).start()
     stack = a_stack(folder / "stack", server.url, broker)
     forget_messages(broker)
     try:
