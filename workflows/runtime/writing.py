@@ -185,18 +185,8 @@ RUN_COLUMNS = (
 
 _STATE = (
     *("status", "claim_token", "claims", "attempts", "lease_until", "run_after", "wake_at", "waits_for"),
-    *(
-        "handed_out_at",
-        "intent_at",
-        "inside",
-        "signal",
-        "error",
-        "summary",
-        "cost_usd",
-        "tokens",
-        "started_at",
-        "finished_at",
-    ),
+    *("handed_out_at", "intent_at", "inside", "signal", "error", "summary", "cost_usd", "tokens"),
+    *("started_at", "finished_at"),
 )
 _STEP = (
     *("id", "run_id", "department_id", "path", "step_id", "kind", "priority", "position", "made_by", "created_at"),
@@ -204,8 +194,8 @@ _STEP = (
 )
 _STATE_TYPES = """
 id uuid, status text, claim_token uuid, claims int, attempts int, lease_until timestamptz, run_after timestamptz,
-wake_at timestamptz, waits_for text, handed_out_at timestamptz, intent_at timestamptz, inside jsonb, signal jsonb, error jsonb, summary text,
-cost_usd numeric, tokens int, started_at timestamptz, finished_at timestamptz, has_output boolean, output json,
+wake_at timestamptz, waits_for text, handed_out_at timestamptz, intent_at timestamptz, inside jsonb, signal jsonb,
+error jsonb, summary text, cost_usd numeric, tokens int, started_at timestamptz, finished_at timestamptz, has_output boolean, output json,
 output_sha256 text
 """
 

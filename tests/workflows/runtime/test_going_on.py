@@ -1,4 +1,4 @@
-"""Small repros of what the state machine found. Copy into tests/faults/ (or tests/workflows/runtime/) when the engine holds."""
+"""Going on with what stopped, and ending what nobody waits for: each was once found broken by the state machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.workflows.runtime.harness import carried, done, published, run_of, si
 from tests.workflows.runtime.test_faults import failing, lose_the_worker, probe
 from workflows.models import Run, StepRun, Task
 from workflows.runtime import store, worker
+from workflows.services.refusals import Conflict
 from workflows.services.runs import cancel_run, retry_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,16 +105,14 @@ def test_going_on_does_not_repeat_what_a_rescue_has_made_good() -> None:
     assert [path for _, path in probes.SENT] == ["t/steps/a", "t/rescue/b", "c", "c"]
 
 
-def test_cancelling_one_item_lets_the_next_begin() -> None:
-    """R13-f"""
+def test_one_item_is_not_cancelled_alone() -> None:
+    """R13-f: nobody would let the next item begin, or wake the step that waits for them all."""
     run = run_of(published([each({"id": "nap", "kind": "flow.wait", "with": {"for_s": 3600}}, keep_going=True)]))
     carried(run)
     first = Run.objects.get(parent=run, held=False)
 
-    cancel_run(first, actor=SYSTEM)
-    carried(run)
-
-    assert Run.objects.filter(parent=run, held=True).count() == 1, "the second of three has begun, the third waits"
+    with pytest.raises(Conflict, match="Cancel the run around it"):
+        cancel_run(first, actor=SYSTEM)
 
 
 def test_an_unsafe_effect_that_may_have_happened_is_not_repeated_after_an_error() -> None:
