@@ -195,8 +195,8 @@ _STEP = (
 _STATE_TYPES = """
 id uuid, status text, claim_token uuid, claims int, attempts int, lease_until timestamptz, run_after timestamptz,
 wake_at timestamptz, waits_for text, handed_out_at timestamptz, intent_at timestamptz, inside jsonb, signal jsonb,
-error jsonb, summary text, cost_usd numeric, tokens int, started_at timestamptz, finished_at timestamptz, has_output boolean, output json,
-output_sha256 text
+error jsonb, summary text, cost_usd numeric, tokens int, started_at timestamptz, finished_at timestamptz,
+has_output boolean, output json, output_sha256 text
 """
 
 
