@@ -20,14 +20,13 @@ def settings_for(env: Env) -> dict[str, Any]:
 
     options = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgres",
         "NAME": unquote(parts.path.lstrip("/")) or "tandem",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", "") or parts.hostname or "",
         "PORT": str(parts.port or options.pop("port", "")),
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **options,
             # A thread that waits for a model gives its connection back to the pool (house.md, engine).

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 from config.env import ROOT, Env
 from config.processes import Program
 
-WORKER_THREADS = 128
+WORKER_THREADS = 512
 
 
 def own_programs(env: Env) -> list[Program]:

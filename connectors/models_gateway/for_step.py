@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
-from connectors.models_gateway import door, routing
+from connectors.models_gateway import routing
 from connectors.models_gateway.record import CallRecord
 from connectors.models_gateway.request import ModelRequest, Route
 from connectors.sdk import Answer, AuthFailed
@@ -39,6 +39,9 @@ class StepModels:
         max_tokens: int = 1000,
         temperature: float = 0.2,
     ) -> Answer:
+        # 20 MiB of libraries that web and scheduler never need.
+        from connectors.models_gateway import door
+
         route = routing.choose(model)
         request = ModelRequest(
             route=route,

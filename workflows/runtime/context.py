@@ -14,7 +14,6 @@ from django.db import connection
 
 from connectors import net
 from connectors.documents.reading import read_document
-from connectors.documents.writing import write_document
 from connectors.models_gateway.for_step import StepModels
 from connectors.sdk import Effect, FileRef, ReadDocument, Response
 from connectors.sdk.context import RunFacts
@@ -177,6 +176,9 @@ class StepDocuments:
         return read_document(self.files.read(ref), ref.name)
 
     def write(self, form: str, title: str, content: Any) -> bytes:
+        # 10 MiB of libraries that web and scheduler never need.
+        from connectors.documents.writing import write_document
+
         return write_document(form, title, content)
 
 

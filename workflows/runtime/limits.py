@@ -21,8 +21,8 @@ STEPS_PER_RUN = 25_000
 LOCAL_STEPS_PER_TRANSACTION = 200
 DEEPEST_CALL = 8
 RUN_LIFETIME = timedelta(days=90)
-DEPARTMENT_SHARE = 96
-"""Steps of one department that may be under way at once, of 128 per worker process."""
+DEPARTMENT_SHARE = 384
+"""Steps of one department that may be under way at once, of 512 per worker process."""
 AT_ONCE = True
 """Whether a run does its first local steps in the transaction that accepts it, before any worker hears of it."""
 CLAIMS_AT_ONCE = 40
