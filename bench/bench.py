@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ Values = Mapping[str, float]
 
 PATIENCE_S = 900
 """For the runs of one measurement, which last seconds or a few minutes."""
+CONNECTIONS = 8
+LOOKED_AT, LOOK_EVERY_S = 50, 0.005
+UNDER_WAY = {"queued", "running", "waiting"}
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,15 @@ QUICK = Sizes(
 """Whether it works at all, within seconds. The figures keep their names and mean little."""
 
 
+@dataclass(frozen=True)
+class Started:
+    """Runs that have all succeeded. Seconds from the first start: to the last success, to the last answered start."""
+
+    ids: list[str]
+    took_s: float
+    starting_s: float
+
+
 @dataclass
 class Bench:
     """One benchmark under way: its server, what was measured so far, and who used the cores meanwhile."""
@@ -81,24 +94,16 @@ class Bench:
 
     def start_runs(
         self, phase: Phase, workflow: str, count: int, *, inputs: Any = None, departments: int = 1
-    ) -> tuple[float, float]:
-        """Start runs over HTTP and return when all have succeeded.
-
-        Seconds from the first start until then, and until the last start was answered. Raises CannotMeasure when a run
-        ended otherwise.
-        """
+    ) -> Started:
+        """Start runs over HTTP and return when all have succeeded. Raises CannotMeasure when one ended otherwise."""
         names = list(self.stack.seeded.tokens)[:departments]
         targets = [self.stack.target(workflow, name) for name in names]
-        job = {"do": "start", "targets": targets, "count": count, "connections": 8}
-        with psycopg.connect(self.stack.database_url, autocommit=True) as connection:
-            done_before = _ended(connection, targets)
-            result = self.stack.ask({**job, "inputs": inputs or {"topic": "the spring campaign"}})
-            phase.cpu_s["load"] = phase.cpu_s.get("load", 0.0) + result["cpu_s"]
-            _await_ends(connection, targets)
-            ended = time.monotonic()
-            if (succeeded := _ended(connection, targets) - done_before) != count:
-                raise CannotMeasure(f"Of {count} runs of “{workflow}” only {succeeded} succeeded.")
-        return ended - result["began"], result["ended"] - result["began"]
+        job = {"do": "start", "targets": targets, "count": count, "connections": CONNECTIONS}
+        result = self.stack.ask({**job, "inputs": inputs or {"topic": "the spring campaign"}})
+        phase.cpu_s["load"] = phase.cpu_s.get("load", 0.0) + result["cpu_s"]
+        _await_success(self.stack.database_url, result["ids"])
+        began = result["began"]
+        return Started(result["ids"], time.monotonic() - began, result["ended"] - began)
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ def measure(env: Env, sizes: Sizes, shape: Shape, only: Iterable[str], say: Call
     """Measure what `only` names, everything where it names nothing, on a server made for it. Raises CannotMeasure."""
     from bench.measurements import AT_REST, UNDER_LOAD
 
-    wanted = set(only) or set(UNITS)
+    wanted, load_before = set(only) or set(UNITS), os.getloadavg()
     with own_home(env.home / "front-end") as home, provider() as address:
         stack = Stack(_own(env, home, address), shape)
         bench = Bench(stack, sizes, say)
@@ -121,7 +126,7 @@ def measure(env: Env, sizes: Sizes, shape: Shape, only: Iterable[str], say: Call
             say("Making a server for the benchmark.")
             stack.start_parts()
             stack.prepare()
-            machine = described(stack)
+            machine = described(stack, load_before)
             _take(bench, AT_REST, wanted)
             _warm_up(bench)
             _take(bench, UNDER_LOAD, wanted)
@@ -159,8 +164,8 @@ def _warm_up(bench: Bench) -> None:
     """What happens once in the life of a process belongs to no figure."""
     if not bench.stack.is_running:
         bench.stack.start()
-    with bench.phase("warm up", bench.sizes.warm_up_runs) as phase:
-        bench.start_runs(phase, "ten", bench.sizes.warm_up_runs)
+    for workflow in ("ten", "three_effects", "model"):
+        bench.start_runs(Phase("warm up"), workflow, bench.sizes.warm_up_runs)
 
 
 def _take(bench: Bench, measurements: Iterable[Measurement], wanted: set[str]) -> None:
@@ -181,25 +186,19 @@ def _keep(bench: Bench, values: Values) -> None:
     bench.say("  ".join(f"{name} {value:.4g}" for name, value in values.items()))
 
 
-def _ended(connection: psycopg.Connection[Any], targets: list[dict[str, str]]) -> int:
-    row = connection.execute(
-        "SELECT count(*) FROM workflows_run WHERE parent_id IS NULL AND status = 'succeeded' AND workflow_id = ANY(%s)",
-        [[each["workflow"] for each in targets]],
-    ).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _await_ends(connection: psycopg.Connection[Any], targets: list[dict[str, str]]) -> None:
-    """Returns when no run of these workflows is under way. Raises CannotMeasure."""
+def _await_success(database_url: str, ids: list[str]) -> None:
+    """Returns when all of these runs have succeeded, looking at a few at a time, which costs the database little."""
     deadline = time.monotonic() + PATIENCE_S
-    ids = [each["workflow"] for each in targets]
-    while connection.execute(_UNDER_WAY, [ids]).fetchone():
-        if time.monotonic() > deadline:
-            raise CannotMeasure(f"Runs were still under way after {PATIENCE_S} s.")
-        time.sleep(0.01)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for start in range(0, len(ids), LOOKED_AT):
+            while (statuses := _statuses(connection, ids[start : start + LOOKED_AT])) & UNDER_WAY:
+                if time.monotonic() > deadline:
+                    raise CannotMeasure(f"Runs were still under way after {PATIENCE_S} s.")
+                time.sleep(LOOK_EVERY_S)
+            if statuses != {"succeeded"}:
+                raise CannotMeasure(f"Runs ended as {', '.join(sorted(statuses))}; all of them should have succeeded.")
 
 
-_UNDER_WAY = """
-SELECT 1 FROM workflows_run
-WHERE NOT (status IN ('succeeded', 'failed', 'cancelled')) AND parent_id IS NULL AND workflow_id = ANY(%s) LIMIT 1
-"""
+def _statuses(connection: psycopg.Connection[Any], ids: list[str]) -> set[str]:
+    rows = connection.execute("SELECT DISTINCT status FROM workflows_run WHERE id = ANY(%s::uuid[])", [ids])
+    return {str(row[0]) for row in rows}
