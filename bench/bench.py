@@ -1,22 +1,20 @@
-"""The benchmark: which measurements there are, how often each is taken, what they gave."""
+"""A benchmark under way: how much of everything, on which server, and what was measured so far."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from bench.figures import UNITS, Figure, figures
 from bench.groups import Phase, watched
-from bench.machine import described
-from bench.stack import CannotMeasure, Shape, Stack, free_port, own_home, provider
-from config.env import Env
+from bench.stack import CannotMeasure, Stack
+
+if TYPE_CHECKING:
+    from bench.counts import PerRun
 
 Values = Mapping[str, float]
 
@@ -83,7 +81,7 @@ class Bench:
     notes: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     """Measurements that could not be taken, each with its reason."""
-    per_run: dict[str, Any] = field(default_factory=dict)
+    per_run: dict[str, PerRun] = field(default_factory=dict)
     """Commits, statements and messages of single runs, in detail."""
 
     @contextmanager
@@ -112,78 +110,6 @@ class Measurement:
 
     names: tuple[str, ...]
     take: Callable[[Bench], Values]
-
-
-def measure(env: Env, sizes: Sizes, shape: Shape, only: Iterable[str], say: Callable[[str], None]) -> Result:
-    """Measure what `only` names, everything where it names nothing, on a server made for it. Raises CannotMeasure."""
-    from bench.measurements import AT_REST, UNDER_LOAD
-
-    wanted, load_before = set(only) or set(UNITS), os.getloadavg()
-    with own_home(env.home / "front-end") as home, provider() as address:
-        stack = Stack(_own(env, home, address), shape)
-        bench = Bench(stack, sizes, say)
-        try:
-            say("Making a server for the benchmark.")
-            stack.start_parts()
-            stack.prepare()
-            machine = described(stack, load_before)
-            _take(bench, AT_REST, wanted)
-            _warm_up(bench)
-            _take(bench, UNDER_LOAD, wanted)
-        finally:
-            stack.close()
-    return Result(machine, [each for each in figures(bench.taken) if each.name in wanted], bench)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a benchmark gave."""
-
-    machine: dict[str, Any]
-    figures: list[Figure]
-    bench: Bench
-
-
-def _own(env: Env, home: Path, provider_url: str) -> Env:
-    """The environment of a fresh server: none of the caller's addresses."""
-    return replace(
-        env,
-        home=home,
-        port=free_port(),
-        bind="127.0.0.1",
-        database_url="",
-        broker_url="",
-        openai_api_key="",
-        openai_base_url=provider_url,
-        openai_model="",
-        public_url="",
-    )
-
-
-def _warm_up(bench: Bench) -> None:
-    """What happens once in the life of a process belongs to no figure."""
-    if not bench.stack.is_running:
-        bench.stack.start()
-    for workflow in ("ten", "three_effects", "model"):
-        bench.start_runs(Phase("warm up"), workflow, bench.sizes.warm_up_runs)
-
-
-def _take(bench: Bench, measurements: Iterable[Measurement], wanted: set[str]) -> None:
-    for measurement in measurements:
-        if measurement.names and not wanted & set(measurement.names):
-            continue
-        try:
-            for _ in range(bench.sizes.repetitions):
-                _keep(bench, measurement.take(bench))
-        except CannotMeasure as problem:
-            bench.missing.append(f"{', '.join(measurement.names)}: {problem}")
-            bench.say(f"NOT MEASURED  {bench.missing[-1]}")
-
-
-def _keep(bench: Bench, values: Values) -> None:
-    for name, value in values.items():
-        bench.taken.setdefault(name, []).append(value)
-    bench.say("  ".join(f"{name} {value:.4g}" for name, value in values.items()))
 
 
 def _await_success(database_url: str, ids: list[str]) -> None:

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from bench.bench import Result
 from bench.counts import PerRun
 from bench.figures import LIMITS, Figure
 from bench.groups import Phase
+from bench.measuring import Result
 
 Row = tuple[str, ...]
 
