@@ -2,63 +2,54 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 import redis
 
+from bench import statements
 from bench.bench import Bench, Values
 from bench.groups import Phase
 from bench.stack import Stack
+from bench.statements import Told
 
 PUSHES = ("lpush", "rpush", "xadd")
-IDLE_COMMANDS = ("info", "brpop", "ping")
-PREFIX = "%a|%p|"
-LINE = re.compile(r"^(\w*)\|(\d+)\|LOG:  (?:statement|execute [^:]*): (.*)$")
 OURS = ("web", "worker")
 """The scheduler's own sweeps belong to no run."""
-LITERALS = (
-    (re.compile(r"'(?:[^']|'')*'"), "?"),
-    (re.compile(r"\b\d+(?:\.\d+)?\b"), "?"),
-    (re.compile(r"\(\s*\?(?:::\w+)?(?:\s*,\s*(?:\?|NULL|DEFAULT|true|false)(?:::\w+)?)*\s*\)"), "(…)"),
-    (re.compile(r"(?:\(…\),\s*)+\(…\)"), "(…)"),
-    (re.compile(r"SELECT .{60,}? FROM "), "SELECT … FROM "),
-    (re.compile(r"\s+"), " "),
-)
-
-
-@dataclass
-class Told:
-    """What PostgreSQL's log tells about a stretch of time."""
-
-    statements: Counter[str] = field(default_factory=Counter)
-    by_process: Counter[str] = field(default_factory=Counter)
-    transactions: int = 0
-
-    @property
-    def about_transactions(self) -> int:
-        """Statements that only begin and end transactions."""
-        return sum(count for text, count in self.statements.items() if text.partition(" ")[0] in _BRACKETS)
 
 
 @dataclass(frozen=True)
 class PerRun:
-    """Of one run on average. `commits` are those that wrote; `transactions` counts those that only read as well."""
+    """What `runs` of one workflow asked for; the properties say how much one of them did on average."""
 
-    commits: float
-    transactions: float
-    statements: float
-    bracketing: float
-    by_process: dict[str, float]
-    messages: float
-    commands: dict[str, float]
-    texts: list[tuple[float, str]]
+    runs: int
+    wrote: int
+    """Transactions that wrote: each of them waited for the disk."""
+    told: Told
+    used: Counter[str]
+    """Commands of the broker."""
+
+    @property
+    def commits(self) -> float:
+        return self.wrote / self.runs
+
+    @property
+    def transactions(self) -> float:
+        """Those that only read as well."""
+        return self.told.transactions / self.runs
+
+    @property
+    def statements(self) -> float:
+        return self.told.statements.total() / self.runs
+
+    @property
+    def messages(self) -> float:
+        return sum(self.used[name] for name in PUSHES) / self.runs
 
 
 def per_run(bench: Bench) -> Values:
@@ -70,8 +61,8 @@ def per_run(bench: Bench) -> Values:
         f"{local.transactions:.1f} and {effects.transactions:.1f}"
     )
     bench.notes["statements_per_run"] = (
-        f"ten local steps, of them {local.bracketing:.1f} that only begin or end transactions; with three effects "
-        f"{effects.statements:.1f}"
+        f"ten local steps, {local.told.about_transactions / local.runs:.1f} of them only begin or end transactions; "
+        f"with three effects {effects.statements:.1f}"
     )
     bench.notes["messages_per_run"] = f"ten local steps; with three effects {effects.messages:.1f}"
     return {
@@ -81,63 +72,36 @@ def per_run(bench: Bench) -> Values:
     }
 
 
-def newest_run(bench: Bench, workflow: str) -> str:
-    return str(_newest(bench, workflow)[0])
-
-
-def newest_output(bench: Bench, workflow: str) -> Any:
-    return _newest(bench, workflow)[1]
-
-
-def _newest(bench: Bench, workflow: str) -> tuple[Any, Any]:
-    with psycopg.connect(bench.stack.database_url) as connection:
-        row = connection.execute(
-            "SELECT id, output FROM workflows_run WHERE workflow_id = %s AND parent_id IS NULL "
-            "ORDER BY id DESC LIMIT 1",
-            [workflow],
-        ).fetchone()
-    assert row is not None
-    return row[0], row[1]
-
-
 def _counted(bench: Bench, workflow: str) -> PerRun:
     runs, stack = bench.sizes.counted_runs, bench.stack
     bench.start_runs(Phase("unwatched"), workflow, 1)
     broker = redis.Redis(unix_socket_path=str(stack.broker_socket))
-    with _told(stack) as told, psycopg.connect(stack.database_url, autocommit=True) as connection:
-        commands, written = _calls(broker), _position(connection)
-        bench.start_runs(Phase("unwatched"), workflow, runs)
-        used = _calls(broker) - commands
-        commits = _commits_since(connection, written)
-    return PerRun(
-        commits=commits / runs,
-        transactions=told.transactions / runs,
-        statements=told.statements.total() / runs,
-        bracketing=told.about_transactions / runs,
-        by_process={name: count / runs for name, count in told.by_process.items()},
-        messages=sum(used[name] for name in PUSHES) / runs,
-        commands={name: count / runs for name, count in used.most_common() if name not in IDLE_COMMANDS},
-        texts=[(count / runs, text) for text, count in told.statements.most_common()],
-    )
+    with psycopg.connect(stack.database_url, autocommit=True) as connection:
+        with _logged(stack) as log:
+            commands, position = _calls(broker), _position(connection)
+            bench.start_runs(Phase("unwatched"), workflow, runs)
+            used = _calls(broker) - commands
+        wrote = _commits_since(connection, position)
+    return PerRun(runs, wrote, statements.read("".join(log), OURS), used)
 
 
 # The database
 
 
 @contextmanager
-def _told(stack: Stack) -> Iterator[Told]:
-    """Has PostgreSQL write down every statement meanwhile, and reads that afterwards."""
-    told = Told()
-    _set(stack, log_statement="all", log_line_prefix=PREFIX)
+def _logged(stack: Stack) -> Iterator[list[str]]:
+    """Has PostgreSQL write down every statement meanwhile; what it wrote is in the list afterwards."""
+    log: list[str] = []
+    _set(stack, log_statement="all", log_line_prefix=statements.PREFIX)
     start = stack.postgres_log.stat().st_size
     try:
-        yield told
+        yield log
     finally:
         time.sleep(0.3)  # what comes after the last commit of a run belongs to it too
         _set(stack, log_statement=None, log_line_prefix=None)
     with stack.postgres_log.open("rb") as file:
         file.seek(start)
-        _read(told, file.read().decode(errors="replace"))
+        log.append(file.read().decode(errors="replace"))
 
 
 def _set(stack: Stack, **settings: str | None) -> None:
@@ -146,34 +110,6 @@ def _set(stack: Stack, **settings: str | None) -> None:
             connection.execute(f"ALTER SYSTEM SET {name} = '{value}'" if value else f"ALTER SYSTEM RESET {name}")
         connection.execute("SELECT pg_reload_conf()")
     time.sleep(0.3)  # every server process reads it between two statements
-
-
-_BRACKETS = {"BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"}
-_ENDS = ("COMMIT", "ROLLBACK")
-
-
-def _read(told: Told, log: str) -> None:
-    inside: dict[str, bool] = {}
-    for line in log.splitlines():
-        found = LINE.match(line)
-        if found is None or found[1] not in OURS:
-            continue
-        process, server, text = found.groups()
-        told.statements[_shape(text)] += 1
-        told.by_process[process] += 1
-        word = text.split(maxsplit=1)[0].rstrip(";").upper() if text.strip() else ""
-        if word == "BEGIN":
-            inside[server] = True
-        elif not inside.get(server) or (word in _ENDS and "SAVEPOINT" not in text):
-            told.transactions += 1
-            inside[server] = False
-
-
-def _shape(text: str) -> str:
-    """The statement without its values, short enough for a table."""
-    for pattern, instead in LITERALS:
-        text = pattern.sub(instead, text)
-    return text.strip()[:150] or "(empty: the pool asks whether the connection lives)"
 
 
 def _position(connection: psycopg.Connection[Any]) -> str:

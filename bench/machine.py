@@ -8,6 +8,7 @@ import re
 import socket
 import subprocess
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ THAT_MATTER = (
 )
 
 
-def described(stack: Stack) -> dict[str, Any]:
-    """Cores, memory, versions, what the database promises, and how busy the machine was before we came."""
+def described(stack: Stack, load_average: Iterable[float]) -> dict[str, Any]:
+    """Cores, memory, versions, what the database promises; `load_average` is from before we came."""
     with psycopg.connect(stack.database_url) as connection:
         shown = {name: _shown(connection, name) for name in THAT_MATTER}
         postgres = _shown(connection, "server_version")
@@ -47,7 +48,7 @@ def described(stack: Stack) -> dict[str, Any]:
         "postgres_settings": shown,
         "broker": f"Valkey {redis.Redis(unix_socket_path=str(stack.broker_socket)).info('server')['valkey_version']}",
         "processes": {"web": stack.shape.web, "workers": stack.shape.workers, "schedulers": 1},
-        "load_average": [round(each, 2) for each in os.getloadavg()],
+        "load_average": [round(each, 2) for each in load_average],
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
+
 from bench import counts, machine, resting
 from bench.bench import Bench, Measurement, Values
 from bench.figures import percentile
@@ -28,8 +30,8 @@ def local_runs(bench: Bench) -> Values:
     """From the first start over HTTP until the last run is stored as succeeded."""
     count = bench.sizes.local_runs
     with bench.phase("ten local steps", count) as phase:
-        took_s, starting_s = bench.start_runs(phase, "ten", count)
-    return {"local_runs_per_s": count / took_s, "starts_per_s": count / starting_s}
+        started = bench.start_runs(phase, "ten", count)
+    return {"local_runs_per_s": count / started.took_s, "starts_per_s": count / started.starting_s}
 
 
 def start_to_visible(bench: Bench) -> Values:
@@ -53,12 +55,12 @@ def effect_steps(bench: Bench) -> Values:
     file = bench.stack.env.home / FILE
     file.unlink(missing_ok=True)
     with bench.phase(f"{steps} effects", runs) as phase:
-        took_s, _ = bench.start_runs(phase, "effects", runs)
+        started = bench.start_runs(phase, "effects", runs)
     lines = file.read_text().splitlines()
     if len(lines) != runs * steps or len(set(lines)) != len(lines):
         raise CannotMeasure(f"{runs * steps} effects left {len(lines)} lines, {len(set(lines))} of them different.")
     bench.notes["effect_steps_per_s"] = f"{len(lines)} lines of {runs} runs with {steps} effects, each exactly once"
-    return {"effect_steps_per_s": runs * steps / took_s}
+    return {"effect_steps_per_s": runs * steps / started.took_s}
 
 
 def items(bench: Bench) -> Values:
@@ -72,24 +74,25 @@ def model_waits(bench: Bench) -> Values:
     count = bench.sizes.model_runs
     groups = bench.stack.groups()
     with bench.phase("one answer of a model", count) as phase, MemoryPeak(*(groups[name] for name in OWN)) as peak:
-        took_s, starting_s = bench.start_runs(phase, "model", count, departments=bench.sizes.departments)
+        started = bench.start_runs(phase, "model", count, departments=bench.sizes.departments)
     bench.notes["model_500_s"] = (
-        f"{count} runs over {bench.sizes.departments} departments; the last start was answered after {starting_s:.2f} s"
+        f"{count} runs over {bench.sizes.departments} departments; "
+        f"the last start was answered after {started.starting_s:.2f} s"
     )
     bench.notes["model_500_peak_rss_mib"] = f"PSS {peak.pss_mib:.0f} MiB"
-    return {"model_500_s": took_s, "model_500_peak_rss_mib": peak.rss_mib}
+    return {"model_500_s": started.took_s, "model_500_peak_rss_mib": peak.rss_mib}
 
 
 def pages(bench: Bench) -> Values:
     """The page of a run with fifty steps and the page on which its workflow is built, signed in, one by one."""
     workflow = bench.stack.target("fifty")["workflow"]
     with bench.phase("fifty local steps", 1) as phase:
-        bench.start_runs(phase, "fifty", 1)
+        (run,) = bench.start_runs(phase, "fifty", 1).ids
     build = bench.stack.seeded.build_page
     if not build:
         bench.notes["page_build_p95_ms"] = "there is no page for building yet: this is the workflow's own page"
     return {
-        "page_run_p95_ms": _page_ms(bench, "run page", f"/runs/{counts.newest_run(bench, workflow)}/"),
+        "page_run_p95_ms": _page_ms(bench, "run page", f"/runs/{run}/"),
         "page_build_p95_ms": _page_ms(bench, "build page", (build or "/workflows/{id}/").replace("{id}", workflow)),
     }
 
@@ -114,10 +117,16 @@ UNDER_LOAD = (
 def _over_items(bench: Bench, count: int) -> float:
     texts = [f"press mention number {number}" for number in range(count)]
     with bench.phase(f"each of {count:,} items", count) as phase:
-        took_s, _ = bench.start_runs(phase, "items", 1, inputs={"texts": texts})
-    if (found := counts.newest_output(bench, bench.stack.target("items")["workflow"])) != {"count": count}:
+        started = bench.start_runs(phase, "items", 1, inputs={"texts": texts})
+    if (found := _output(bench, started.ids[0])) != {"count": count}:
         raise CannotMeasure(f"A run over {count} items gave {found}.")
-    return took_s
+    return started.took_s
+
+
+def _output(bench: Bench, run: str) -> Any:
+    with psycopg.connect(bench.stack.database_url) as connection:
+        row = connection.execute("SELECT output FROM workflows_run WHERE id = %s", [run]).fetchone()
+    return row[0] if row else None
 
 
 def _page_ms(bench: Bench, name: str, path: str) -> float:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from statistics import median
 from typing import Any
 
-from bench.bench import Result
+from bench.counts import PerRun
 from bench.figures import LIMITS, Figure
 from bench.groups import Phase
+from bench.measuring import Result
 
 Row = tuple[str, ...]
 
 COLUMNS = ("load", "web", "worker", "scheduler", "postgres", "broker", "others")
 STATEMENTS_SHOWN = 40
+IDLE = ("info", "brpop", "ping")
+"""Commands that the broker gets without any run."""
 
 
 def tables(result: Result) -> str:
@@ -95,17 +98,22 @@ def _medians(phases: list[Phase]) -> list[Phase]:
 
 
 def _statements(result: Result) -> list[str]:
-    parts = []
-    for name, counted in result.bench.per_run.items():
-        by = ", ".join(f"{process} {count:.1f}" for process, count in counted.by_process.items())
-        commands = ", ".join(f"{command} {count:.2f}" for command, count in counted.commands.items())
-        head = (
-            f"One run of {name}: {counted.commits:.2f} commits that wrote, {counted.transactions:.1f} transactions, "
-            f"{counted.statements:.1f} statements ({by}), {counted.messages:.2f} messages; broker: {commands}"
+    return [_told(f"One run of {name}", counted) for name, counted in result.bench.per_run.items()]
+
+
+def _told(head: str, counted: PerRun) -> str:
+    def listed(counts: Counter[str]) -> str:
+        return ", ".join(
+            f"{name} {count / counted.runs:.2f}" for name, count in counts.most_common() if name not in IDLE
         )
-        texts = [f"{count:8.2f}  {text}" for count, text in counted.texts[:STATEMENTS_SHOWN]]
-        parts.append("\n".join([head, *texts]))
-    return parts
+
+    lines = [
+        f"{head}: {counted.commits:.2f} commits that wrote, {counted.transactions:.1f} transactions, "
+        f"{counted.statements:.1f} statements, {counted.messages:.2f} messages",
+        f"statements by process: {listed(counted.told.by_process)}; commands of the broker: {listed(counted.used)}",
+    ]
+    most = counted.told.statements.most_common(STATEMENTS_SHOWN)
+    return "\n".join([*lines, *(f"{count / counted.runs:8.2f}  {text}" for text, count in most)])
 
 
 def _said(value: float) -> str:

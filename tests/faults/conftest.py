@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,13 @@ import redis
 from django.conf import settings
 from django.db import connection
 
+from tests import factories
 from tests.faults import pace, witness
 from tests.faults.invariants import check_invariants
+from tests.faults.scenes import Scene
 from tests.faults.sink import Sink
 from tests.faults.stack import CANARIES, Stack, database_url
 from workflows.runtime import limits
-
-FAULT_N = float(os.environ.get("FAULT_N", "1"))
 
 
 @dataclass
@@ -26,11 +25,6 @@ class Expected:
     """What a test adds to the invariants that are checked when it has ended."""
 
     min_succeeded: int = 0
-
-
-def scaled(small: int) -> int:
-    """How many of something: `small` in the ordinary tests, times FAULT_N in a full run."""
-    return max(1, round(small * FAULT_N))
 
 
 @pytest.fixture
@@ -72,7 +66,7 @@ def at_rest(stack: Stack) -> None:
     stack.calm()
     stack.strike("scheduler", "timer_due_before_cas:hold")
     if "scheduler" in stack.kept:
-        stack.wait(lambda: bool(stack.struck("timer_due_before_cas")), 15, "the scheduler's rest")
+        stack.wait_for_hits("timer_due_before_cas", 1, 15)
 
 
 @pytest.fixture(scope="session")
@@ -109,8 +103,19 @@ def stack(transactional_db: None, warm_stack: Stack) -> Iterator[Stack]:
     warm_stack.calm()
     warm_stack.token = ""
     yield warm_stack
-    for name in [name for name in warm_stack.kept if "." in name]:
-        warm_stack.remove(name)
+    for name in list(warm_stack.kept):
+        warm_stack.thaw(name)
+        if "." in name:
+            warm_stack.remove(name)
+
+
+@pytest.fixture
+def scene(stack: Stack, sink: Sink) -> Scene:
+    """A department that may reach the sink, and a program of its own that starts runs over HTTP."""
+    department = factories.make_department("Press", egress_hosts=[sink.egress])
+    factories.make_provider(key_variable="CANARY_PROVIDER_KEY")
+    stack.sign_in(department)
+    return Scene(stack, sink, department)
 
 
 def forget_messages(broker_url: str) -> None:

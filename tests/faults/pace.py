@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 
 from workflows.runtime import limits
@@ -17,3 +18,8 @@ def quicken() -> None:
     limits.HEARTBEAT_S = HEARTBEAT_S
     limits.FORGOTTEN = FORGOTTEN
     limits.TICK_S = TICK_S
+
+
+def rounds(small: int = 1) -> range:
+    """How often a kill is repeated: `small` times in the ordinary tests, FAULT_N times as often in a full run."""
+    return range(max(1, round(small * float(os.environ.get("FAULT_N", "1")))))

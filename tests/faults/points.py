@@ -120,7 +120,10 @@ class Tally:
 
     def clear(self) -> None:
         for name in (*faults.POINTS, "strikes"):
-            (self.folder / name).unlink(missing_ok=True)
+            self.forget(name)
+
+    def forget(self, point: str) -> None:
+        (self.folder / point).unlink(missing_ok=True)
 
     def _append(self, name: str, what: bytes) -> int:
         # O_APPEND moves the offset to the end of this very write, so that no two processes get the same number.
@@ -196,8 +199,8 @@ def delay(seconds: float) -> None:
 
 
 def drop_conn(seconds: float = 0) -> None:
-    """Cut the PostgreSQL sockets of this thread and those that wait in the pool, and tell nobody."""
-    for file in set(_sockets()):
+    """Cut this thread's PostgreSQL socket, or, where it holds none, those that wait in the pool. Nobody is told."""
+    for file in _sockets():
         with suppress(OSError), socket.socket(fileno=os.dup(file)) as wire:
             wire.shutdown(socket.SHUT_RDWR)
 
@@ -226,9 +229,9 @@ ACTIONS: Final[dict[str, Callable[[float], None]]] = {
 
 def _sockets() -> Iterator[int]:
     connection = _connection()
-    idle = list(connection.pool._pool) if connection.pool else []
-    for each in (connection.connection, *idle):
-        if each is not None and not each.closed:
+    held = connection.connection
+    for each in [held] if held is not None else list(connection.pool._pool):
+        if not each.closed:
             yield each.fileno()
 
 

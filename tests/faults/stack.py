@@ -25,7 +25,7 @@ from config.supervisor import Kept, Supervisor
 from departments.access import SYSTEM
 from departments.models import Department, Role
 from departments.tokens import create_token
-from tests.faults.points import Strike, Tally
+from tests.faults.points import HOLD, Strike, Tally, read
 from tests.faults.sink import free_port
 from workflows.models import Run, StepRun, StepStatus
 
@@ -116,10 +116,9 @@ class Stack:
     # Faults ---------------------------------------------------------------------------------------------------------
 
     def strike(self, name: str, rules: str) -> None:
-        """From now on `name` obeys these rules (see `points`); hits are counted from zero over all processes.
-
-        Only changes with `calm` in between count anew: rules for several processes share one tally.
-        """
+        """From now on `name` obeys these rules (see `points`). Hits of the points they name count from one again."""
+        for rule in read(rules):
+            self.tally.forget(rule.point)
         file = self._orders(name)
         file.with_suffix(".new").write_text(rules)
         file.with_suffix(".new").rename(file)
@@ -133,7 +132,8 @@ class Stack:
         self.tally.clear()
 
     def struck(self, point: str = "") -> list[Strike]:
-        return [strike for strike in self.tally.strikes() if point in ("", strike.point)]
+        """What has struck at this point, or anywhere; who is only held there does not count."""
+        return [strike for strike in self.tally.strikes() if point in ("", strike.point) and strike.action != HOLD]
 
     def hits(self) -> Counter[str]:
         return self.tally.hits()
@@ -155,6 +155,10 @@ class Stack:
         if not until():
             raise NotInTime(f"{what}: not within {quiet_s * PATIENCE:.0f} s. {self.account()}")
         return time.monotonic() - began
+
+    def wait_until_web_answers(self) -> None:
+        """After its death, that is: until it is started again and asks the database."""
+        self.wait(lambda: self.call("GET", "me", timeout_s=5).status == 200, 15, "an answer of the web process")
 
     def keep_for(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -211,7 +215,8 @@ class Stack:
     def account(self) -> str:
         """What struck and who died, for a failing test."""
         strikes = "; ".join(f"{strike.point} {strike.action} at hit {strike.hit}" for strike in self.struck()[-10:])
-        return f"Struck: {strikes or 'nothing'}. Supervisor: {' '.join(self.said[-6:]) or 'nothing'}. {standing()}"
+        deaths = " ".join(self.said[-6:])
+        return f"Struck: {strikes or 'nothing'}. Hits: {dict(self.hits())}. Supervisor: {deaths}. {standing()}"
 
     def written(self) -> dict[str, bytes]:
         """Log file → what the processes wrote there, for the search for secrets."""

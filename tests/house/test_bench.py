@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import counts, load
+from bench import load, statements
 from bench.figures import UNITS, figures, percentile
 from bench.groups import Phase
 from bench.report import _medians
@@ -137,7 +137,10 @@ def test_transactions_and_statements_are_read_from_the_log_of_the_database() -> 
         [
             "web|7|LOG:  statement: BEGIN",
             "web|7|LOG:  execute <unnamed>: INSERT INTO run (a, b) VALUES ('it''s', 12)",
-            "\t, and a second line of it",
+            "\t, (3)",
+            "web|7|LOG:  execute s2: ",
+            "\tWITH a AS (SELECT 1)",
+            "\tUPDATE b",
             "scheduler|9|LOG:  execute <unnamed>: UPDATE swept",
             "worker|8|LOG:  execute s1: SELECT 1",
             "worker|8|LOG:  statement: ",
@@ -146,14 +149,18 @@ def test_transactions_and_statements_are_read_from_the_log_of_the_database() -> 
             "|5|LOG:  checkpoint starting",
         ]
     )
-    told = counts.Told()
+    told = statements.read(log, ("web", "worker"))
 
-    counts._read(told, log)
-
-    assert told.statements.total() == 5
-    assert told.statements["INSERT INTO run (a, b) VALUES (…)"] == 1
+    assert told.statements == {
+        "BEGIN": 1,
+        "INSERT INTO run (a, b) VALUES (…)": 1,
+        "WITH a AS (SELECT ?) UPDATE b": 1,
+        "SELECT ?": 1,
+        "(empty: the pool asks whether the connection lives)": 1,
+        "COMMIT": 1,
+    }
     assert told.about_transactions == 2
-    assert told.by_process == {"web": 3, "worker": 2}
+    assert told.by_process == {"web": 4, "worker": 2}
     assert told.transactions == 3
 
 

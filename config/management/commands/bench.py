@@ -13,8 +13,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from bench import report
-from bench.bench import QUICK, Sizes, measure
+from bench.bench import QUICK, Sizes
 from bench.figures import UNITS
+from bench.measuring import measure
 from bench.stack import CannotMeasure, Shape
 from config.parts import CannotEmbed
 from config.processes import NotReady
