@@ -13,7 +13,7 @@ from workflows.runtime import worker
 from workflows.runtime.queue import Kind
 
 PATIENCE_S = 60
-VERDICTS = ("done", "unavailable", "rejected")
+VERDICTS = ("done", "unavailable", "cut", "rejected")
 
 
 class Vanished(BaseException):
@@ -69,6 +69,8 @@ class Worker(threading.Thread):
         verdict = self._stand("after")
         if verdict == "unavailable":
             raise Unavailable("Nobody there.")
+        if verdict == "cut":
+            raise Unavailable("The line was cut.", maybe_done=True)
         if verdict == "rejected":
             raise Rejected("No.")
         return "done"

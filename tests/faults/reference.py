@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 OVER = frozenset({"succeeded", "failed", "cancelled"})
-ASKS, SLEEPS = "people.approve", "flow.wait"
+ASKS, SLEEPS, SPAWNS = "people.approve", "flow.wait", "flow.for_each"
 MOST_CLAIMS = 5
 
 
@@ -30,16 +30,15 @@ class Leaf:
     claims: int = 0
     children: list[Run] = field(default_factory=list)
 
-    def wait(self) -> None:
-        self.status, self.is_due = "waiting", False
-
     def end_attempt(self, verdict: str) -> None:
-        """`verdict`: done, unavailable (may pass) or rejected (final)."""
+        """`verdict`: done, unavailable (may pass), cut (may have happened, may pass) or rejected (final)."""
         self.attempts += 1
-        retry = self.node.get("retry", {"attempts": 4})
-        may_pass = verdict == "unavailable" and self.attempts < retry["attempts"]
+        retry = self.node.get("retry", {})
+        may_pass = verdict in ("unavailable", "cut") and self.attempts < retry["attempts"]
         self.status = "succeeded" if verdict == "done" else "ready" if may_pass else "failed"
-        self.is_due = not may_pass or retry.get("first_delay_s") == 0
+        self.is_due = not may_pass or retry["first_delay_s"] == 0
+        if verdict == "cut" and self.announced:
+            self.status, self.is_due = "parked", True
         self.token, self.claims, self.announced, self.woken = None, 0, False, ""
 
     def lose_worker(self) -> None:
@@ -53,11 +52,12 @@ class Leaf:
             child.cancel()
 
     def reopen(self) -> None:
-        again = [child for child in self.children if child.status in ("failed", "cancelled")]
+        """Ready again; of children those that failed or were dropped, first those that had begun."""
         self.status, self.is_due, self.woken, self.claims, self.announced = "ready", True, "", 0, False
         if self.children:
             self.status = "waiting"
-        for index, child in enumerate(again):
+        stopped = [child for child in self.children if child.status in ("failed", "cancelled")]
+        for index, child in enumerate(sorted(stopped, key=Run.is_unbegun)):
             child.reopen(held=index >= self.node["with"]["concurrency"])
 
 
@@ -80,9 +80,21 @@ class Run:
             for child in leaf.children:
                 yield from child.family()
 
+    def is_unbegun(self) -> bool:
+        return not self.leaves
+
     def advance(self) -> None:
         if self.status == "open" and (end := self._walk(self.steps, "")):
             self.close(end)
+
+    def rest(self, leaf: Leaf) -> None:
+        """The step has begun to wait: for a time, for a person, or for its children."""
+        leaf.status, leaf.is_due, given = "waiting", False, leaf.node.get("with", {})
+        if leaf.node["kind"] == SPAWNS and not leaf.children:
+            leaf.children = [
+                Run(leaf.node["steps"], self.taken, leaf, self, held=index >= given["concurrency"])
+                for index, _ in enumerate(given["items"])
+            ]
 
     def close(self, status: str) -> None:
         self.status, self.held = status, False
@@ -105,6 +117,7 @@ class Run:
             stopped = was_over and not caught and leaf.node.get("on_error") != "continue"
             if leaf.status == "parked" or (stopped and leaf.status in ("failed", "cancelled")):
                 leaf.reopen()
+                leaf.is_due = not held
             else:
                 for child in leaf.children:
                     if child.status not in OVER and child.has_parked:
@@ -121,6 +134,8 @@ class Run:
                 child.cancel()
         elif waiting:
             waiting[0].held = False
+            for leaf in waiting[0].leaves.values():
+                leaf.is_due = leaf.is_due or leaf.status == "ready"
 
     def _walk(self, sequence: list[dict[str, Any]], prefix: str) -> str:
         """How the sequence ended: succeeded, failed, or nothing yet. Brings up the leaves that come next."""
@@ -139,7 +154,7 @@ class Run:
                 return self._walk(node["cases"][self.taken]["steps"], f"{path}/cases.{self.taken}/")
             case "flow.attempt":
                 return self._attempt(node, path)
-        leaf = self.leaves.get(path) or self._bring_up(node, path)
+        leaf = self.leaves.setdefault(path, Leaf(node))
         if leaf.children and leaf.status == "waiting" and all(child.status in OVER for child in leaf.children):
             leaf.status = "succeeded" if all(child.status == "succeeded" for child in leaf.children) else "failed"
         return leaf.status if leaf.status in ("succeeded", "failed") else ""
@@ -154,15 +169,3 @@ class Run:
                 if inside.startswith(f"{path}/steps/"):
                     leaf.drop()
         return self._walk(node["rescue"], f"{path}/rescue/")
-
-    def _bring_up(self, node: dict[str, Any], path: str) -> Leaf:
-        leaf = self.leaves[path] = Leaf(node)
-        if node["kind"] == "flow.for_each":
-            given = node["with"]
-            leaf.children = [
-                Run(node["steps"], self.taken, leaf, self, held=index >= given["concurrency"])
-                for index, _ in enumerate(given["items"])
-            ]
-        if node["kind"] in (ASKS, SLEEPS, "flow.for_each"):
-            leaf.wait()
-        return leaf

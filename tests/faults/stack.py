@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import psutil
 from django.conf import settings
 from django.db import connection
 
@@ -77,6 +78,23 @@ class Stack:
         """Start these together; returns when each that can be asked is ready."""
         self.supervisor.start([self._program(name) for name in names])
         self.kept |= dict(zip(names, self.supervisor.groups[-1], strict=True))
+
+    def start_parts(self, *parts: Program) -> None:
+        """Servers beside our own processes, one after the other, each ready before the next."""
+        self.supervisor.start(parts, one_by_one=True)
+        self.kept |= {part.name: kept for part, kept in zip(parts, self.supervisor.groups[-1], strict=True)}
+
+    def cut_the_power(self) -> None:
+        """SIGKILL to every process and every child of it, in no order; nothing is started again by itself."""
+        roots = [psutil.Process(kept.process.pid) for kept in self.kept.values() if kept.process.exit_code() is None]
+        for root in roots:
+            root.suspend()  # so that it has no children that we do not know of
+        doomed = [*roots, *(child for root in roots for child in root.children(recursive=True))]
+        for each in doomed:
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+        self.stop()
+        psutil.wait_procs(doomed, timeout=30)
 
     def kill(self, name: str) -> None:
         """SIGKILL to the process and its children. `wait` starts it again; `remove` ends it for good."""

@@ -126,7 +126,7 @@ def jobs(seed: int, count: int, seconds: float, weights: Mapping[str, int]) -> l
             at_s=seconds * number / count,
             shape=name,
             key=f"chaos-{seed}-{number}",
-            cancel_after_s=dice.uniform(0.05, 6) if dice.random() < 1 / 30 else 0.0,
+            cancel_after_s=dice.uniform(0.05, 2.5) if dice.random() < 1 / 30 else 0.0,
         )
         for number, name in enumerate(names)
     ]
