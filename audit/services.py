@@ -57,6 +57,7 @@ def record(
         detail=detail,
     )
     sql.execute(_INSERT, [getattr(entry, name) for name in _COLUMNS] + [sql.document(detail)])
+    entry._state.adding, entry._state.db = False, "default"
     return entry
 
 

@@ -30,11 +30,15 @@ def settings_for(env: Env) -> dict[str, Any]:
         "OPTIONS": {
             **options,
             # A thread that waits for a model gives its connection back to the pool (house.md, engine).
-            "pool": {"min_size": 1, "max_size": 20, "timeout": 10, "max_idle": 300},
+            "pool": {"min_size": 1, "max_size": 20, "timeout": 5, "max_idle": 300},
             # Only the engine's own statements are prepared (workflows/runtime/sql.py).
             "prepare_threshold": 5,
             "options": "-c statement_timeout=15s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s",
+            # A line that a firewall forgot is given up in seconds, not in TCP's quarter of an hour.
+            "tcp_user_timeout": 5000,
             "keepalives_idle": 30,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
             "connect_timeout": 5,
         },
     }

@@ -16,7 +16,7 @@ from django.db import Error, connection
 from workflows.runtime import limits, queue, sweeping, worker
 
 log = logging.getLogger(__name__)
-DIRECT_THREADS = 16
+DIRECT_THREADS = 32
 
 
 class Scheduler:
@@ -26,15 +26,26 @@ class Scheduler:
         self.stop = threading.Event()
         self.direct = ThreadPoolExecutor(DIRECT_THREADS, thread_name_prefix="direct")
         self.under_way = 0
+        self.was_full = False
+        self.freed = threading.Event()
         self.lock = threading.Lock()
 
     def run(self) -> None:
         while not self.stop.is_set():
+            self.was_full = False
             moved = self.tick()
             # A full batch means there is more: go on at once. Otherwise spread several schedulers over the second.
             pause = 0.0 if moved >= limits.SWEEP_BATCH else limits.TICK_S * random.uniform(0.8, 1.2)
-            self.stop.wait(pause)
+            self._rest(pause)
         self.direct.shutdown(wait=True, cancel_futures=True)
+
+    def _rest(self, seconds: float) -> None:
+        """Until the next tick is due; where there was more to do than places, until one of them is free."""
+        if self.was_full and seconds:
+            self.freed.wait(seconds)
+        elif seconds:
+            self.stop.wait(seconds)
+        self.freed.clear()
 
     def tick(self) -> int:
         try:
@@ -49,6 +60,7 @@ class Scheduler:
 
     def do(self, kind: queue.Kind, id: UUID) -> bool:
         if not self.places():
+            self.was_full = True
             return False
         with self.lock:
             self.under_way += 1
@@ -56,7 +68,9 @@ class Scheduler:
         return True
 
     def places(self) -> int:
-        return DIRECT_THREADS - self.under_way
+        free = DIRECT_THREADS - self.under_way
+        self.was_full = self.was_full or not free
+        return free
 
     def _look(self, kind: queue.Kind, id: UUID) -> None:
         try:
@@ -66,3 +80,4 @@ class Scheduler:
         finally:
             with self.lock:
                 self.under_way -= 1
+            self.freed.set()

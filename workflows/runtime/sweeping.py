@@ -130,7 +130,7 @@ def _one_by_one(treat: Callable[..., bool], *row: object) -> bool:
 def _expire(step_run_id: UUID, run_id: UUID, token: UUID) -> bool:
     run = store.lock_run(run_id, wait=False)
     step = (
-        StepRun.objects.select_for_update()
+        StepRun.objects.select_for_update(skip_locked=True)
         .filter(pk=step_run_id, claim_token=token, status=StepStatus.RUNNING, lease_until__lt=store.clock())
         .first()
     )
@@ -205,8 +205,9 @@ def _change(statement: str, ids: list[UUID]) -> sql.Rows:
     return [row for id in ids for row in _change(statement, [id])]
 
 
+# The statements that find take the time by a subselect: as a volatile function it could not be looked up in an index.
 _SLEEPERS = """
-SELECT id FROM workflows_steprun WHERE status = 'waiting' AND wake_at <= clock_timestamp() ORDER BY wake_at LIMIT %s
+SELECT id FROM workflows_steprun WHERE status = 'waiting' AND wake_at <= (SELECT clock_timestamp()) ORDER BY wake_at LIMIT %s
 """
 
 _WAKE = """
@@ -229,7 +230,7 @@ WITH busy AS (
         %s - coalesce(busy.steps, 0) AS room
     FROM (
         SELECT id, department_id, priority, run_after FROM workflows_steprun
-        WHERE status = 'ready' AND handed_out_at IS NULL AND run_after <= clock_timestamp()
+        WHERE status = 'ready' AND handed_out_at IS NULL AND run_after <= (SELECT clock_timestamp())
         ORDER BY run_after LIMIT 50 * %s
     ) AS step LEFT JOIN busy USING (department_id)
 )
@@ -238,8 +239,8 @@ SELECT id FROM due WHERE place <= room ORDER BY priority, place LIMIT %s
 
 _FORGOTTEN_STEPS = """
 SELECT id FROM workflows_steprun
-WHERE status = 'ready' AND run_after <= clock_timestamp()
-    AND handed_out_at < clock_timestamp() - make_interval(secs => %s)
+WHERE status = 'ready' AND run_after <= (SELECT clock_timestamp())
+    AND handed_out_at < (SELECT clock_timestamp()) - make_interval(secs => %s)
 ORDER BY priority, run_after LIMIT %s
 """
 
@@ -266,7 +267,7 @@ ORDER BY priority, created_at LIMIT %s
 
 _FORGOTTEN_RUNS = """
 SELECT id FROM workflows_run
-WHERE status = 'queued' AND NOT held AND handed_out_at < clock_timestamp() - make_interval(secs => %s)
+WHERE status = 'queued' AND NOT held AND handed_out_at < (SELECT clock_timestamp()) - make_interval(secs => %s)
 ORDER BY priority, created_at LIMIT %s
 """
 
@@ -285,7 +286,7 @@ UPDATE workflows_run SET handed_out_at = NULL WHERE id = ANY(%s) AND status = 'q
 
 _EXPIRED = """
 SELECT id, run_id, claim_token FROM workflows_steprun
-WHERE status = 'running' AND lease_until < clock_timestamp() ORDER BY lease_until LIMIT %s
+WHERE status = 'running' AND lease_until < (SELECT clock_timestamp()) ORDER BY lease_until LIMIT %s
 """
 
 _JOINABLE = """
@@ -298,12 +299,13 @@ WHERE step.status = 'waiting' AND step.waits_for = 'children' AND NOT EXISTS (
 
 _OLD_RUNS = """
 SELECT id FROM workflows_run
-WHERE expires_at < clock_timestamp() AND status NOT IN ('succeeded', 'failed', 'cancelled') LIMIT %s
+WHERE expires_at < (SELECT clock_timestamp()) AND status NOT IN ('succeeded', 'failed', 'cancelled')
+    AND status IN ('queued', 'running', 'waiting') LIMIT %s
 """
 
 _OLD_KEYS = """
 DELETE FROM workflows_idempotencykey WHERE id IN (
-    SELECT id FROM workflows_idempotencykey WHERE created_at < clock_timestamp() - make_interval(secs => %s)
+    SELECT id FROM workflows_idempotencykey WHERE created_at < (SELECT clock_timestamp()) - make_interval(secs => %s)
     LIMIT %s FOR UPDATE SKIP LOCKED
 )
 """

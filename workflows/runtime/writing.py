@@ -26,9 +26,11 @@ def write(settlements: list[Settlement]) -> None:
         [
             sql.recordset(_new_steps(settlements)),
             sql.recordset(_changed_steps(settlements)),
+            [step.id for each in settlements for step in each.changed.values()],
             sql.recordset(_attempts(settlements)),
             sql.recordset(_entries(settlements)),
             sql.recordset(_run_changes(each) for each in settlements),
+            [each.run.pk for each in settlements],
         ],
     )
     _write_tasks(settlements)
@@ -220,6 +222,7 @@ WITH new_run AS ({_NEW_RUNS}), new_steps AS ({_NEW_STEPS}), new_attempts AS ({_N
 {_NEW_ENTRIES}
 """
 
+# The ids are given twice: the planner takes a recordset for a hundred rows and would read the whole table.
 _WRITE = f"""
 WITH new_steps AS ({_NEW_STEPS}),
 changed_steps AS (
@@ -229,7 +232,7 @@ changed_steps AS (
         CASE WHEN now_is.has_output THEN now_is.output_sha256 ELSE step.output_sha256 END
     )
     FROM json_to_recordset(%s::json) AS now_is ({_STATE_TYPES})
-    WHERE step.id = now_is.id
+    WHERE step.id = now_is.id AND step.id = ANY(%s)
 ),
 new_attempts AS ({_NEW_ATTEMPTS}),
 new_entries AS ({_NEW_ENTRIES})
@@ -241,5 +244,5 @@ FROM json_to_recordset(%s::json) AS now_is (
     id uuid, status text, seq int, output json, error jsonb, started_at timestamptz, finished_at timestamptz,
     cost_usd numeric, tokens int
 )
-WHERE run.id = now_is.id
+WHERE run.id = now_is.id AND run.id = ANY(%s)
 """
