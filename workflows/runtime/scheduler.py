@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from workflows.runtime import limits, queue, sweeping, worker
 
 log = logging.getLogger(__name__)
 DIRECT_THREADS = 32
+LOOK_ROUND_S = 60.0
 
 
 class Scheduler:
@@ -27,6 +29,7 @@ class Scheduler:
         self.direct = ThreadPoolExecutor(DIRECT_THREADS, thread_name_prefix="direct")
         self.under_way = 0
         self.was_full = False
+        self.next_look_round = 0.0
         self.freed = threading.Event()
         self.lock = threading.Lock()
 
@@ -49,6 +52,9 @@ class Scheduler:
 
     def tick(self) -> int:
         try:
+            if time.monotonic() >= self.next_look_round:
+                self.next_look_round = time.monotonic() + LOOK_ROUND_S
+                sweeping.name_strangers()
             return sweeping.sweep(self)
         except Error as error:
             log.warning("scheduler.waits: the database does not answer (%s)", type(error).__name__)

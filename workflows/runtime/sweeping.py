@@ -108,6 +108,14 @@ def forget_keys() -> int:
         return int(cursor.rowcount)
 
 
+def name_strangers() -> int:
+    """Runs in a state that only a newer release knows, after a deployment was taken back: left alone, and named."""
+    found = sql.rows(_STRANGERS, [list(RunStatus.values), limits.SWEEP_BATCH])
+    for run_id, status in found:
+        log.error("run.unknown: run %s is “%s”, which this release does not know; it is left alone", run_id, status)
+    return 0
+
+
 def _part(part: Callable[[], int]) -> int:
     try:
         return part()
@@ -207,7 +215,8 @@ def _change(statement: str, ids: list[UUID]) -> sql.Rows:
 
 # The statements that find take the time by a subselect: as a volatile function it could not be looked up in an index.
 _SLEEPERS = """
-SELECT id FROM workflows_steprun WHERE status = 'waiting' AND wake_at <= (SELECT clock_timestamp()) ORDER BY wake_at LIMIT %s
+SELECT id FROM workflows_steprun
+WHERE status = 'waiting' AND wake_at <= (SELECT clock_timestamp()) ORDER BY wake_at LIMIT %s
 """
 
 _WAKE = """
@@ -301,6 +310,11 @@ _OLD_RUNS = """
 SELECT id FROM workflows_run
 WHERE expires_at < (SELECT clock_timestamp()) AND status NOT IN ('succeeded', 'failed', 'cancelled')
     AND status IN ('queued', 'running', 'waiting') LIMIT %s
+"""
+
+_STRANGERS = """
+SELECT id, status FROM workflows_run
+WHERE status NOT IN ('succeeded', 'failed', 'cancelled') AND status <> ALL(%s) LIMIT %s
 """
 
 _OLD_KEYS = """
