@@ -21,7 +21,8 @@ class Reach(Action):
     class Params(Model):
         url: str
         name: str = "effect"
-        sleep_s: float = 0
+        sleep_s: float = Field(default=0, description="before anything is sent")
+        pause_s: float = Field(default=0, description="between asking whether it happened and sending it")
 
     class Output(Model):
         happened: bool
@@ -75,6 +76,7 @@ class Checkable(Reach):
 
     def reach(self, params: Any, ctx: StepContext) -> bool:
         asked = ctx.http.send("GET", f"{params.url}/effects/{params.name}", query={"key": ctx.idempotency_key})
+        time.sleep(params.pause_s)
         return True if asked.data["happened"] else self.post(params, ctx, "X-Effect-Key")
 
 
