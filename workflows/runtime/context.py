@@ -21,6 +21,13 @@ from workflows.engine import conditions, params
 from workflows.runtime import files, values
 from workflows.runtime.journey import Journey, Step
 
+Fence = Callable[[Effect], None]
+"""Raises LostAuthority unless this attempt may still reach outside with such an effect."""
+
+
+def unfenced(effect: Effect) -> None:
+    """For steps that reach nothing outside."""
+
 
 @dataclass
 class Context:
@@ -31,7 +38,7 @@ class Context:
     now: datetime
     timeout_s: float
     effect: Effect = Effect.PURE
-    before_effect: Callable[[], None] | None = None
+    fence: Fence = unfenced
     calls: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
@@ -93,14 +100,19 @@ class Context:
             mode=run.mode,
         )
 
-    @cached_property
+    def before_effect(self) -> None:
+        """To be called right before something is sent that others will see."""
+        self.fence(self.effect)
+
+    @property
     def models(self) -> StepModels:
+        self.fence(Effect.PURE)
         return StepModels(self.calls, self.deadline)
 
     @cached_property
     def http(self) -> StepHttp:
         policy = net.for_department(self.journey.run.department.egress_hosts)
-        return StepHttp(net.Door(policy), self.calls, self.before_effect)
+        return StepHttp(net.Door(policy), self.calls, self.fence, self.effect)
 
     @cached_property
     def files(self) -> StepFiles:
@@ -129,11 +141,11 @@ class StepHttp:
 
     door: net.Door
     calls: list[dict[str, Any]]
-    before_effect: Callable[[], None] | None
+    fence: Fence
+    effect: Effect
 
     def send(self, method: str, url: str, **request: Any) -> Response:
-        if self.before_effect is not None and method not in ("GET", "HEAD"):
-            self.before_effect()
+        self.fence(self.effect if method not in ("GET", "HEAD") else Effect.PURE)
         release()
         began = time.monotonic()
         call: dict[str, Any] = {"kind": "http", "method": method, "url": url}

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import Error, connection
 
+from audit import sql
 from workflows.runtime import limits
 from workflows.runtime.faults import fault_point
 
@@ -30,6 +31,11 @@ class Beat:
     until: float
     give_up: Callable[[], None]
     is_lost: bool = False
+    renewed_at: float = field(default_factory=time.monotonic)
+
+    def holds(self) -> bool:
+        """Whether the claim is surely still ours: a process that was stopped for a while wakes with an old renewal."""
+        return not self.is_lost and time.monotonic() - self.renewed_at < limits.LEASE.total_seconds()
 
 
 @dataclass
@@ -46,6 +52,13 @@ class Heart:
             if self.thread is None or not self.thread.is_alive():
                 self.thread = threading.Thread(target=self._live, name="heartbeat", daemon=True)
                 self.thread.start()
+
+    def let_go(self) -> int:
+        """This process is about to end: others may have its steps at once. Gives how many."""
+        with self.lock:
+            beats = list(self.beats)
+            self.beats.clear()
+        return sql.changed(_HAND_BACK, [beats]) if beats else 0
 
     def drop(self, beat: Beat) -> None:
         with self.lock:
@@ -76,6 +89,7 @@ class Heart:
             beats = dict(self.beats)
         if not beats:
             return
+        asked_at = time.monotonic()
         try:
             kept = renew(list(beats))
         except Error:
@@ -85,17 +99,25 @@ class Heart:
             return
         for token, beat in beats.items():
             beat.is_lost = beat.is_lost or token not in kept
+            beat.renewed_at = beat.renewed_at if beat.is_lost else asked_at
+
+
+# Not to be held against the step: its worker was asked to end. What may have been sent keeps its lease: it may yet end.
+_HAND_BACK = """
+UPDATE workflows_steprun SET lease_until = clock_timestamp(), claims = greatest(claims - 1, 0)
+WHERE claim_token = ANY(%s) AND status = 'running' AND intent_at IS NULL
+"""
 
 
 def renew(tokens: list[UUID]) -> set[UUID]:
     """Lengthen the leases of these claims; gives those that still hold."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE workflows_steprun SET lease_until = clock_timestamp() + make_interval(secs => %s)"
-            " WHERE claim_token = ANY(%s) AND status = 'running' RETURNING claim_token",
-            [limits.LEASE.total_seconds(), tokens],
-        )
-        return {row[0] for row in cursor.fetchall()}
+    return {row[0] for row in sql.rows(_RENEW, [limits.LEASE.total_seconds(), tokens])}
+
+
+_RENEW = """
+UPDATE workflows_steprun SET lease_until = clock_timestamp() + make_interval(secs => %s)
+WHERE claim_token = ANY(%s) AND status = 'running' RETURNING claim_token
+"""
 
 
 HEART = Heart()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,9 +25,10 @@ from connectors.sdk import (
 from workflows.engine import conditions, params, strict
 from workflows.engine.definition import Node
 from workflows.runtime import children, values
-from workflows.runtime.context import Context
+from workflows.runtime.context import Context, Fence, unfenced
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.kinds import kinds
+from workflows.runtime.store import LostAuthority
 
 log = logging.getLogger(__name__)
 
@@ -106,10 +106,8 @@ def validated(kind: type[Action], given: dict[str, Any]) -> Any:
         ) from None
 
 
-def perform(
-    journey: Journey, step: Step, prepared: Prepared, now: datetime, before_effect: Callable[[], None] | None = None
-) -> Attempted:
-    """Run the action once, or wake it with its signal. Never raises."""
+def perform(journey: Journey, step: Step, prepared: Prepared, now: datetime, fence: Fence = unfenced) -> Attempted:
+    """Run the action once, or wake it with its signal. Raises LostAuthority, as `fence` does, and nothing else."""
     node = prepared.node
     ctx = Context(
         journey,
@@ -117,11 +115,13 @@ def perform(
         now,
         timeout_s=node.timeout_s or prepared.action.timeout_s,
         effect=prepared.effect,
-        before_effect=before_effect if prepared.effect is Effect.UNSAFE else None,
+        fence=fence,
     )
     attempted = Attempted(given=prepared.given, calls=ctx.calls, notes=ctx.notes, effect=prepared.effect)
     try:
         attempted.outcome = _run(prepared, ctx, journey, step)
+    except LostAuthority:
+        raise
     except StepError as error:
         attempted.error = error
     except (params.BadText, conditions.BadCondition) as error:

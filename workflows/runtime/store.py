@@ -78,6 +78,12 @@ def announce_effect(step: Step) -> None:
     fault_point("intent_committed_before_send")
 
 
+def confirm(step: Step) -> None:
+    """Raises LostAuthority unless the claim still holds: an effect that is asked about first must not be sent twice."""
+    if sql.row(_CONFIRM, [step.id, step.claim_token]) is None:
+        raise LostAuthority(step.path)
+
+
 def lock_run(run_id: UUID, *, wait: bool = True) -> Run | None:
     """The run with its department and workflow, locked until the transaction ends; None when it is over or gone.
 
@@ -160,6 +166,8 @@ _ANNOUNCE = """
 UPDATE workflows_steprun SET intent_at = clock_timestamp()
 WHERE id = %s AND claim_token = %s AND status = 'running' RETURNING intent_at
 """
+
+_CONFIRM = "SELECT 1 FROM workflows_steprun WHERE id = %s AND claim_token = %s AND status = 'running'"
 
 _READ_RUN = f"SELECT {journey.RUN_COLUMNS} FROM {journey.RUN_TABLES} WHERE run.id = %s"
 

@@ -136,13 +136,13 @@ def _one_by_one(treat: Callable[..., bool], *row: object) -> bool:
 
 
 def _expire(step_run_id: UUID, run_id: UUID, token: UUID) -> bool:
-    run = store.lock_run(run_id, wait=False)
-    step = (
-        StepRun.objects.select_for_update(skip_locked=True)
-        .filter(pk=step_run_id, claim_token=token, status=StepStatus.RUNNING, lease_until__lt=store.clock())
-        .first()
+    if store.lock_run(run_id, wait=False) is None:
+        return False
+    lost = StepRun.objects.filter(
+        pk=step_run_id, claim_token=token, status=StepStatus.RUNNING, lease_until__lt=store.clock()
     )
-    if run is None or step is None:
+    step = lost.order_by().select_for_update(of=("self",), skip_locked=True).first()
+    if step is None:
         return False
     reason = _why_parked(step)
     step.status = StepStatus.PARKED if reason else StepStatus.READY

@@ -12,12 +12,12 @@ from uuid import UUID
 import uuid_utils.compat as uuid
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
-from connectors.sdk import StepError, Unavailable
+from connectors.sdk import Effect, StepError, Unavailable
 from workflows.models import Run, RunStatus
 from workflows.runtime import children, ending, heartbeat, journey, performing, queue, siblings, store, writing
 from workflows.runtime.context import release
 from workflows.runtime.faults import fault_point
-from workflows.runtime.journey import Journey
+from workflows.runtime.journey import Journey, Step
 from workflows.runtime.performing import Attempted, Skip
 from workflows.runtime.settling import Settlement
 from workflows.runtime.store import Claimed
@@ -131,13 +131,25 @@ def carry_out(work: Claimed) -> Next:
         release()
         fault_point("claimed_before_effect")
         fault_point("step_stuck_heartbeat_lives")
-        attempted = performing.perform(
-            work.journey, work.step, prepared, work.now, before_effect=partial(store.announce_effect, work.step)
-        )
+        fence = partial(_may_reach_out, work.step, beat)
+        attempted = performing.perform(work.journey, work.step, prepared, work.now, fence)
         fault_point("response_before_completion_tx")
         if beat.is_lost:
             raise store.LostAuthority(work.step.path)
         return finish_attempt(work, attempted)
+
+
+def _may_reach_out(step: Step, beat: heartbeat.Beat, effect: Effect) -> None:
+    """Before anything leaves this process (rule E3). Raises LostAuthority.
+
+    What the receiver would not recognise as the same once more is asked of the database; the rest of our own memory.
+    """
+    if not beat.holds():
+        raise store.LostAuthority(step.path)
+    if effect is Effect.UNSAFE:
+        store.announce_effect(step)
+    elif effect is Effect.CHECKABLE:
+        store.confirm(step)
 
 
 def finish_attempt(work: Claimed, attempted: Attempted) -> Next:
