@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -13,7 +12,6 @@ from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-log = logging.getLogger(__name__)
 
 QUEUES = ("interactive", "normal", "bulk")
 REDIS = ("redis", "valkey")
@@ -101,26 +99,9 @@ def _publishing_options(broker_url: str) -> dict[str, Any]:
     return options | ({"confirm_publish": True} if broker_url.startswith(("amqp", "pyamqp")) else {})
 
 
-def _drop_garbage() -> None:
-    """A list of Redis takes anything from anybody, and kombu ends the worker over what is no message at all (B12)."""
-    from kombu.transport import redis
-
-    class Tolerant(redis.Channel):
-        def _brpop_read(self, **options: Any) -> Any:
-            try:
-                return super()._brpop_read(**options)
-            except (ValueError, TypeError, AttributeError, KeyError) as error:
-                log.error("broker.garbage: dropped what is no message (%s)", type(error).__name__)
-                return None
-
-    redis.Transport.Channel = Tolerant
-
-
 def _configure(app: Celery) -> None:
     from django.conf import settings
 
-    if settings.BROKER_URL.startswith(REDIS):
-        _drop_garbage()
     app.conf.update(
         broker_url=settings.BROKER_URL,
         broker_connection_retry_on_startup=True,
@@ -140,6 +121,7 @@ def _configure(app: Celery) -> None:
         task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_default_queue="normal",
         task_create_missing_queues=False,
+        worker_consumer="config.listening:Listener",
         worker_prefetch_multiplier=1,
         worker_eta_task_limit=100,
         worker_enable_remote_control=False,

@@ -80,6 +80,14 @@ class Broker:
         """A client for looking into it and for breaking it. Redis and Valkey only."""
         return redis.Redis.from_url(self.url.replace("redis+socket://", "unix://"))
 
+    def waiting(self, queue: str) -> int:
+        """Messages on a queue that nobody has taken yet."""
+        if self.speaks_redis:
+            with self.client() as client:
+                return int(client.llen(queue))
+        with Connection(self.url) as asking:
+            return int(asking.default_channel.queue_declare(queue, passive=True).message_count)
+
     def _end(self, how: Callable[[Process], None]) -> None:
         while self.processes:
             how(self.processes.pop())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from config.env import ROOT
 from tests.faults import points
 from tests.faults.points import Rule, Tally
 from tests.faults.scenes import Scene
@@ -53,6 +57,28 @@ def test_every_hit_has_a_number_of_its_own(tmp_path: Path) -> None:
 
     assert [tally.count("in_completion_tx") for _ in range(3)] == [1, 2, 3]
     assert tally.hits() == {"in_completion_tx": 3}
+
+
+STOPPED = """
+import sys, time
+from pathlib import Path
+from tests.faults import points
+from workflows.runtime.faults import fault_point
+points.install("in_completion_tx:stop:0.7@2,commit_sent_ack_lost:kill9", Path(sys.argv[1]))
+for _ in range(3):
+    began = time.monotonic()
+    fault_point("in_completion_tx")
+    print(time.monotonic() - began > 0.6, flush=True)
+fault_point("commit_sent_ack_lost")
+print("never", flush=True)
+"""
+
+
+def test_a_process_is_stopped_and_goes_on_and_is_killed(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED, str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout.split()) == (-signal.SIGKILL, ["False", "True", "False"])
+    assert [(strike.action, strike.hit) for strike in Tally(tmp_path).strikes()] == [("stop", 2), ("kill9", 1)]
 
 
 @pytest.mark.parametrize("point", POINTS)
