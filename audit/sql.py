@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from django.db import connection
+from django.db.models import Model
 from psycopg import Cursor
 
 Rows = list[tuple[Any, ...]]
@@ -52,3 +53,14 @@ def recordset(records: Iterable[Mapping[str, Any]]) -> str:
 def document(value: Any) -> str:
     """A JSON value as one parameter."""
     return orjson.dumps(value).decode()
+
+
+def columns(model: type[Model], *names: str) -> tuple[str, ...]:
+    """These columns in the order in which `model.from_db` takes their values."""
+    own = [field.attname for field in model._meta.concrete_fields]
+    return tuple(sorted(names, key=own.index))
+
+
+def selected(table: str, names: Iterable[str]) -> str:
+    """The columns as a SELECT names them: `run.id, run.status`."""
+    return ", ".join(f"{table}.{name}" for name in names)

@@ -33,7 +33,10 @@ def settings_for(env: Env) -> dict[str, Any]:
             "pool": {"min_size": 1, "max_size": 20, "timeout": 5, "max_idle": 300},
             # Only the engine's own statements are prepared (workflows/runtime/sql.py).
             "prepare_threshold": 5,
-            "options": "-c statement_timeout=15s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s",
+            "options": "-c statement_timeout=15s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s"
+            # Prepared statements are planned once, perhaps while the tables are nearly empty: a plan that reads a whole
+            # table would stay when it has grown. Each of them has its index; where there is none, nothing changes.
+            " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c random_page_cost=1.1 -c jit=off",
             # A line that a firewall forgot is given up in seconds, not in TCP's quarter of an hour.
             "tcp_user_timeout": 5000,
             "keepalives_idle": 30,

@@ -135,10 +135,13 @@ def _check(role: Role | str, name: str, lifetime: timedelta) -> None:
         raise ValidationError({"lifetime": _("A token lives at least a moment and at most 365 days.")})
 
 
-_TOKEN = ("id", "department_id", "role", "name", "prefix", "created_at", "expires_at", "last_used_at", "revoked_at")
-_DEPARTMENT = ("id", "name", "slug", "time_zone")
+_TOKEN = sql.columns(
+    ApiToken,
+    *("id", "department_id", "role", "name", "prefix", "created_at", "expires_at", "last_used_at", "revoked_at"),
+)
+_DEPARTMENT = sql.columns(Department, "id", "name", "slug", "time_zone")
 _USABLE = f"""
-SELECT {", ".join(f"token.{name}" for name in _TOKEN)}, {", ".join(f"department.{name}" for name in _DEPARTMENT)}
+SELECT {sql.selected("token", _TOKEN)}, {sql.selected("department", _DEPARTMENT)}
 FROM departments_apitoken AS token JOIN departments_department AS department ON department.id = token.department_id
 WHERE token.digest = %s AND token.revoked_at IS NULL AND token.expires_at > clock_timestamp()
 """

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from audit import sql
 from connectors.models import AiModel, Provider
 from connectors.models_gateway.request import Clocks, Prices, Route, SchemaSupport
 from connectors.sdk import AuthFailed, BadParams, Rejected, Unavailable
@@ -57,10 +58,20 @@ def remember_refused_key(route: Route) -> None:
 
 
 def _row(name: str) -> AiModel | None:
-    usable = AiModel.objects.filter(enabled=True, provider__enabled=True).select_related("provider")
     if not name:
-        return usable.filter(is_default=True).first()
+        return _usual()
+    usable = AiModel.objects.filter(enabled=True, provider__enabled=True).select_related("provider")
     return usable.filter(name=name).first() or usable.filter(title=name).first()
+
+
+def _usual() -> AiModel | None:
+    """The model that is asked when a step names none: at every call, so by a prepared statement."""
+    found = sql.row(_USUAL, [])
+    if found is None:
+        return None
+    model = AiModel.from_db("default", _MODEL, found[: len(_MODEL)])
+    model.provider = Provider.from_db("default", _PROVIDER, found[len(_MODEL) :])
+    return model
 
 
 def _nothing_called(name: str) -> BadParams | Rejected:
@@ -104,3 +115,12 @@ def _fingerprint(key: str) -> str:
 def _give_connection_back() -> None:
     if not connection.in_atomic_block:
         connection.close()
+
+
+_MODEL = tuple(field.attname for field in AiModel._meta.concrete_fields)
+_PROVIDER = tuple(field.attname for field in Provider._meta.concrete_fields)
+_USUAL = f"""
+SELECT {sql.selected("model", _MODEL)}, {sql.selected("provider", _PROVIDER)}
+FROM connectors_aimodel AS model JOIN connectors_provider AS provider ON provider.id = model.provider_id
+WHERE model.is_default AND model.enabled AND provider.enabled LIMIT 1
+"""

@@ -22,7 +22,7 @@ from workflows.api.problems import Stale
 from workflows.engine import definition as definitions
 from workflows.models import Priority, Run, Version, Workflow
 from workflows.services.refusals import Conflict
-from workflows.services.runs import accept_run
+from workflows.services.runs import accept_run, find_startable
 from workflows.services.workflows import create_workflow, draft_problems, publish_workflow, save_draft
 
 IF_MATCH = {"If-Match": "The ETag of the draft as you read it; 412 when somebody has changed it since."}
@@ -172,7 +172,10 @@ class Runs(OfWorkflow):
     @answered_once
     def post(self, request: Request, id: str) -> HttpResponse:
         """400 names each input that is missing, unknown or wrong under `errors`; 409 when nothing is published."""
-        workflow = self.workflow(id)
+        known = identifier(id)
+        workflow = find_startable(self.actor, id=known, slug="" if known else id)
+        if workflow is None:
+            raise Http404
         body = self.body(asked.Start)
         accepted = accept_run(workflow, inputs=body.inputs, actor=self.actor, mode=body.mode, priority=Priority.NORMAL)
         return answer(

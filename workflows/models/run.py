@@ -171,6 +171,9 @@ class StepRun(models.Model):
             models.Index(fields=["lease_until"], name="step_lease", condition=Q(status="running")),
             models.Index(fields=["wake_at"], name="step_wake", condition=Q(status="waiting", wake_at__isnull=False)),
             models.Index(fields=["department"], name="step_running", condition=Q(status="running")),
+            models.Index(
+                fields=["department"], name="step_told", condition=Q(status="ready", handed_out_at__isnull=False)
+            ),
             models.Index(fields=["id"], name="step_joins", condition=Q(status="waiting", waits_for="children")),
         ]
 

@@ -9,7 +9,7 @@ from functools import partial
 from django.db import Error, transaction
 
 from workflows.models import Run
-from workflows.runtime import journey, limits, queue, writing
+from workflows.runtime import journey, limits, queue, store, writing
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey
 from workflows.runtime.settling import AT_THE_START, Settlement
@@ -23,11 +23,15 @@ def accept(run: Run) -> Journey:
     `run` has its department, workflow, inputs, `created_at` and `expires_at`, and is not saved.
     """
     settlement = (_begun(run) if limits.AT_ONCE else None) or _waiting(run)
+    ready = settlement.ready()
+    may_tell = not ready or store.may_tell(run.department_id)
+    for step in ready:
+        step.is_told = may_tell
     writing.accept(settlement)
     transaction.on_commit(partial(fault_point, "run_committed_before_publish"))
     if not settlement.journey.steps:
         queue.hand_out("run", [run.pk], run.priority)
-    queue.hand_out("step", [step.id for step in settlement.ready()], run.priority)
+    queue.hand_out("step", [step.id for step in ready if step.is_told], run.priority)
     return settlement.journey
 
 

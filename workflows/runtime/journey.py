@@ -44,6 +44,7 @@ class Step:
     run_after: datetime | None = None
     wake_at: datetime | None = None
     intent_at: datetime | None = None
+    is_told: bool = True
     waits_for: str = ""
     cost_usd: float = 0.0
     tokens: int = 0
@@ -97,7 +98,9 @@ def run_of(row: Sequence[Any]) -> Run:
     """The run, with what the engine needs of its department and workflow, from a row of RUN_COLUMNS."""
     run = Run.from_db("default", _RUN, row[: len(_RUN)])
     rest = row[len(_RUN) :]
-    run.department = Department.from_db("default", _DEPARTMENT, [*rest[:3], json.loads(rest[3])])
+    hosts = _DEPARTMENT.index("egress_hosts")
+    department = [json.loads(value) if place == hosts else value for place, value in enumerate(rest[:4])]
+    run.department = Department.from_db("default", _DEPARTMENT, department)
     run.workflow = Workflow.from_db("default", _WORKFLOW, rest[4:])
     run.output = run.error = None
     return run
@@ -121,18 +124,17 @@ def parent_journey(step_run_id: UUID) -> Journey:
     return load(run_of(found))
 
 
-_RUN = (
+_RUN = sql.columns(
+    Run,
     *("id", "department_id", "workflow_id", "version_id", "status", "mode", "priority", "title", "inputs"),
     *("parent_step_id", "parent_id", "item_index", "body", "scope", "depth", "held", "seq", "started_by"),
     *("starter_kind", "starter_id", "created_at", "started_at", "finished_at", "expires_at"),
 )
-_DEPARTMENT = ("id", "name", "slug", "egress_hosts")
-_WORKFLOW = ("id", "name", "slug", "department_id")
+_DEPARTMENT = sql.columns(Department, "id", "name", "slug", "egress_hosts")
+_WORKFLOW = sql.columns(Workflow, "id", "department_id", "name", "slug")
 
 RUN_COLUMNS: Final = ", ".join(
-    [f"run.{name}" for name in _RUN]
-    + [f"department.{name}" for name in _DEPARTMENT]
-    + [f"workflow.{name}" for name in _WORKFLOW]
+    [sql.selected("run", _RUN), sql.selected("department", _DEPARTMENT), sql.selected("workflow", _WORKFLOW)]
 )
 """All that the engine reads of a run: never its workflow's draft, which may be large."""
 RUN_TABLES: Final = (

@@ -9,6 +9,9 @@ HEARTBEAT_S = 15.0
 MOST_CLAIMS = 5
 """Claims of a step that never came to an end before it is taken for poison."""
 
+SUSPECT_CLAIMS = 3
+"""A step whose worker was lost so often is begun only while no other such step is under way: it may be the cause."""
+
 FORGOTTEN = timedelta(seconds=10)
 """After this a hand-out that nobody took up counts as lost."""
 

@@ -78,6 +78,16 @@ def announce_effect(step: Step) -> None:
     fault_point("intent_committed_before_send")
 
 
+def may_tell(department_id: UUID) -> bool:
+    """Whether workers may be told of one more step of the department.
+
+    The words of all departments lie in one line: one that filled it would keep the others waiting behind its own. What
+    is not told is handed out by the scheduler as soon as there is room (case L07).
+    """
+    found = sql.row(_TOLD, [department_id])
+    return found is not None and found[0] < limits.DEPARTMENT_SHARE
+
+
 def confirm(step: Step) -> None:
     """Raises LostAuthority unless the claim still holds: an effect that is asked about first must not be sent twice."""
     if sql.row(_CONFIRM, [step.id, step.claim_token]) is None:
@@ -165,6 +175,10 @@ WHERE step.id = %s AND step.claim_token = %s AND step.status = 'running'
 _ANNOUNCE = """
 UPDATE workflows_steprun SET intent_at = clock_timestamp()
 WHERE id = %s AND claim_token = %s AND status = 'running' RETURNING intent_at
+"""
+
+_TOLD = """
+SELECT count(*) FROM workflows_steprun WHERE department_id = %s AND status = 'ready' AND handed_out_at IS NOT NULL
 """
 
 _CONFIRM = "SELECT 1 FROM workflows_steprun WHERE id = %s AND claim_token = %s AND status = 'running'"

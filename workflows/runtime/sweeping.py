@@ -54,10 +54,9 @@ def wake_sleepers() -> int:
 
 def hand_out(hands: Hands) -> int:
     """Steps and runs that nobody was told about yet; of each department as many as it has room for."""
-    batch = limits.SWEEP_BATCH
-    steps = _change(_TELL_STEPS, _find(_NEW_STEPS, [limits.DEPARTMENT_SHARE, batch, batch]))
+    steps = _change(_TELL_STEPS, _find(_NEW_STEPS, _new_steps()))
     fault_point("sweeper_cas_before_publish")
-    runs = _change(_TELL_RUNS, _find(_NEW_RUNS, [batch]))
+    runs = _change(_TELL_RUNS, _find(_NEW_RUNS, [limits.SWEEP_BATCH]))
     found: list[tuple[queue.Kind, UUID, int]] = [("step", *row) for row in steps] + [("run", *row) for row in runs]
     left = [id for kind, id, priority in found if not hands.tell(kind, id, priority)]
     if left:
@@ -65,12 +64,18 @@ def hand_out(hands: Hands) -> int:
     return len(found) - len(left)
 
 
+def _new_steps() -> list[Any]:
+    suspect, batch = limits.SUSPECT_CLAIMS, limits.SWEEP_BATCH
+    forgotten = limits.FORGOTTEN.total_seconds()
+    return [suspect, forgotten, suspect, limits.DEPARTMENT_SHARE, suspect, batch, batch]
+
+
 def take_up_forgotten(hands: Hands) -> int:
     """Hand-outs that nobody took up: their words were lost, so they are done here, as many as there are places."""
     forgotten, places = limits.FORGOTTEN.total_seconds(), min(hands.places(), limits.SWEEP_BATCH)
     if not places:
         return 0
-    steps = _change(_TELL_STEPS, _find(_FORGOTTEN_STEPS, [forgotten, places]))
+    steps = _change(_TELL_STEPS, _find(_FORGOTTEN_STEPS, [limits.SUSPECT_CLAIMS, forgotten, places]))
     runs = _change(_TELL_RUNS, _find(_FORGOTTEN_RUNS, [forgotten, places - len(steps)]))
     found: list[tuple[queue.Kind, UUID]] = [("step", row[0]) for row in steps] + [("run", row[0]) for row in runs]
     return sum(hands.do(kind, id) for kind, id in found)
@@ -230,25 +235,35 @@ FROM due WHERE step.id = due.id
 RETURNING step.id
 """
 
+# Who was lost with its worker several times may be what kills it (case K23): such steps are begun one at a time.
 _NEW_STEPS = """
 WITH busy AS (
-    SELECT department_id, count(*) AS steps FROM workflows_steprun WHERE status = 'running' GROUP BY department_id
+    SELECT department_id, count(*) AS steps FROM workflows_steprun
+    WHERE status = 'running' OR (status = 'ready' AND handed_out_at IS NOT NULL) GROUP BY department_id
+), suspect AS (
+    SELECT id FROM workflows_steprun
+    WHERE status = 'ready' AND claims >= %s AND run_after <= (SELECT clock_timestamp())
+        AND (handed_out_at IS NULL OR handed_out_at < (SELECT clock_timestamp()) - make_interval(secs => %s))
+        AND NOT EXISTS (SELECT 1 FROM workflows_steprun WHERE status = 'running' AND claims > %s)
+    ORDER BY run_after LIMIT 1
 ), due AS (
     SELECT step.id, step.priority,
         row_number() OVER (PARTITION BY step.department_id ORDER BY step.priority, step.run_after) AS place,
         %s - coalesce(busy.steps, 0) AS room
     FROM (
         SELECT id, department_id, priority, run_after FROM workflows_steprun
-        WHERE status = 'ready' AND handed_out_at IS NULL AND run_after <= (SELECT clock_timestamp())
+        WHERE status = 'ready' AND handed_out_at IS NULL AND claims < %s AND run_after <= (SELECT clock_timestamp())
         ORDER BY run_after LIMIT 50 * %s
     ) AS step LEFT JOIN busy USING (department_id)
+), fair AS (
+    SELECT id FROM due WHERE place <= room ORDER BY priority, place LIMIT %s
 )
-SELECT id FROM due WHERE place <= room ORDER BY priority, place LIMIT %s
+SELECT id FROM suspect UNION ALL SELECT id FROM fair
 """
 
 _FORGOTTEN_STEPS = """
 SELECT id FROM workflows_steprun
-WHERE status = 'ready' AND run_after <= (SELECT clock_timestamp())
+WHERE status = 'ready' AND claims < %s AND run_after <= (SELECT clock_timestamp())
     AND handed_out_at < (SELECT clock_timestamp()) - make_interval(secs => %s)
 ORDER BY priority, run_after LIMIT %s
 """

@@ -113,7 +113,7 @@ def _state(step: Step, now: datetime) -> Record:
         "run_after": step.run_after or now,
         "wake_at": step.wake_at if status == StepStatus.WAITING else None,
         "waits_for": step.waits_for if status == StepStatus.WAITING else "",
-        "handed_out_at": now if status == StepStatus.READY and step.run_after is None else None,
+        "handed_out_at": now if status == StepStatus.READY and step.run_after is None and step.is_told else None,
         "intent_at": step.intent_at,
         "inside": step.inside,
         "signal": step.signal,

@@ -10,9 +10,11 @@ import uuid_utils.compat as uuid
 from django.db import transaction
 from django.db.models.functions import Now
 
+from audit import sql
 from audit.services import record
 from departments.access import Actor, Verb, require
-from workflows.models import Priority, Run, RunMode, Workflow
+from departments.models import Department
+from workflows.models import Priority, Run, RunMode, Version, Workflow
 from workflows.runtime import accepting, ending, inputs, limits, store
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey
@@ -51,7 +53,8 @@ def accept_run(
         raise Conflict(f"“{workflow.name}” has no published version. Publish it first.")
 
     given = _checked(workflow.live_id, inputs, workflow.department_id)
-    with transaction.atomic():
+    # Whatever fails in here undoes the idempotency key around it as well: no savepoint.
+    with transaction.atomic(savepoint=False):
         now = store.clock()
         accepted = accepting.accept(
             Run(
@@ -81,6 +84,19 @@ def accept_run(
         )
         fault_point("before_run_commit")
     return accepted
+
+
+def find_startable(actor: Actor, *, id: UUID | None = None, slug: str = "") -> Workflow | None:
+    """The workflow in the actor's departments, with just what a start needs. One prepared statement."""
+    found = sql.row(_STARTABLE, [id, slug, actor.departments(Verb.VIEW)])
+    if found is None:
+        return None
+    parts = [found[: len(_WORKFLOW)], found[len(_WORKFLOW) : -len(_VERSION)], found[-len(_VERSION) :]]
+    workflow = Workflow.from_db("default", _WORKFLOW, parts[0])
+    workflow.department = Department.from_db("default", _DEPARTMENT, parts[1])
+    if workflow.live_id is not None:
+        workflow.live = Version.from_db("default", _VERSION, parts[2])
+    return workflow
 
 
 def cancel_run(run: Run, *, actor: Actor) -> Run:
@@ -138,3 +154,21 @@ def _go_on(run: Run, actor: Actor, verb: str, *, version_id: UUID) -> Run:
         record(verb, actor=actor, department=run.department.slug, thing=run, run_id=run.pk)
     run.refresh_from_db()
     return run
+
+
+_WORKFLOW = sql.columns(Workflow, "id", "name", "slug", "department_id", "live_id", "archived_at")
+_DEPARTMENT = sql.columns(Department, "id", "name", "slug")
+_VERSION = sql.columns(Version, "id", "number")
+_COLUMNS = ", ".join(
+    [
+        sql.selected("workflow", _WORKFLOW),
+        sql.selected("department", _DEPARTMENT),
+        sql.selected("version", _VERSION),
+    ]
+)
+_STARTABLE = f"""
+SELECT {_COLUMNS} FROM workflows_workflow AS workflow
+JOIN departments_department AS department ON department.id = workflow.department_id
+LEFT JOIN workflows_version AS version ON version.id = workflow.live_id
+WHERE (workflow.id = %s OR workflow.slug = %s) AND workflow.department_id = ANY(%s)
+"""

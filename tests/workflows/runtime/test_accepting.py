@@ -130,3 +130,13 @@ def test_a_defect_of_the_engine_leaves_an_accepted_run_to_a_worker(monkeypatch: 
 
     assert (run.status, Run.objects.get().status) == ("queued", "queued")
     assert carried(run).status == "succeeded"
+
+
+def test_a_worker_knows_the_names_of_workflow_and_department() -> None:
+    names = "{{ workflow.name }} of {{ department.name }} ({{ department.slug }})"
+    workflow = published([{**WORK, "with": {"value": names}}])
+
+    run = carried(start(workflow))
+
+    department = workflow.department
+    assert run.steps.get().output == {"value": f"{workflow.name} of {department.name} ({department.slug})"}
