@@ -33,7 +33,7 @@ def as_json(result: Result) -> str:
         "notes": result.bench.notes,
         "compared_with": {name: words for name, (words, _) in LIMITS.items()},
         "measured_beside": {name: values for name, values in result.bench.taken.items() if name in BESIDE},
-        "cpu": [asdict(phase) for phase in _medians(result.bench.phases)],
+        "cpu_by_process": [asdict(phase) for phase in _medians(result.bench.phases)],
     }
     return json.dumps({"machine": machine, "figures": [asdict(each) for each in result.figures]}, indent=2)
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WORKERS = ("worker", "worker.2")
 TWO_LANGUAGES = pytest.mark.parametrize("site", ["valkey", "rabbitmq"], indirect=True)
 """For what hangs on the protocol alone: Redis and Valkey speak the same one."""
-PER_S = 30
+PER_S = 40
 """Starts a second: more than a line of silent senders lets through, and half of what two cores can take."""
 
 
@@ -103,7 +103,7 @@ def starts_are_answered_and_end(
     usual = max(took_s for _, took_s in steadily(stack, work, 1))
 
     leave()
-    answers = steadily(stack, work, len(rounds(4)))
+    answers = steadily(stack, work, len(rounds(3)))
     stack.wait_until_settled(30)
     return_()
 
@@ -114,6 +114,7 @@ def starts_are_answered_and_end(
     return len(answers)
 
 
+@TWO_LANGUAGES
 def test_b05_starts_are_answered_at_once_and_end_while_the_broker_is_stopped(
     site: Site, stack: Stack, work: Workflow, expected: Expected
 ) -> None:

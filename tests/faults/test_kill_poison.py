@@ -46,7 +46,7 @@ def test_k23_p01_a_step_that_kills_its_worker_is_begun_five_times_and_put_aside(
     def is_put_aside() -> bool:
         if len(others) < 40:
             others.extend(scene.stack.start_runs(slug, 1))
-        return StepRun.objects.filter(status="parked").count() == len(ways)
+        return StepRun.objects.filter(step_id__in=ways, status="parked").count() == len(ways)
 
     scene.stack.wait(is_put_aside, 60, "the end of the poison")
     scene.stack.wait_for_end(others, RECOVERY_S)

@@ -12,9 +12,9 @@ import pytest
 from departments.access import SYSTEM
 from tests.faults.crowd import errors, scaled, together
 from tests.steps import probes
-from tests.workflows.runtime.harness import published, run_of, silent_broker
+from tests.workflows.runtime.harness import HERE, published, run_of, silent_broker
 from workflows.models import Run, StepRun, Workflow
-from workflows.runtime import limits, sweeping, worker
+from workflows.runtime import limits, sweeping
 from workflows.services.workflows import publish_workflow, save_draft
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,11 +81,7 @@ def test_r10_a_run_keeps_its_version_however_often_a_newer_one_is_published() ->
 
 
 def sweep() -> int:
-    return sweeping.sweep(look)
-
-
-def look(kind: Any, id: Any, priority: int) -> None:
-    worker.look(kind, id)
+    return sweeping.sweep(HERE)
 
 
 def mixed() -> list[str]:
