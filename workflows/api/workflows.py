@@ -172,8 +172,7 @@ class Runs(OfWorkflow):
     @answered_once
     def post(self, request: Request, id: str) -> HttpResponse:
         """400 names each input that is missing, unknown or wrong under `errors`; 409 when nothing is published."""
-        known = identifier(id)
-        workflow = find_startable(self.actor, id=known, slug="" if known else id)
+        workflow = find_startable(self.actor, id=identifier(id), slug=id if is_slug(id) else "")
         if workflow is None:
             raise Http404
         body = self.body(asked.Start)

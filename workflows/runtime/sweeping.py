@@ -67,7 +67,7 @@ def hand_out(hands: Hands) -> int:
 def _new_steps() -> list[Any]:
     suspect, batch = limits.SUSPECT_CLAIMS, limits.SWEEP_BATCH
     forgotten = limits.FORGOTTEN.total_seconds()
-    return [suspect, forgotten, suspect, limits.DEPARTMENT_SHARE, suspect, batch, batch]
+    return [forgotten, suspect, suspect, limits.DEPARTMENT_SHARE, suspect, batch, batch]
 
 
 def take_up_forgotten(hands: Hands) -> int:
@@ -241,11 +241,14 @@ WITH busy AS (
     SELECT department_id, count(*) AS steps FROM workflows_steprun
     WHERE status = 'running' OR (status = 'ready' AND handed_out_at IS NOT NULL) GROUP BY department_id
 ), suspect AS (
-    SELECT id FROM workflows_steprun
+    SELECT id, coalesce(handed_out_at >= (SELECT clock_timestamp()) - make_interval(secs => %s), false) AS is_told
+    FROM workflows_steprun
     WHERE status = 'ready' AND claims >= %s AND run_after <= (SELECT clock_timestamp())
-        AND (handed_out_at IS NULL OR handed_out_at < (SELECT clock_timestamp()) - make_interval(secs => %s))
+), next_suspect AS (
+    SELECT id FROM suspect
+    WHERE NOT EXISTS (SELECT 1 FROM suspect WHERE is_told)
         AND NOT EXISTS (SELECT 1 FROM workflows_steprun WHERE status = 'running' AND claims > %s)
-    ORDER BY run_after LIMIT 1
+    ORDER BY id LIMIT 1
 ), due AS (
     SELECT step.id, step.priority,
         row_number() OVER (PARTITION BY step.department_id ORDER BY step.priority, step.run_after) AS place,
@@ -258,7 +261,7 @@ WITH busy AS (
 ), fair AS (
     SELECT id FROM due WHERE place <= room ORDER BY priority, place LIMIT %s
 )
-SELECT id FROM suspect UNION ALL SELECT id FROM fair
+SELECT id FROM next_suspect UNION ALL SELECT id FROM fair
 """
 
 _FORGOTTEN_STEPS = """
