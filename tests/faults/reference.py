@@ -40,6 +40,7 @@ class Leaf:
         if verdict == "cut" and self.announced:
             self.status, self.is_due = "parked", True
         self.token, self.claims, self.announced, self.woken = None, 0, False, ""
+        self.lease_is_over = False
 
     def lose_worker(self) -> None:
         self.status = "parked" if self.announced or self.claims >= MOST_CLAIMS else "ready"

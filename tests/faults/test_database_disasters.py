@@ -158,7 +158,7 @@ def sound(server: Server) -> None:
         )
 
 
-@pytest.mark.parametrize("cut", [Wire.reset], ids=["reset"])
+@pytest.mark.parametrize("cut", [Wire.reset, Wire.silence], ids=["reset", "silent"])
 def test_d10_a_line_that_was_cut_while_it_was_idle_is_made_anew(
     cut: Callable[[Wire], int], home: Path, folder: Path, broker: str, sink: Sink
 ) -> None:

@@ -174,7 +174,7 @@ class Engine(RuleBasedStateMachine):
         self.roots.append(run.pk)
         self._observe()
 
-    @rule(which=pick, changes_mind=st.sampled_from([True] * 5 + [False]))
+    @rule(which=pick, changes_mind=st.sampled_from([True] * 3 + [False]))
     def cancel(self, which: int, changes_mind: bool) -> None:
         if changes_mind:
             return
@@ -184,6 +184,7 @@ class Engine(RuleBasedStateMachine):
         if may:
             known.cancel()
 
+    @precondition(lambda self: any(run.status == "failed" or run.has_parked for run in self.runs.values()))
     @rule(which=pick, verb=st.sampled_from([retry_run, resume_run]))
     def go_on(self, which: int, verb: Callable[..., Run]) -> None:
         id = chosen(self.roots, which)
@@ -215,6 +216,13 @@ class Engine(RuleBasedStateMachine):
         """Any message, in any order, once or again."""
         index = which % len(self.messages)
         self._look(*(self.messages[index] if keep else self.messages.pop(index)))
+
+    @rule(which=pick)
+    def stray(self, which: int) -> None:
+        """A word about any run or step in any state: one that was doubled, or late by an hour."""
+        steps = StepRun.objects.filter(kind__in=LEAVES).values_list("pk", flat=True)
+        known: list[Message] = [*(("run", id) for id in self.runs), *(("step", id) for id in steps)]
+        self._look(*chosen(sorted(known, key=self._name_of_message), which))
 
     @precondition(lambda self: self.messages)
     @rule(which=pick)
@@ -429,7 +437,7 @@ class Engine(RuleBasedStateMachine):
         assert (leaf.status, leaf.is_due) == ("ready", True), f"{worker.path} was claimed while {leaf.status}"
         row = StepRun.objects.get(run_id=worker.run_id, path=worker.path)
         worker.token = leaf.token = row.claim_token
-        leaf.status = "running"
+        leaf.status, leaf.lease_is_over = "running", False
         leaf.claims += 1
 
     def _meet_children(self) -> None:

@@ -52,6 +52,8 @@ class Command(BaseCommand):
             )
         except (CannotMeasure, CannotEmbed, NotReady) as problem:
             raise CommandError(str(problem)) from None
+        except KeyboardInterrupt:
+            raise CommandError("Stopped; the server of the benchmark is gone.") from None
         self.stdout.write("\n" + report.tables(result))
         if options["json"]:
             options["json"].write_text(report.as_json(result) + "\n")
