@@ -4,15 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('departments', '0004_checked_time_zones_and_hosts'),
-        ('workflows', '0007_fewer_indexes'),
+        ("departments", "0004_checked_time_zones_and_hosts"),
+        ("workflows", "0007_fewer_indexes"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='steprun',
-            index=models.Index(condition=models.Q(('handed_out_at__isnull', False), ('status', 'ready')), fields=['department'], name='step_told'),
+            model_name="steprun",
+            index=models.Index(
+                condition=models.Q(("handed_out_at__isnull", False), ("status", "ready")),
+                fields=["department"],
+                name="step_told",
+            ),
         ),
     ]

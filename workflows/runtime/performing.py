@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import InterfaceError, OperationalError, connection
 from pydantic import ValidationError
 
 from connectors.sdk import (
@@ -21,6 +22,7 @@ from connectors.sdk import (
     Signal,
     StepError,
     TimerFired,
+    Unavailable,
 )
 from workflows.engine import conditions, params, strict
 from workflows.engine.definition import Node
@@ -126,6 +128,11 @@ def perform(journey: Journey, step: Step, prepared: Prepared, now: datetime, fen
         attempted.error = error
     except (params.BadText, conditions.BadCondition) as error:
         attempted.error = BadParams(str(error))
+    except (OperationalError, InterfaceError):
+        connection.close()
+        attempted.error = Unavailable(
+            "Tandem's database went away for a moment.", maybe_done=step.intent_at is not None
+        )
     except (Exception, SystemExit) as error:  # a defect of one step kind must not stop the worker
         log.exception("step.defect: %s failed in a way it does not know", node.kind)
         attempted.error = Defect(f"The step kind {node.kind} broke: {describe(error)}.")

@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from workflows.models import Priority
 from workflows.runtime.faults import fault_point
@@ -37,7 +38,10 @@ def publish(kind: Kind, ids: list[UUID], priority: int) -> bool:
     try:
         for each in ids:
             look.apply_async((kind, str(each)), queue=QUEUES[Priority(priority)], retry=False)
-    except Exception as error:  # kombu raises its transports' own errors; none of them may reach a person's request
+    except (OperationalError, OSError) as error:
         log.warning("broker.away: the broker takes no messages, the scheduler will carry on (%s)", type(error).__name__)
+        return False
+    except Exception:  # a transport's own error, or a defect of ours: neither may reach a person's request
+        log.exception("broker.defect: the message could not be sent, the scheduler will carry on")
         return False
     return True

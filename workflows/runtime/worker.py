@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 import uuid_utils.compat as uuid
@@ -44,6 +45,7 @@ class Join:
 
 
 Next = Claimed | Look | Join | None
+Given = TypeVar("Given")
 
 
 def look(kind: queue.Kind, id: UUID) -> None:
@@ -146,10 +148,11 @@ def _may_reach_out(step: Step, beat: heartbeat.Beat, effect: Effect) -> None:
     """
     if not beat.holds():
         raise store.LostAuthority(step.path)
+    # Both say the same however often they are said.
     if effect is Effect.UNSAFE:
-        store.announce_effect(step)
+        _surely(partial(store.announce_effect, step))
     elif effect is Effect.CHECKABLE:
-        store.confirm(step)
+        _surely(partial(store.confirm, step))
 
 
 def finish_attempt(work: Claimed, attempted: Attempted) -> Next:
@@ -221,7 +224,16 @@ def _after_the_end(settlement: Settlement) -> Next:
     return Look("run", sibling) if sibling else Join(run.parent_step_id)
 
 
-def _patiently(deed: Callable[[], Next]) -> Next:
+def _surely(deed: Callable[[], Given]) -> Given:
+    """Do it; where the database has gone away, patiently."""
+    try:
+        return deed()
+    except (OperationalError, InterfaceError):
+        connection.close()
+        return _patiently(deed)
+
+
+def _patiently(deed: Callable[[], Given]) -> Given:
     """Do it once the database answers again. Raises what it raised last."""
     for pause in PAUSES_S:
         time.sleep(pause)
