@@ -19,6 +19,7 @@ def settings_for(env: Env) -> dict[str, Any]:
         )
 
     options = dict(parse_qsl(parts.query))
+    prepared = options.pop("prepare_threshold", "5")
     return {
         "ENGINE": "config.postgres",
         "NAME": unquote(parts.path.lstrip("/")) or "tandem",
@@ -32,7 +33,7 @@ def settings_for(env: Env) -> dict[str, Any]:
             # A thread that waits for a model gives its connection back to the pool (house.md, engine).
             "pool": {"min_size": 1, "max_size": 20, "timeout": 5, "max_idle": 300},
             # Only the engine's own statements are prepared (workflows/runtime/sql.py).
-            "prepare_threshold": 5,
+            "prepare_threshold": int(prepared) or None,
             "options": "-c statement_timeout=15s -c lock_timeout=3s -c idle_in_transaction_session_timeout=30s"
             # Prepared statements are planned once, perhaps while the tables are nearly empty: a plan that reads a whole
             # table would stay when it has grown. Each of them has its index; where there is none, nothing changes.
