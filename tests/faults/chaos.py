@@ -18,6 +18,7 @@ from types import FrameType
 
 from config.env import ROOT
 
+STATE_MACHINE = "tests/faults/test_state_machine.py"
 MODEL_STEPS = 20_000
 WHOLE_FROM_MINUTES = 10
 """A shorter chaos goes through fewer steps of the state machine, in proportion."""
@@ -32,6 +33,8 @@ def main(argv: Sequence[str]) -> int:
         holds = _besiege(asked.minutes, asked.seed)
     if asked.only in ("", "model"):
         holds = _state_machine(asked.minutes, asked.seed) and holds
+    if asked.cases and asked.only in ("", "cases"):
+        holds = _cases(asked.cases) and holds
     return 0 if holds else 1
 
 
@@ -41,7 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=random.randrange(10**9), help="all randomness; printed at the start"
     )
-    parser.add_argument("--only", choices=["siege", "model"], default="", help="one of the two parts")
+    parser.add_argument("--cases", type=float, default=0.0, help="also the single cases, each so many times as large")
+    parser.add_argument("--only", choices=["siege", "model", "cases"], default="", help="one of the parts")
     return parser
 
 
@@ -70,11 +74,21 @@ def _set_up(home: Path) -> None:
 def _state_machine(minutes: float, seed: int) -> bool:
     steps = round(MODEL_STEPS * min(1.0, minutes / WHOLE_FROM_MINUTES))
     print(f"The state machine, {steps} steps, seed {seed}.", flush=True)
-    command = [sys.executable, "-m", "pytest", "-q", "--timeout=0", f"--hypothesis-seed={seed}"]
-    environment = {**os.environ, "TANDEM_MODEL_STEPS": str(steps)}
-    for name in ("DJANGO_SETTINGS_MODULE", "TANDEM_HOME", "SECRET_KEY"):
-        environment.pop(name, None)
-    return not subprocess.call([*command, "tests/faults/test_state_machine.py"], cwd=ROOT, env=environment)
+    return _pytest([f"--hypothesis-seed={seed}", STATE_MACHINE], {"TANDEM_MODEL_STEPS": str(steps)})
+
+
+def _cases(times: float) -> bool:
+    print(f"The single cases, {times:g} times as large as in the ordinary tests.", flush=True)
+    left_out = [f"--ignore={STATE_MACHINE}", "--ignore=tests/faults/test_siege.py"]
+    return _pytest([*left_out, "tests/faults"], {"FAULT_N": str(times)})
+
+
+def _pytest(arguments: list[str], environment: dict[str, str]) -> bool:
+    """Whether all passed. They choose a home of their own; that of the siege would be in the way."""
+    ours = ("DJANGO_SETTINGS_MODULE", "TANDEM_HOME")
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    command = [sys.executable, "-m", "pytest", "-q", "--timeout=0", *arguments]
+    return not subprocess.call(command, cwd=ROOT, env={**inherited, **environment})
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

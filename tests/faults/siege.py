@@ -200,6 +200,8 @@ class Siege:
         yield from (f"R02 run {id} was given to {times} requests" for id, times in accepted.items() if times > 1)
         if len(known) != len(accepted) + self.calm_runs:
             yield f"R02 {len(known) - self.calm_runs} runs came of {len(accepted)} accepted requests"
+        defects = roots().filter(status="failed", error__code="defect").values_list("pk", "error__message")
+        yield from (f"D01 run {id} failed, though nothing in it was wrong: {message}" for id, message in defects)
         if not self.nemesis.done:
             yield "I12 nothing was done to the stack: nothing was proved"
         yield from (f"K01 start {job.number} was never answered" for job in self.traffic.jobs if not job.run_id)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import uuid4
 
 import psutil
 from django.conf import settings
@@ -29,6 +30,7 @@ from departments.tokens import create_token
 from tests.faults.points import HOLD, Strike, Tally, read
 from tests.faults.sink import free_port
 from workflows.models import Run, StepRun, StepStatus
+from workflows.runtime import queue
 
 CANARIES: Final = {
     "SECRET_KEY": "canary-secret-key-5f0c2d9e7b41a8",
@@ -36,6 +38,8 @@ CANARIES: Final = {
 }
 """Secrets in the environment of every process; a test of I8 names the second one as the key of a provider."""
 
+HEARD: Final = "msg_received_before_claim"
+KINDS: Final = ("web", "worker", "scheduler")
 PATIENCE = 4.0
 """Every deadline of a test is this much longer than a quiet machine needs."""
 
@@ -67,7 +71,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.tally = Tally(self.folder)
+        self.tallies = {kind: Tally(self.folder / f"tally-{kind}") for kind in KINDS}
         self.supervisor = Supervisor(self.folder, self.said.append)
         self.port = free_port()
         self.token = ""
@@ -134,27 +138,34 @@ class Stack:
     # Faults ---------------------------------------------------------------------------------------------------------
 
     def strike(self, name: str, rules: str) -> None:
-        """From now on `name` obeys these rules (see `points`). Hits of the points they name count from one again."""
+        """From now on `name` obeys these rules (see `points`). Hits of the points they name count from one again.
+
+        Each kind of process counts for itself: what a scheduler does in a worker's stead is no hit of a worker's rule.
+        """
         for rule in read(rules):
-            self.tally.forget(rule.point)
+            self.tallies[kind_of(name)].forget(rule.point)
         file = self._orders(name)
         file.with_suffix(".new").write_text(rules)
         file.with_suffix(".new").rename(file)
 
     def calm(self) -> None:
         """No faults, nothing counted, nothing held against a process that died before."""
-        for name in {*self.kept, "web", "worker", "scheduler"}:
+        for name in {*self.kept, *KINDS}:
             self.strike(name, "")
         for kept in self.kept.values():
             kept.deaths = 0
-        self.tally.clear()
+        for tally in self.tallies.values():
+            tally.clear()
 
     def struck(self, point: str = "") -> list[Strike]:
         """What has struck at this point, or anywhere; who is only held there does not count."""
-        return [strike for strike in self.tally.strikes() if point in ("", strike.point) and strike.action != HOLD]
+        strikes = [strike for tally in self.tallies.values() for strike in tally.strikes()]
+        return [strike for strike in strikes if point in ("", strike.point) and strike.action != HOLD]
 
-    def hits(self) -> Counter[str]:
-        return self.tally.hits()
+    def hits(self, kind: str = "") -> Counter[str]:
+        """Point → how often processes of this kind, or any, came by since `calm`."""
+        counted = [tally.hits() for name, tally in self.tallies.items() if kind in ("", name)]
+        return sum(counted, Counter())
 
     # Waiting --------------------------------------------------------------------------------------------------------
 
@@ -184,6 +195,16 @@ class Stack:
 
     def wait_for_hits(self, point: str, count: int, quiet_s: float = 10) -> None:
         self.wait(lambda: self.hits()[point] >= count, quiet_s, f"{count} hits of {point}")
+
+    def wait_until_worker_hears(self) -> None:
+        """After its death or birth, that is: until it takes a message (about a run that does not exist)."""
+        before = self.hits("worker")[HEARD]
+
+        def hears() -> bool:
+            queue.publish("run", [uuid4()], 1)
+            return self.hits("worker")[HEARD] > before
+
+        self.wait(hears, 15, "a worker that takes messages")
 
     def wait_for_strike(self, point: str, count: int = 1, quiet_s: float = 10) -> None:
         self.wait(lambda: len(self.struck(point)) >= count, quiet_s, f"{count} strikes at {point}")
@@ -245,9 +266,7 @@ class Stack:
 
     def _program(self, name: str) -> Program:
         env: Env = replace(settings.ENV, home=self.home or settings.ENV.home, port=self.port)
-        program = {"web": programs.web, "worker": programs.worker, "scheduler": programs.scheduler}[
-            name.partition(".")[0]
-        ](env)
+        program = {"web": programs.web, "worker": programs.worker, "scheduler": programs.scheduler}[kind_of(name)](env)
         orders = self._orders(name)
         if not orders.exists():
             orders.write_text("")
@@ -258,11 +277,16 @@ class Stack:
             "CELERY_BROKER_URL": self.broker_url,
             "PORT": str(self.port),
             "FAULTS": str(orders),
-            "FAULTS_TALLY": str(self.folder),
+            "FAULTS_TALLY": str(self.tallies[kind_of(name)].folder),
             **CANARIES,
             **self.environment,
         }
         return replace(program, name=name, env=environment, log=self.folder / "log" / f"{name}.log")
+
+
+def kind_of(name: str) -> str:
+    """`worker.2` is a worker."""
+    return name.partition(".")[0]
 
 
 def live(ids: set[str]) -> bool:

@@ -134,3 +134,20 @@ def test_k21_a_run_that_is_cancelled_at_any_point_begins_nothing_afterwards(scen
     assert StepRun.objects.filter(run=run).count() == known
     assert {record.name for record in scene.sink.arrived()} <= begun
     assert not StepRun.objects.filter(run=run).exclude(status__in=["cancelled", "succeeded"]).exists()
+
+
+def test_k21_a_claim_that_outlived_its_run_sends_nothing(scene: Scene) -> None:
+    """Held between claim and effect for two heartbeats after the cancellation: the worker can know by then."""
+    slug = scene.workflow([scene.effect("a"), scene.effect("b")])
+    scene.stack.strike("worker", "claimed_before_effect:hold@1+")
+    (run,) = scene.stack.start_runs(slug, 1)
+    scene.stack.wait_for_hits("claimed_before_effect", 1)
+
+    answer = scene.stack.call("POST", f"runs/{run}/cancel")
+    beats = scene.stack.hits()["heartbeat_dies_step_lives"]
+    scene.stack.wait_for_hits("heartbeat_dies_step_lives", beats + 2)
+    scene.stack.strike("worker", "")
+    scene.stack.keep_for(1.0)
+
+    assert (answer.status, Run.objects.get().status) == (200, "cancelled")
+    assert scene.sink.arrived() == []

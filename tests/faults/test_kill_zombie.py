@@ -89,6 +89,26 @@ def test_k15_a_worker_that_slept_through_its_leases_writes_nothing_when_it_wakes
 
 
 @pytest.mark.parametrize("_", pace.rounds())
+def test_k15_a_worker_that_slept_between_asking_and_sending_sends_nothing_when_it_wakes(scene: Scene, _: int) -> None:
+    """The gap of a checkable effect: the other worker asks, finds nothing, and sends meanwhile."""
+    stack = scene.stack
+    step = scene.effect("a", "checkable")
+    step["with"]["pause_s"] = 1.5
+    runs = stack.start_runs(scene.workflow([step]), 1)
+    stack.wait_for_hits("claimed_before_effect", 1)
+    stack.keep_for(0.7)
+
+    stack.freeze("worker")
+    stack.start("worker.2")
+    stack.wait_for_end(runs, RECOVERY_S)
+    stack.thaw("worker")
+    stack.keep_for(2)
+
+    assert Run.objects.get().status == "succeeded"
+    assert scene.arrived("checkable") == [1]
+
+
+@pytest.mark.parametrize("_", pace.rounds())
 def test_k25_a_worker_with_the_same_name_may_not_take_over_before_the_lease_is_over(scene: Scene, _: int) -> None:
     scene.sink.behave(answer="hold", times=1)
     (run,) = scene.stack.start_runs(scene.workflow([scene.effect("a")]), 1)
