@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.db.models.functions import Now
 
 from audit import sql
 from workflows.models import Run, RunStatus, StepRun, StepStatus
@@ -67,7 +68,7 @@ def hand_out(hands: Hands) -> int:
 def _new_steps() -> list[Any]:
     suspect, batch = limits.SUSPECT_CLAIMS, limits.SWEEP_BATCH
     forgotten = limits.FORGOTTEN.total_seconds()
-    return [forgotten, suspect, suspect, limits.DEPARTMENT_SHARE, suspect, batch, batch]
+    return [forgotten, suspect, suspect, limits.DEPARTMENT_SHARE, suspect, forgotten, batch, batch]
 
 
 def take_up_forgotten(hands: Hands) -> int:
@@ -75,7 +76,7 @@ def take_up_forgotten(hands: Hands) -> int:
     forgotten, places = limits.FORGOTTEN.total_seconds(), min(hands.places(), limits.SWEEP_BATCH)
     if not places:
         return 0
-    steps = _change(_TELL_STEPS, _find(_FORGOTTEN_STEPS, [limits.SUSPECT_CLAIMS, forgotten, places]))
+    steps = _change(_TELL_STEPS, _find(_FORGOTTEN_STEPS, [limits.SUSPECT_CLAIMS, 10 * forgotten, forgotten, places]))
     runs = _change(_TELL_RUNS, _find(_FORGOTTEN_RUNS, [forgotten, places - len(steps)]))
     found: list[tuple[queue.Kind, UUID]] = [("step", row[0]) for row in steps] + [("run", row[0]) for row in runs]
     return sum(hands.do(kind, id) for kind, id in found)
@@ -151,9 +152,9 @@ def _expire(step_run_id: UUID, run_id: UUID, token: UUID) -> bool:
         return False
     reason = _why_parked(step)
     step.status = StepStatus.PARKED if reason else StepStatus.READY
-    step.claim_token, step.lease_until, step.handed_out_at = None, None, None
+    step.claim_token, step.lease_until, step.handed_out_at, step.run_after = None, None, None, Now()
     step.error = reason or step.error
-    step.save(update_fields=["status", "claim_token", "lease_until", "handed_out_at", "error"])
+    step.save(update_fields=["status", "claim_token", "lease_until", "handed_out_at", "run_after", "error"])
     store.log(run_id, "step.parked" if reason else "step.lost", step.path, claims=step.claims, **(reason or {}))
     if reason:
         _wait_if_idle(run_id)
@@ -255,7 +256,10 @@ WITH busy AS (
         %s - coalesce(busy.steps, 0) AS room
     FROM (
         SELECT id, department_id, priority, run_after FROM workflows_steprun
-        WHERE status = 'ready' AND handed_out_at IS NULL AND claims < %s AND run_after <= (SELECT clock_timestamp())
+        WHERE status = 'ready' AND claims < %s AND run_after <= (SELECT clock_timestamp()) AND (
+            handed_out_at IS NULL
+            OR (claims > 0 AND handed_out_at < (SELECT clock_timestamp()) - make_interval(secs => %s))
+        )
         ORDER BY run_after LIMIT 50 * %s
     ) AS step LEFT JOIN busy USING (department_id)
 ), fair AS (
@@ -264,9 +268,11 @@ WITH busy AS (
 SELECT id FROM next_suspect UNION ALL SELECT id FROM fair
 """
 
+# What has lost a worker before may have killed it: it is left to workers as long as it may be that one answers.
 _FORGOTTEN_STEPS = """
 SELECT id FROM workflows_steprun
 WHERE status = 'ready' AND claims < %s AND run_after <= (SELECT clock_timestamp())
+    AND (claims = 0 OR run_after < (SELECT clock_timestamp()) - make_interval(secs => %s))
     AND handed_out_at < (SELECT clock_timestamp()) - make_interval(secs => %s)
 ORDER BY priority, run_after LIMIT %s
 """
