@@ -52,7 +52,7 @@ def branch(id: str, *cases: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 SHAPES: tuple[list[dict[str, Any]], ...] = (
-    [probe("a", retry=AT_ONCE), unsafe("b"), probe("c")],
+    [unsafe("a"), probe("b", retry=AT_ONCE), unsafe("c")],
     [both("p", [probe("a"), unsafe("b")], [asks("c")], [sleeps("d"), probe("e")]), probe("f")],
     [attempt("t", probe("a"), both("p", [unsafe("b")], [asks("c")]), rescue=[probe("d")]), asks("e"), probe("f")],
     [each("g", probe("a"), unsafe("b")), probe("c", on_error="continue"), sleeps("d")],

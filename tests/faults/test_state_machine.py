@@ -183,7 +183,7 @@ class Engine(Followed):
                 leaf.status, leaf.woken = "ready", "timer"
         self._observe()
 
-    @rule(which=pick, times=st.integers(1, 8), verdict=st.sampled_from(["done", "done", "rejected"]))
+    @rule(which=pick, times=st.integers(1, 8), verdict=st.sampled_from(["done", *VERDICTS]))
     def work_on(self, which: int, times: int, verdict: str) -> None:
         """An ordinary stretch: what stands is sent and answered, then messages are taken in their order."""
         for turn in range(times):
