@@ -92,10 +92,14 @@ def test_c01_a_worker_whose_clock_is_wrong_is_never_early_and_steals_nothing(
     stack.environment = lied_to(faketime, offset(off)) | SKEWED
     stack.start("worker")
     stack.environment = {}
+    runs = stack.start_runs(scene.workflow([scene.effect("warm")]), 1)
+    stack.wait_for_hits("msg_received_before_claim", 1, quiet_s=20)  # it listens: what follows is its work
+    runs += stack.start_runs(scene.workflow(napping(scene)), RUNS)
+    stack.wait_for_end(runs, RECOVERY_S)
+    assert stack.hits()["msg_received_before_claim"] > RUNS
     stack.start("worker.2")  # its clock is right
     long = scene.workflow([scene.effect("long", "keyed", sleep_s=LONGER_THAN_A_LEASE_S)])
-
-    runs = [*stack.start_runs(scene.workflow(napping(scene)), RUNS), *stack.start_runs(long, 4)]
+    runs += stack.start_runs(long, 4)
     stack.wait_for_end(runs, RECOVERY_S)
 
     assert outcomes(runs) == {"succeeded": len(runs)}
