@@ -11,6 +11,8 @@ from celery import Celery
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
+from config.redis_channels import prepare_redis
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 QUEUES = ("interactive", "normal", "bulk")
@@ -102,6 +104,8 @@ def _publishing_options(broker_url: str) -> dict[str, Any]:
 def _configure(app: Celery) -> None:
     from django.conf import settings
 
+    if settings.BROKER_URL.startswith(REDIS):
+        prepare_redis()
     app.conf.update(
         broker_url=settings.BROKER_URL,
         broker_connection_retry_on_startup=True,

@@ -85,7 +85,9 @@ def _exchange(
     request: ModelRequest, parameters: dict[str, Any], completion: Completion, exchange: wire.Exchange
 ) -> None:
     client = wire.client(request.route.base_url, request.route.key)
-    with client.chat.completions.with_streaming_response.create(**parameters) as response:
+    # As extra body the rest goes out as it is: the client would compare each word of it with its own types first.
+    first, rest = {"model": parameters["model"], "stream": True}, {**parameters}
+    with client.chat.completions.with_streaming_response.create(messages=[], **first, extra_body=rest) as response:
         chunks = _heard(response.iter_bytes(), exchange)
         if response.headers.get("content-type", "").startswith("application/json"):
             read_whole(b"".join(chunks), completion)
