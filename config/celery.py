@@ -90,7 +90,8 @@ def _options(broker_url: str, patience_s: float) -> dict[str, Any]:
     """The transport's options: how long to wait for the broker's answer, under the names that each transport has."""
     if broker_url.startswith(REDIS):
         timeouts = {"socket_timeout": patience_s, "socket_connect_timeout": patience_s}
-        return timeouts | {"health_check_interval": DEAF_S}
+        # What a worker has taken and not begun need not be kept in Redis a second time: the database knows it.
+        return timeouts | {"health_check_interval": DEAF_S, "ack_emulation": False}
     return {"read_timeout": patience_s, "write_timeout": patience_s}
 
 
