@@ -12,7 +12,8 @@ from workflows.models import Run
 from workflows.runtime import journey, limits, queue, store, writing
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey
-from workflows.runtime.settling import AT_THE_START, Settlement
+from workflows.runtime.settling import Settlement
+from workflows.runtime.stints import AT_THE_START
 
 log = logging.getLogger(__name__)
 

@@ -14,36 +14,20 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid
 
-from connectors.sdk import Action, Call, Done, Enter, Rejected, Spawn, StepError, Stop, Unavailable, Wait
+from connectors.sdk import Call, Done, Enter, Rejected, Spawn, StepError, Stop, Unavailable, Wait
 from workflows.engine import params, plan, strict
 from workflows.engine.definition import Retry
 from workflows.engine.retry import next_attempt
 from workflows.models import Run, RunStatus, StepStatus, Task
-from workflows.runtime import children, limits, outputs, performing, tasks, values
+from workflows.runtime import children, limits, outputs, performing, stints, tasks, values
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.kinds import kinds
 from workflows.runtime.performing import Attempted, Skip
+from workflows.runtime.stints import Stint
 
 DICE = random.Random()
 
 MAY_BE_SENT = "It may have been sent or not. Look at the other side, then run the step again or cancel the run."
-
-
-@dataclass(frozen=True, slots=True)
-class Stint:
-    """How much of a run one transaction carries on at most. `starts_runs`: also steps that bring up other runs."""
-
-    steps: int
-    seconds: float
-    starts_runs: bool = True
-
-    def does(self, kind: type[Action]) -> bool:
-        return kind.local and (self.starts_runs or not kind.starts_runs)
-
-
-WORKER = Stint(steps=limits.LOCAL_STEPS_PER_TRANSACTION, seconds=5.0)
-AT_THE_START = Stint(steps=50, seconds=0.05, starts_runs=False)
-"""Somebody waits for the answer: what takes longer is a worker's."""
 
 
 @dataclass
@@ -197,8 +181,9 @@ class Settlement:
 
     # What follows from it -------------------------------------------------------------------------------------------
 
-    def advance(self, stint: Stint = WORKER) -> None:
+    def advance(self, stint: Stint | None = None) -> None:
         """Plan, bring up what is next, and do the local steps here and now, until others have to act."""
+        stint = stint or stints.WORKER
         until = time.monotonic() + stint.seconds
         while not self.is_over:
             commands = plan.plan(self.journey.tree, self.journey.steps, self.run.body)

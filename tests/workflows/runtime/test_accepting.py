@@ -11,8 +11,8 @@ from departments.access import SYSTEM
 from tests.steps import probes
 from tests.workflows.runtime.harness import carried, published, silent_broker, statuses
 from workflows.models import Run, Workflow
-from workflows.runtime import queue, settling
-from workflows.runtime.settling import Stint
+from workflows.runtime import queue, stints
+from workflows.runtime.stints import Stint
 from workflows.services.runs import accept_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,7 +85,7 @@ def test_what_takes_too_long_is_left_to_a_worker(stint: Stint) -> None:
     steps = [{**GREET, "id": f"s{number}"} for number in range(4)]
     workflow = published(steps)
 
-    with patch.object(settling, "AT_THE_START", stint), patch("workflows.runtime.accepting.AT_THE_START", stint):
+    with patch("workflows.runtime.accepting.AT_THE_START", stint):
         run = start(workflow)
 
     assert run.status == "running"
@@ -95,7 +95,7 @@ def test_what_takes_too_long_is_left_to_a_worker(stint: Stint) -> None:
 
 def test_a_transaction_that_is_full_leaves_the_next_step_to_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = [{**GREET, "id": f"s{number}"} for number in range(4)]
-    monkeypatch.setattr(settling, "WORKER", Stint(steps=1, seconds=60))
+    monkeypatch.setattr(stints, "WORKER", Stint(steps=1, seconds=60))
     monkeypatch.setattr("workflows.runtime.accepting.AT_THE_START", Stint(steps=1, seconds=60))
 
     run = carried(start(published(steps)))
