@@ -28,9 +28,10 @@ def lines(sink: Path) -> list[str]:
 def test_a_worker_killed_in_a_step_costs_its_lease(stack: Stack, tmp_path: Path) -> None:
     sink = tmp_path / "sink"
     run = start_run(published(chain(sink, sleep_s=3)), inputs={}, actor=SYSTEM)
-    stack.start("scheduler")
     worker = stack.start("worker")
     wait_for(lambda: len(lines(sink)) == 2, 30, "the second step")
+    # Not before: what no worker has taken up for two seconds, it would do itself.
+    stack.start("scheduler")
 
     worker.kill()
     stack.start("worker")
