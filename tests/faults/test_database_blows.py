@@ -78,14 +78,14 @@ def starter(scene: Scene) -> Starter:
 def test_d01_sessions_that_are_ended_at_random_fail_no_run(rig: Rig, scene: Scene, starter: Starter) -> None:
     dice = random.Random(SEED)
 
-    with repeatedly(lambda: rig.server.cut_sessions(dice, 0.3), every_s=0.7) as cut:
+    with repeatedly(lambda: rig.server.cut_sessions(dice, 0.6), every_s=0.4) as cut:
         starter.start(RUNS, pause_s=0.4)
     connection.close()
     rig.stack.wait_for_end(starter.ids, RECOVERY_S)
 
     assert outcomes(starter.ids) == {"succeeded": RUNS}
     assert scene.doubled() == {}
-    assert sum(cut) >= RUNS, "else nothing was shown"
+    assert sum(cut) >= RUNS // 2, "else nothing was shown"
 
 
 def test_d02_a_server_that_restarts_again_and_again_loses_no_run_no_timer_and_no_decision(
