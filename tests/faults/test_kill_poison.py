@@ -12,7 +12,7 @@ from workflows.runtime import limits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RECOVERY_S = pace.LEASE.total_seconds() + 6
+RECOVERY_S = pace.LEASE.total_seconds() + 20
 
 
 @pytest.mark.parametrize("_", pace.rounds())

@@ -10,7 +10,7 @@ from workflows.models import JournalEntry, Run, StepRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RECOVERY_S = pace.LEASE.total_seconds() + 6
+RECOVERY_S = pace.LEASE.total_seconds() + 20
 
 
 @pytest.mark.parametrize(

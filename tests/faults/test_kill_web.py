@@ -12,7 +12,7 @@ from workflows.models import IdempotencyKey, JournalEntry, Run, StepRun, Task
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AT_ONCE = 8
-RECOVERY_S = pace.LEASE.total_seconds() + 6
+RECOVERY_S = pace.LEASE.total_seconds() + 20
 KEYS = [f"key-{number}" for number in range(AT_ONCE)]
 
 

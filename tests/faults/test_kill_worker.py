@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 EACH = 2
 """Runs of each effect class that are on their way when the fault strikes."""
 ALL = EACH * len(CLASSES)
-RECOVERY_S = pace.LEASE.total_seconds() + 6
+RECOVERY_S = pace.LEASE.total_seconds() + 20
 SUCCEEDED = {effect: {"succeeded"} for effect in CLASSES}
 PARKED = SUCCEEDED | {"unsafe": {"waiting"}}
 

@@ -11,7 +11,7 @@ from workflows.models import Run, StepRun
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LEASE_S = pace.LEASE.total_seconds()
-RECOVERY_S = LEASE_S + 6
+RECOVERY_S = LEASE_S + 20
 
 
 @pytest.mark.parametrize("_", pace.rounds())
