@@ -30,10 +30,10 @@ def test_a_worker_killed_in_a_step_costs_its_lease(stack: Stack, tmp_path: Path)
     run = start_run(published(chain(sink, sleep_s=3)), inputs={}, actor=SYSTEM)
     worker = stack.start("worker")
     wait_for(lambda: len(lines(sink)) == 2, 30, "the second step")
-    # Not before: what no worker has taken up for two seconds, it would do itself.
-    stack.start("scheduler")
 
     worker.kill()
+    # Not before: what no worker has taken up for two seconds, it would do itself.
+    stack.start("scheduler")
     stack.start("worker")
     wait_for(lambda: ended(run), 60, "the end of the run")
 
