@@ -37,8 +37,9 @@ def test_k16_k18_what_a_dying_scheduler_had_in_its_hands_the_next_one_does(scene
     scene.stack.wait_for_end([*sleeper, *orphan], RECOVERY_S)
 
     assert Run.objects.filter(status="succeeded").count() == 4
-    assert [scene.arrived("keyed", name) for name in ("a", "b")] == [[2, 2], [1, 1]]
-    assert JournalEntry.objects.filter(event="step.lost").count() == 2
+    assert len(scene.arrived("keyed", "a")) == len(scene.arrived("keyed", "b")) == 2
+    assert scene.doubled() == {}, "on a busy machine a step may be begun again, under the same key"
+    assert JournalEntry.objects.filter(event="step.lost").count() >= 2
 
 
 @pytest.mark.parametrize("_", pace.rounds())
