@@ -132,6 +132,9 @@ def _configure(app: Celery) -> None:
         worker_enable_remote_control=False,
         worker_hijack_root_logger=False,
         worker_cancel_long_running_tasks_on_connection_loss=False,
+        # After a lost connection it would raise the prefetch count step by step, from the pool's threads, on the socket
+        # that the main thread reads: RabbitMQ's frames get torn apart, and the next connection is lost as well.
+        worker_enable_prefetch_count_reduction=False,
         enable_utc=True,
     )
 

@@ -140,6 +140,8 @@ def test_b07_every_worker_consumes_again_after_each_restart_of_the_broker(
         every_worker_consumes(stack, work)
 
     assert sum(stack.deaths(name) for name in WORKERS) == 0
+    said = b"".join(stack.written().values())
+    assert b"UnexpectedFrame" not in said, "two threads have read from one connection: it is lost once more"
 
 
 @TWO_LANGUAGES
