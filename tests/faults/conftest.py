@@ -83,11 +83,11 @@ def sink(outside_world: Sink) -> Sink:
     return outside_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def warm_stack(
     django_db_setup: None, django_db_blocker: Any, broker: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """Web, worker and scheduler for the whole session: a start costs seconds."""
+    """Web, worker and scheduler for all tests in here: a start costs seconds. Gone before others begin runs there."""
     with django_db_blocker.unblock():
         stack = Stack(tmp_path_factory.mktemp("stack"), database_url(), broker)
         connection.close()
