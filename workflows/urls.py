@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflows.pages import files, home, runs, tasks, workflows
+from workflows.pages import files, home, publishing, runs, tasks, workflows
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/<uuid:pk>/", workflows.workflow, name="workflow"),
     path("workflows/<uuid:pk>/start/", workflows.start, name="start"),
+    path("workflows/<uuid:pk>/publish/", publishing.publish, name="publish"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<uuid:pk>/", runs.run, name="run"),
     path("runs/<uuid:pk>/steps/", runs.run_steps, name="run_steps"),

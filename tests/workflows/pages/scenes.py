@@ -30,6 +30,7 @@ def example(name: str) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Scene:
     department: Department
+    builder: User
     operator: User
     approver: User
     viewer: User
@@ -50,6 +51,7 @@ def a_department(name: str = "Marketing") -> Scene:
     make_version(workflow, published_by="Clara Vogel", note="Ask the brand owner before the pack goes out")
     return Scene(
         department=department,
+        builder=make_user("Britta Falk", department, Role.BUILDER),
         operator=make_user("Olga Lind", department, Role.OPERATOR),
         approver=make_user("Astrid Berg", department, Role.APPROVER),
         viewer=make_user("Viggo Holm", department, Role.VIEWER),

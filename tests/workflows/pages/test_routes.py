@@ -67,6 +67,7 @@ ROUTES = [
     Route("workflows"),
     Route("workflow", _workflow),
     Route("start", _workflow, "post", FILLED, "operator", "viewer", 302),
+    Route("publish", _workflow, right="builder", wrong="operator"),
     Route("runs"),
     Route("run", _run(RunStatus.SUCCEEDED)),
     Route("run_steps", _run(RunStatus.RUNNING)),
