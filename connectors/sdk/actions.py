@@ -91,6 +91,11 @@ class Action:
         return ()
 
     @classmethod
+    def names_sampled(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What those names may hold, by the rendered parameters, for who tests a step inside; less where unknown."""
+        return {}
+
+    @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
         """Problems between the unrendered parameters that their types cannot tell: parameter → sentence."""
         return {}

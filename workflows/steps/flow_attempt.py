@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from connectors.sdk import ArmsEnded, Done, Enter, Field, Flow, Model, Outcome, Signal, StepContext
 
 
@@ -41,3 +43,7 @@ class Attempt(Flow):
     @classmethod
     def names_inside(cls, given: object) -> tuple[str, ...]:
         return ("failure",)
+
+    @classmethod
+    def names_sampled(cls, given: object) -> dict[str, Any]:
+        return {"failure": {"error": "The server did not answer.", "failed_step": ""}}

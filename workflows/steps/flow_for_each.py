@@ -64,3 +64,10 @@ class ForEach(Flow):
     @classmethod
     def names_inside(cls, given: Mapping[str, Any]) -> tuple[str, ...]:
         return str(given.get("as", "item")), "item_number"
+
+    @classmethod
+    def names_sampled(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The first item."""
+        items = given.get("items")
+        first = {str(given.get("as", "item")): items[0]} if isinstance(items, list) and items else {}
+        return {**first, "item_number": 1}

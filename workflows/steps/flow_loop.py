@@ -45,3 +45,7 @@ class Loop(Flow):
     @classmethod
     def names_inside(cls, given: Mapping[str, Any]) -> tuple[str, ...]:
         return ("round",)
+
+    @classmethod
+    def names_sampled(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        return {"round": 1}
