@@ -1,5 +1,6 @@
 from workflows.models.file import StoredFile
 from workflows.models.idempotency import IdempotencyKey
+from workflows.models.library import SavedKind, SavedStep, SavedStepVersion
 from workflows.models.run import Attempt, JournalEntry, Run, StepRun
 from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
 from workflows.models.task import Task
@@ -13,6 +14,9 @@ __all__ = [
     "Run",
     "RunMode",
     "RunStatus",
+    "SavedKind",
+    "SavedStep",
+    "SavedStepVersion",
     "StepRun",
     "StepStatus",
     "StoredFile",
