@@ -16,6 +16,7 @@ MOST_STEPS = 500
 DEEPEST = 8
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+SAVED = r"^[a-z0-9][a-z0-9_-]{0,59}@[1-9][0-9]{0,5}(#[1-9][0-9]{0,2})?$"
 Text = Annotated[str, Field(max_length=100_000)]
 Condition = dict[str, Any]
 
@@ -70,7 +71,12 @@ class Arm(Part):
 
 
 class Node(Part):
-    """One step. Containers hold their sequences in `steps`, `rescue`, `cases`, `otherwise` or `arms`."""
+    """One step. Containers hold their sequences in `steps`, `rescue`, `cases`, `otherwise` or `arms`.
+
+    A step that is `off` is skipped with everything it holds. `saved` says of which saved step, in which version, this
+    one is a copy: `polite-tone@3`; of a saved sequence `#2` tells its second step. `prompts` says from which saved
+    prompt a parameter's text was taken: `{"instructions": "house-tone@2"}`.
+    """
 
     id: Identifier
     kind: str = Field(min_length=1, max_length=60)
@@ -80,6 +86,9 @@ class Node(Part):
     retry: Retry | None = None
     timeout_s: int | None = Field(default=None, ge=1, le=86_400)
     on_error: Literal["stop", "continue"] = "stop"
+    off: bool = False
+    saved: str | None = Field(default=None, pattern=SAVED)
+    prompts: dict[str, Annotated[str, Field(pattern=SAVED)]] = Field(default_factory=dict, max_length=50)
     steps: list[Node] | None = None
     rescue: list[Node] | None = None
     cases: list[Case] | None = None

@@ -60,6 +60,47 @@ def problems(definition: Definition, kinds: Mapping[str, type[Action]]) -> list[
     return found
 
 
+def warnings(definition: Definition, kinds: Mapping[str, type[Action]]) -> list[Problem]:
+    """What a person should look at but what keeps nothing from being published, in reading order.
+
+    A step that is switched off gives nothing: whoever refers to it reads empty values.
+    """
+    on = list(running(definition))
+    off = frozenset(node.id for node in definition.nodes()) - {node.id for node in on}
+    found: list[Problem] = []
+    for node in on if off else ():
+        cases = [case.when for case in node.cases or ()]
+        found += _off_references(node.id, {"with": node.given, "when": node.when, "cases": cases}, off)
+    return [*found, *_off_references("", {"output": definition.output}, off)]
+
+
+def running(definition: Definition) -> Iterator[Node]:
+    """The steps that a run comes to, in reading order: none that is switched off, and none inside one."""
+    yield from _running(definition.steps)
+
+
+def _running(sequence: list[Node]) -> Iterator[Node]:
+    for node in sequence:
+        if not node.off:
+            yield node
+            for _, held in node.sequences():
+                yield from _running(held)
+
+
+def _off_references(step: str, fields: Mapping[str, Any], off: frozenset[str]) -> Iterator[Problem]:
+    for field, value in fields.items():
+        for place, text in _templates(value, field):
+            for name in sorted({str(r[1]) for r in _references(text) if len(r) > 1 and r[0] == "steps"} & off):
+                yield Problem(step, place, f'The step "{name}" is switched off and gives nothing.')
+
+
+def _references(text: str) -> set[params.Reference]:
+    try:
+        return params.references(text)
+    except params.BadText:
+        return set()
+
+
 def _twice(definition: Definition) -> Iterator[Problem]:
     for step_id, count in Counter(node.id for node in definition.nodes()).items():
         if count > 1:
@@ -85,9 +126,9 @@ def _sequence(
             found.append(Problem(node.id, "kind", f"There is no step kind called {node.kind!r}."))
             view = view.with_step(node, None)
             continue
-        found += _own_problems(definition, node, kind, view)
         inside, inner = _inside(definition, node, kind, view, kinds)
-        found += inner
+        if not node.off:
+            found += [*_own_problems(definition, node, kind, view), *inner]
         view = inside.with_step(node, kind.output_fields(node.given))
     return view, found
 

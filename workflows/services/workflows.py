@@ -15,7 +15,7 @@ from audit.services import record
 from departments.access import Actor, Verb, require
 from departments.models import Department
 from workflows.engine import definition as definitions
-from workflows.engine.problems import Problem, problems
+from workflows.engine.problems import Problem, problems, running
 from workflows.models import Version, Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services.refusals import Conflict, ValidationError
@@ -180,7 +180,7 @@ def _slugs(base: str) -> Any:
 def _call_problems(workflow: Workflow, loaded: definitions.Definition) -> list[Problem]:
     """Workflows that are called must exist, and no call may lead back here (case P06)."""
     found = []
-    for node in loaded.nodes():
+    for node in running(loaded):
         if node.kind != "flow.workflow":
             continue
         slug = str(node.given.get("workflow", ""))
@@ -202,7 +202,7 @@ def _way_back(workflow: Workflow, slug: str, chain: tuple[str, ...]) -> tuple[st
     called = _live(workflow, slug)
     if called is None or called.live is None or len(chain) > MOST_CALLS:
         return None
-    for node in definitions.load(called.live.definition).nodes():
+    for node in running(definitions.load(called.live.definition)):
         if node.kind == "flow.workflow" and (
             back := _way_back(workflow, str(node.given.get("workflow")), (*chain, slug))
         ):

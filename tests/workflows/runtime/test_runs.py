@@ -51,6 +51,20 @@ def test_a_branch_takes_the_first_case_that_is_true_and_skipped_steps_read_as_em
     assert run.output == {"a": None, "b": "B", "taken": "case 2"}
 
 
+def test_a_step_that_is_off_is_skipped_with_what_it_holds_and_reads_as_empty() -> None:
+    run = done(
+        [
+            say("one", "1", off=True),
+            {"id": "twice", "kind": "flow.loop", "with": {"times": 2}, "off": True, "steps": [say("inner", "2")]},
+            say("last", "[{{ steps.one.text }}{{ steps.inner.text }}]"),
+        ],
+        output={"last": "{{ steps.last.text }}", "one": "{{ steps.one.text }}"},
+    )
+
+    assert (run.status, run.output) == ("succeeded", {"last": "[]", "one": None})
+    assert statuses(run) == {"one": "skipped", "twice": "skipped", "last": "succeeded"}
+
+
 def test_items_become_runs_of_their_own_and_their_results_keep_their_order() -> None:
     run = done(
         [
