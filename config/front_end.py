@@ -59,6 +59,7 @@ def _served(packages: Path) -> Iterator[tuple[Path, str]]:
     """File of a package → its name under vendor/."""
     yield packages / TABLER / "css" / "tabler.min.css", "tabler/tabler.min.css"
     yield packages / TABLER / "js" / "tabler.min.js", "tabler/tabler.min.js"
+    yield packages / "sortablejs" / "Sortable.min.js", "sortable/sortable.min.js"
     for script in SCRIPTS:
         yield packages / FONT / f"inter-{script}-wght-normal.woff2", f"inter/inter-{script}-wght-normal.woff2"
     for name in sorted(_icons()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -107,6 +108,12 @@ def named(name: str) -> str:
 def of(mapping: Mapping[Any, Any], key: Any) -> Any:
     """The value under a key that the template holds in a variable."""
     return mapping.get(key)
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """Data for an attribute that a script reads; escaped like every other text."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 @register.filter
