@@ -114,11 +114,22 @@ class SendRequest(Action):
         )
         return Done(output, summary=f"{response.status}, {len(response.body)} bytes")
 
+    def rehearse(self, params: Params, ctx: StepContext) -> Done:
+        body = _json_body(params)
+        said = params.body_text or (json.dumps(body, ensure_ascii=False) if body is not None else "")
+        sent = f": {said}" if said else ", with nothing in it"
+        answer = self.Output(status=(params.expect or [200])[0], headers={}, text="", data=None)
+        return Done(answer, summary=f"Would send {params.method} to {params.url}{sent}", rehearsed=True)
+
     @classmethod
     def effect_of(cls, params: Params) -> Effect:
         if params.method == "GET":
             return Effect.PURE
         return Effect.KEYED if params.idempotency_header else Effect.UNSAFE
+
+    @classmethod
+    def may_leave(cls, given: Mapping[str, Any]) -> bool:
+        return given.get("method", "GET") != "GET"
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:

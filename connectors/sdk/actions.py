@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.sdk.context import StepContext
-from connectors.sdk.outcomes import Outcome, Signal
+from connectors.sdk.outcomes import Done, Outcome, Signal
+from connectors.sdk.rehearsing import made, would
 
 
 class Effect(StrEnum):
@@ -59,6 +60,10 @@ class Action:
     """Whether a later sequence sees the steps of the one before it (a rescue sees what was attempted)."""
     spawns: ClassVar[bool] = False
     """Whether the steps inside are runs of their own, whose steps nobody outside sees."""
+    repeats: ClassVar[bool] = False
+    """Whether the steps inside may come up more than once in a run."""
+    stays_here: ClassVar[bool] = False
+    """Whether its effect never leaves Tandem (a file of the run), so that a test run really does it."""
     starts_runs: ClassVar[bool] = False
     """Whether it brings up other runs, perhaps thousands: never done while somebody waits for an answer."""
 
@@ -74,10 +79,22 @@ class Action:
         """Go on after a `Wait`, `Enter`, `Spawn` or `Call`."""
         raise NotImplementedError(f"{self.kind} never waits")
 
+    def rehearse(self, params: Any, ctx: StepContext) -> Done:
+        """What a test run has instead of the effect: says what would be sent, gives what might come back.
+
+        Must not reach outside. Raises what `run` would raise for parameters it cannot use.
+        """
+        return Done(made(self.Output), summary=would(self.reads_as, params), rehearsed=True)
+
     @classmethod
     def effect_of(cls, params: Any) -> Effect:
         """The effect class of this very call (an HTTP GET is harmless, a POST is not)."""
         return cls.effect
+
+    @classmethod
+    def may_leave(cls, given: Mapping[str, Any]) -> bool:
+        """Whether others would see what the step does, by its unrendered parameters; a test rehearses such steps."""
+        return cls.effect is not Effect.PURE and not cls.stays_here
 
     @classmethod
     def output_fields(cls, given: Mapping[str, Any]) -> dict[str, str] | None:

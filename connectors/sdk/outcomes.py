@@ -16,10 +16,14 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Finished. `output` is an instance of the kind's `Output`, or a mapping where the fields are the author's."""
+    """Finished. `output` is an instance of the kind's `Output`, or a mapping where the fields are the author's.
+
+    `rehearsed`: nothing was done; the summary says what would have been.
+    """
 
     output: BaseModel | Mapping[str, Any]
     summary: str = ""
+    rehearsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from connectors.sdk.actions import hint
+from connectors.sdk.shown import readable
 
 CHARACTERS_PER_WORD = 8
 MOST_TOKENS = 8_000
@@ -17,17 +17,6 @@ LONGEST_TEXT = 1_000_000
 
 _BREAKS = ("\n\n", "\n", ". ", " ")
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
-
-
-def readable(value: Any) -> str:
-    """What a person would read. A text that is one whole reference arrives as the value it names."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False, indent=2, default=str)
-    return str(value)
 
 
 Readable = Annotated[str, BeforeValidator(readable)]

@@ -2,6 +2,7 @@ from workflows.models.file import StoredFile
 from workflows.models.idempotency import IdempotencyKey
 from workflows.models.library import SavedKind, SavedStep, SavedStepVersion
 from workflows.models.run import Attempt, JournalEntry, Run, StepRun
+from workflows.models.sample import Sample
 from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
 from workflows.models.task import Task
 from workflows.models.workflow import Version, Workflow
@@ -14,6 +15,7 @@ __all__ = [
     "Run",
     "RunMode",
     "RunStatus",
+    "Sample",
     "SavedKind",
     "SavedStep",
     "SavedStepVersion",

@@ -73,7 +73,17 @@ STEP_TONES = {
 
 class RunMode(models.TextChoices):
     LIVE = "live", _("Live")
-    TEST = "test", _("Test")
+    TEST = "test", _("Test")  # what would leave Tandem is only rehearsed
+    SENDING = "sending", _("Test that really sends")
+
+    @property
+    def is_test(self) -> bool:
+        return self is not RunMode.LIVE
+
+    @property
+    def said(self) -> str:
+        """As steps and texts know it: live or test."""
+        return "test" if self.is_test else "live"
 
 
 class Priority(models.IntegerChoices):

@@ -46,25 +46,46 @@ class Workflow(models.Model):
         return self.name
 
 
+class Published(models.Manager["Version"]):
+    """The versions that people published. What was only tested is in nobody's list of versions."""
+
+    def get_queryset(self) -> models.QuerySet[Version]:
+        return super().get_queryset().filter(is_test=False)
+
+
 class Version(models.Model):
-    """A published state. Never changes: the database refuses an UPDATE of its definition (migration 0002)."""
+    """A published state. Never changes: the database refuses an UPDATE of its definition (migration 0002).
+
+    The draft as it was tested is one too (`is_test`): `number` is then the draft's revision, and `part` says how much
+    of the draft it holds (engine/cutting.py).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField()
     definition: models.JSONField[dict[str, Any]] = OrderedJSONField()
+    is_test = models.BooleanField(_("the draft as tested"), default=False, db_default=False, editable=False)
+    part = models.CharField(max_length=80, blank=True, default="", db_default="", editable=False)
     note = models.TextField(_("why"), blank=True)
     published_by = models.CharField(_("published by"), max_length=254)
     published_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects = Published()
+    every: models.Manager[Version] = models.Manager()
 
     class Meta:
         verbose_name = _("version")
         verbose_name_plural = _("versions")
         ordering = ["-number"]
         constraints = [
-            models.UniqueConstraint(fields=["workflow", "number"], name="version_number_once"),
+            models.UniqueConstraint(
+                fields=["workflow", "number"], name="version_number_once", condition=models.Q(is_test=False)
+            ),
+            models.UniqueConstraint(
+                fields=["workflow", "number", "part"], name="version_tested_once", condition=models.Q(is_test=True)
+            ),
             made_here("version_id_made_here"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.workflow.name} v{self.number}"
+        return f"{self.workflow.name} {'draft ' if self.is_test else 'v'}{self.number}"

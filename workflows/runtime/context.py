@@ -18,6 +18,7 @@ from connectors.models_gateway.for_step import StepModels
 from connectors.sdk import Effect, FileRef, ReadDocument, Response
 from connectors.sdk.context import RunFacts
 from workflows.engine import conditions, params
+from workflows.models import RunMode
 from workflows.runtime import files, values
 from workflows.runtime.journey import Journey, Step
 
@@ -97,7 +98,7 @@ class Context:
             started_by=run.started_by,
             started_at=begun,
             today=begun.date(),
-            mode=run.mode,
+            mode=RunMode(run.mode).said,
         )
 
     def before_effect(self) -> None:

@@ -114,7 +114,7 @@ def read_steps(run_id: UUID) -> dict[str, Step]:
 @lru_cache(maxsize=256)
 def tree_of(version_id: UUID) -> Tree:
     """A version never changes, so its tree is read once per process."""
-    return Tree(definition.load(Version.objects.values_list("definition", flat=True).get(pk=version_id)))
+    return Tree(definition.load(Version.every.values_list("definition", flat=True).get(pk=version_id)))
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from connectors.sdk import (
     BadParams,
     ChildrenEnded,
     Decided,
+    Done,
     Effect,
     Outcome,
     Rejected,
@@ -26,7 +27,8 @@ from connectors.sdk import (
 )
 from workflows.engine import conditions, params, strict
 from workflows.engine.definition import Node
-from workflows.runtime import children, values
+from workflows.models import RunMode
+from workflows.runtime import children, pinning, values
 from workflows.runtime.context import Context, Fence, unfenced
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.kinds import kinds
@@ -143,8 +145,22 @@ def perform(journey: Journey, step: Step, prepared: Prepared, now: datetime, fen
 
 def _run(prepared: Prepared, ctx: Context, journey: Journey, step: Step) -> Outcome:
     if step.signal is None:
+        if journey.run.mode == RunMode.TEST and _leaves(prepared):
+            return _rehearsed(prepared, ctx, journey)
         return prepared.action.run(prepared.params, ctx)
     return prepared.action.resume(prepared.params, ctx, signal_of(journey, step))
+
+
+def _leaves(prepared: Prepared) -> bool:
+    """Whether others would see what the step does."""
+    return prepared.effect is not Effect.PURE and not prepared.action.stays_here
+
+
+def _rehearsed(prepared: Prepared, ctx: Context, journey: Journey) -> Done:
+    """What would have been done; the steps after it go on with what came back before, where that is known."""
+    done = prepared.action.rehearse(prepared.params, ctx)
+    kept = pinning.kept(journey.run, prepared.node)
+    return replace(done, output=kept, rehearsed=True) if kept is not None else replace(done, rehearsed=True)
 
 
 def signal_of(journey: Journey, step: Step) -> Signal:

@@ -89,11 +89,15 @@ class Settlement:
                 step.status = StepStatus.SKIPPED
                 step.output = None
                 self.say("step.skipped", step.path)
-            case Done(output=output, summary=summary):
+            case Done(output=output, summary=summary, rehearsed=rehearsed):
                 step.output = outputs.clean(output, step.kind)
                 step.status = StepStatus.SUCCEEDED
                 step.summary = strict.legible(summary, 290)
-                self.say("step.succeeded", step.path)
+                if rehearsed:
+                    step.inside = {**step.inside, "rehearsed": True}
+                    self.say("step.rehearsed", step.path, would=strict.legible(summary, 10_000))
+                else:
+                    self.say("step.succeeded", step.path)
             case Wait():
                 self._wait(step, outcome)
             case Enter(arms=arms, catches=catches, round=round, scope=scope):

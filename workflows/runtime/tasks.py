@@ -5,12 +5,17 @@ from __future__ import annotations
 from connectors.sdk import Ask, BadParams
 from departments.models import User
 from workflows.engine import strict
-from workflows.models import Run, Task
+from workflows.models import Run, RunMode, Task
 from workflows.runtime.journey import Step
 
 
 def question(run: Run, step: Step, ask: Ask) -> Task:
-    """The row, not yet saved. Raises BadParams when the person named is not a member of the department."""
+    """The row, not yet saved. Raises BadParams when the person named is not a member of the department.
+
+    In a test run who tests is asked, whoever it would be otherwise.
+    """
+    person = member(run, ask.person) if ask.person else None
+    is_mine = run.mode != RunMode.LIVE and run.starter_kind == "person"
     return Task(
         department_id=run.department_id,
         run_id=run.pk,
@@ -20,8 +25,8 @@ def question(run: Run, step: Step, ask: Ask) -> Task:
         draft=ask.draft,
         shown=dict(ask.shown),
         role=ask.role,
-        person=member(run, ask.person) if ask.person else None,
-        not_the_starter=ask.not_the_starter,
+        person_id=run.starter_id if is_mine else person and person.pk,
+        not_the_starter=ask.not_the_starter and not is_mine,
         due_at=ask.due,
     )
 

@@ -7,27 +7,33 @@ from typing import Any
 
 from workflows.engine import params
 from workflows.engine.tree import ROUND, arm_path
-from workflows.models import StepRun
+from workflows.models import RunMode, StepRun
 from workflows.runtime import outputs
 from workflows.runtime.journey import UNREAD, Journey, Step
 from workflows.runtime.kinds import kinds
+
+EARLIER = "earlier steps"
+"""In a run's `scope`: what the steps before a part of a workflow gave. No name of a container has a space in it."""
 
 
 def scope(journey: Journey, path: str, references: Iterable[params.Reference]) -> dict[str, Any]:
     """Everything a text at `path` may name, holding the outputs of just those steps that it does name."""
     wanted = {str(reference[1]) for reference in references if reference[0] == "steps" and len(reference) > 1}
+    around = names(journey, path)
+    earlier = around.pop(EARLIER, None)
+    found = _outputs(journey, path, wanted)
     return {
         "inputs": journey.inputs,
-        "steps": _outputs(journey, path, wanted),
+        "steps": {**earlier, **found} if earlier else found,
         "run": {
             "id": str(journey.run.pk),
             "date": (journey.run.started_at or journey.run.created_at).date().isoformat(),
             "started_by": journey.run.started_by,
-            "mode": journey.run.mode,
+            "mode": RunMode(journey.run.mode).said,
         },
         "department": {"name": journey.run.department.name, "slug": journey.run.department.slug},
         "workflow": {"name": journey.run.workflow.name},
-        **names(journey, path),
+        **around,
     }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from audit import sql
 from workflows.models import Run, StepStatus, Task
-from workflows.runtime import limits, outputs
+from workflows.runtime import limits, outputs, pinning
 from workflows.runtime.journey import UNREAD, Step
 from workflows.runtime.settling import Settlement
 
@@ -34,6 +34,7 @@ def write(settlements: list[Settlement]) -> None:
         ],
     )
     _write_tasks(settlements)
+    pinning.pin(settlements)
 
 
 def accept(settlement: Settlement) -> None:
@@ -49,6 +50,7 @@ def accept(settlement: Settlement) -> None:
         ],
     )
     _write_tasks([settlement])
+    pinning.pin([settlement])
 
 
 def add_runs(runs: Iterable[Run]) -> None:

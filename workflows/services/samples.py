@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
+from django.utils import timezone
+
+from audit.services import record
+from connectors.sdk import BadParams
+from departments.access import Actor, Verb, require
 from workflows.engine import params
+from workflows.engine.cutting import needs
 from workflows.engine.definition import Definition, Input, Node
-from workflows.engine.sight import sight
-from workflows.models import Workflow
+from workflows.engine.sight import Sight, sight
+from workflows.engine.tree import Tree
+from workflows.models import Run, RunMode, Sample, Workflow
+from workflows.runtime import outputs
 from workflows.runtime.kinds import kinds
+from workflows.runtime.values import EARLIER
+from workflows.services.refusals import ValidationError
 
 MADE: Mapping[str, Any] = {
     "string": "a text",
@@ -30,19 +42,133 @@ MADE_INPUTS: Mapping[str, Any] = {
     "list": ["a text"],
     "file": {"file": "", "name": "document.docx"},
 }
+EMPTY: tuple[Any, ...] = (None, "", [])
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the run of a part starts with. `missing` are earlier steps that the part needs and nobody has tried yet."""
+
+    scope: Mapping[str, Any]
+    missing: tuple[Node, ...]
 
 
 def scope_for(workflow: Workflow, definition: Definition, step_id: str) -> dict[str, Any]:
     """The names as the step finds them in a run: inputs, steps, run, department, workflow, and those around it.
 
     An empty `step_id` stands for the workflow's results. What nobody has tried yet is made from its type. Raises
-    KeyError for a step that the definition does not have.
+    KeyError for a step that the definition does not have. Two queries, a third where no input was ever tested.
     """
     seen = sight(definition, step_id, kinds())
+    pinned = samples_of(workflow, seen.steps)
+    values = {node.id: value_of(pinned[node.id]) if node.id in pinned else _made(node) for node in seen.steps}
+    return _scope(workflow, definition, seen, values)
+
+
+def given_to(workflow: Workflow, definition: Definition, step_id: str, steps: list[Node]) -> Given:
+    """What a part that begins at this step needs of what comes before it. `steps` are those of the part."""
+    seen = sight(definition, step_id, kinds())
+    wanted = needs(steps)
+    around = [node for node in seen.around if wanted.names & set(_names_inside(node))]
+    wanted_steps = wanted.steps.union(*(needs([_without_content(node)]).steps for node in around))
+    before = [node for node in seen.steps if node.id in wanted_steps]
+
+    pinned = samples_of(workflow, before)
+    values = {node.id: value_of(pinned[node.id]) for node in before if node.id in pinned}
+    unknown = [node for node in before if node.id not in pinned]
+    missing = tuple(node for node in unknown if _surely_ran(definition, node, seen))
+    values |= {node.id: dict.fromkeys(_fields(node)) for node in unknown}
+    scope = _scope(workflow, definition, seen, values)
+    names = {name: scope[name] for container in seen.around for name in _names_inside(container) if name in scope}
+    return Given({**names, EARLIER: values}, missing)
+
+
+def samples_of(workflow: Workflow, steps: Iterable[Node]) -> dict[str, Sample]:
+    """Step → its sample; one of another kind of step is none. One query."""
+    known = {node.id: node.kind for node in steps}
+    rows = Sample.objects.filter(workflow=workflow, step_id__in=known)
+    return {row.step_id: row for row in rows if row.kind == known[row.step_id]}
+
+
+def value_of(sample: Sample) -> Any:
+    return outputs.fetch(sample.output_sha256) if sample.output_sha256 else sample.output
+
+
+def sample_inputs(workflow: Workflow, definition: Definition, *, made: bool = True) -> dict[str, Any]:
+    """Of the last test, else the workflow's sample, else the last run's; `made`: what is missing by its type."""
+    known = _known_inputs(workflow, definition)
+    found = {name: _input(asked, known.get(name), made=made) for name, asked in definition.inputs.items()}
+    return {name: value for name, value in found.items() if made or value not in EMPTY}
+
+
+def pin(workflow: Workflow, step: Node, value: Any, *, actor: Actor) -> Sample:
+    """Keep this value as the step's result: no test replaces it until it is unpinned. Raises ValidationError."""
+    require(actor, Verb.EDIT, workflow.department)
+    try:
+        output, sha256 = outputs.put_away(outputs.clean(_as_object(value), step.kind))
+    except BadParams as error:
+        raise ValidationError({"": error.message}) from None
+    kept = {
+        "kind": step.kind,
+        "output": output,
+        "output_sha256": sha256,
+        "by_hand": True,
+        "rehearsed": False,
+        "made_by": actor.label,
+        "run": None,
+        "at": timezone.now(),
+    }
+    with transaction.atomic():
+        sample, _ = Sample.objects.update_or_create(workflow=workflow, step_id=step.id, defaults=kept)
+        record("sample.written", actor=actor, department=workflow.department.slug, thing=workflow, step=step.id)
+    return sample
+
+
+def unpin(workflow: Workflow, step_id: str, *, actor: Actor) -> None:
+    """Forget the step's sample; the next test makes a new one."""
+    require(actor, Verb.EDIT, workflow.department)
+    with transaction.atomic():
+        Sample.objects.filter(workflow=workflow, step_id=step_id).delete()
+        record("sample.removed", actor=actor, department=workflow.department.slug, thing=workflow, step=step_id)
+
+
+def rename_samples(workflow: Workflow, names: Mapping[str, str]) -> None:
+    """The steps are called otherwise from now on: old id → new one. Inside a transaction."""
+    for before, after in names.items():
+        Sample.objects.filter(workflow=workflow, step_id=after).delete()
+        Sample.objects.filter(workflow=workflow, step_id=before).update(step_id=after)
+
+
+def remember_inputs(workflow: Workflow, inputs: Mapping[str, Any], run: Run) -> None:
+    """The next test begins with what this one was given. Inside a transaction."""
+    kept = {"kind": "", "output": dict(inputs), "run": run, "at": timezone.now(), "made_by": run.started_by}
+    Sample.objects.update_or_create(workflow=workflow, step_id="", defaults=kept)
+
+
+def _known_inputs(workflow: Workflow, definition: Definition) -> dict[str, Any]:
+    if not definition.inputs:
+        return {}
+    tested = Sample.objects.filter(workflow=workflow, step_id="").first()
+    known = {**workflow.sample, **((tested.output or {}) if tested else {})}
+    if known:
+        return known
+    live = Run.objects.filter(workflow=workflow, parent=None, mode=RunMode.LIVE).order_by("-pk")
+    return live.values_list("inputs", flat=True).first() or {}
+
+
+def _input(asked: Input, sample: Any, *, made: bool = True) -> Any:
+    if sample not in EMPTY:
+        return sample
+    if asked.default is not None or not made:
+        return asked.default
+    return asked.choices[0] if asked.choices else MADE_INPUTS.get(asked.type)
+
+
+def _scope(workflow: Workflow, definition: Definition, seen: Sight, values: Mapping[str, Any]) -> dict[str, Any]:
     scope: dict[str, Any] = {
-        "inputs": {name: _input(asked, workflow.sample.get(name)) for name, asked in definition.inputs.items()},
-        "steps": {node.id: _made(node) for node in seen.steps},
-        "run": {"id": "", "date": "2027-01-31", "started_by": "", "mode": "test"},
+        "inputs": sample_inputs(workflow, definition),
+        "steps": values,
+        "run": {"id": "", "date": timezone.now().date().isoformat(), "started_by": "", "mode": "test"},
         "department": {"name": workflow.department.name, "slug": workflow.department.slug},
         "workflow": {"name": workflow.name},
     }
@@ -51,18 +177,13 @@ def scope_for(workflow: Workflow, definition: Definition, step_id: str) -> dict[
     return scope
 
 
-def _input(asked: Input, sample: Any) -> Any:
-    if sample not in (None, "", []):
-        return sample
-    if asked.default is not None:
-        return asked.default
-    return asked.choices[0] if asked.choices else MADE_INPUTS.get(asked.type)
-
-
 def _made(node: Node) -> Any:
+    return {name: MADE.get(type_, "a value") for name, type_ in _fields(node).items()}
+
+
+def _fields(node: Node) -> Mapping[str, str]:
     kind = kinds().get(node.kind)
-    fields = kind.output_fields(node.given) if kind else None
-    return {name: MADE.get(type_, "a value") for name, type_ in (fields or {}).items()}
+    return (kind.output_fields(node.given) if kind else None) or {}
 
 
 def _names(container: Node, scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,3 +196,26 @@ def _names(container: Node, scope: Mapping[str, Any]) -> dict[str, Any]:
     except params.BadText:
         given = {}
     return {**dict.fromkeys(kind.names_inside(container.given), "a value"), **kind.names_sampled(given)}
+
+
+def _names_inside(container: Node) -> tuple[str, ...]:
+    kind = kinds().get(container.kind)
+    return kind.names_inside(container.given) if kind else ()
+
+
+def _without_content(container: Node) -> Node:
+    empty = {"steps": None, "rescue": None, "cases": None, "otherwise": None, "arms": None, "output": None}
+    return container.model_copy(update=empty)
+
+
+def _surely_ran(definition: Definition, node: Node, seen: Sight) -> bool:
+    """Not a step that a run may leave out: it then gives its fields, all empty."""
+    passed = {container.id for container in seen.around}
+    own = [container for container, _ in Tree(definition).places[node.id].around if container not in passed]
+    return not own and node.when is None and not node.off
+
+
+def _as_object(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, Mapping):
+        return value
+    raise ValidationError({"": "The result of a step has named fields. Write them between { and }."})

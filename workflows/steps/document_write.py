@@ -28,6 +28,7 @@ class WriteDocument(Action):
     title = "Write a document"
     reads_as = "Write {name} as {format}"
     effect = Effect.KEYED
+    stays_here = True
     icon = "file-pencil"
 
     class Params(Model):

@@ -16,7 +16,7 @@ class ForEach(Flow):
     kind, title, reads_as = "flow.for_each", "For each", "For each of {items}"
     icon = "repeat"
     sequences = ("steps",)
-    spawns = starts_runs = True
+    spawns = starts_runs = repeats = True
 
     class Params(Model):
         items: list[Any] = Field(

@@ -15,6 +15,7 @@ class Loop(Flow):
     icon = "rotate"
     sequences = ("steps",)
     unrendered = ("until",)
+    repeats = True
 
     class Params(Model):
         times: int = Field(ge=1, le=1_000, title="At most", description="Rounds at most.")
