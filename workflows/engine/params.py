@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -67,6 +67,21 @@ def render(value: Any, scope: Scope) -> Any:
 def references(value: Any) -> set[Reference]:
     """Every place in the run that the value reads: ("steps", "tone", "label"). Raises BadText for broken text."""
     return {reference for text in _texts(value) for reference in _references_of(text)}
+
+
+@lru_cache(maxsize=4096)
+def occurrences(text: str) -> tuple[tuple[int, Reference], ...]:
+    """Where each reference starts in the text, as (position, reference). Raises BadText for broken text."""
+    try:
+        found = _parsed(text).analyze().globals.values()
+    except LiquidError as error:
+        raise BadText(_sentence(error)) from None
+    return tuple((one.span.index, _plain_parts(one.segments)) for group in found for one in group)
+
+
+def _plain_parts(segments: Iterable[Any]) -> Reference:
+    """A part that is a reference itself (`steps[inputs.which]`) has no name: an empty text stands for it."""
+    return tuple(part if isinstance(part, str | int) else "" for part in segments)
 
 
 def check(value: Any) -> str:
