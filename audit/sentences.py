@@ -36,6 +36,7 @@ SENTENCES: Mapping[str, Any] = {
     "run.started": _("{actor} started {object}"),
     "sign_in_link.created": _("{actor} made a sign-in link for {object}"),
     "task.decided": _("{actor} decided “{decision}” for {object}"),
+    "template.copied": _("{actor} made {object} from the template “{template}”"),
     "token.created": _("{actor} created the API token {object} with the role {role}"),
     "token.revoked": _("{actor} revoked the API token {object}"),
     "workflow.archived": _("{actor} archived {object}"),
