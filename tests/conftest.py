@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from config import embedded, parts
+from config import embedded, front_end, parts
 from config.processes import Process, Program
 from tests.emptying import ledger_is_emptied_between_tests  # noqa: F401  a fixture for every test
 from tests.no_calls_in_transactions import (  # noqa: F401  two more
@@ -20,6 +20,24 @@ from tests.no_calls_in_transactions import (  # noqa: F401  two more
 )
 
 os.environ.setdefault("TANDEM_NO_BOOTSTRAP", "1")
+
+
+SERVERS = ("tests/faults", "tests/journeys")
+"""What starts and kills whole servers: mostly it waits for them, so it leaves a core to all the others."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Processes that share the work would both fetch the front end."""
+    if getattr(session.config.option, "numprocesses", None):
+        front_end.build(settings.FRONT_END_DIR)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `-n 2 --dist loadgroup`: one process has the servers, the other takes file by file."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group("servers" if file.startswith(SERVERS) else file))
 
 
 def pytest_unconfigure() -> None:

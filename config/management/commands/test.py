@@ -1,4 +1,5 @@
-"""`manage.py test …`: everything after `test` goes to pytest as it is. `test --chaos` besieges a whole stack."""
+"""`manage.py test`: all tests, in two processes. What stands after `test` goes to pytest as it is, and to one process.
+`test --chaos` besieges a whole stack."""
 
 from __future__ import annotations
 
@@ -11,11 +12,13 @@ from django.core.management.base import BaseCommand
 from config.env import ROOT
 
 CHAOS = "--chaos"
+TWO_PROCESSES = ["-n", "2", "--dist", "loadgroup"]
+"""tests/conftest.py says who gets what."""
 
 
 class Command(BaseCommand):
     help = (
-        "Run the tests with pytest, passing every argument through: `test tests/workflows -k retry -x`. "
+        "Run all tests in two processes, or with arguments of pytest what these name: `test tests/workflows -k retry -x`. "
         f"`test {CHAOS} [--minutes M] [--seed S]` lets a nemesis loose on a whole stack (docs/testing-under-fire.md)."
     )
 
@@ -28,5 +31,5 @@ class Command(BaseCommand):
 
 def _module(arguments: list[str]) -> list[str]:
     if CHAOS not in arguments:
-        return ["pytest", *arguments]
+        return ["pytest", *(arguments or TWO_PROCESSES)]
     return ["tests.faults.chaos", *(argument for argument in arguments if argument != CHAOS)]
