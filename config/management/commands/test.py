@@ -18,7 +18,7 @@ TWO_PROCESSES = ["-n", "2", "--dist", "loadgroup"]
 
 class Command(BaseCommand):
     help = (
-        "Run all tests in two processes, or with arguments of pytest what these name: `test tests/workflows -k retry -x`. "
+        "Run all tests in two processes, or those that arguments of pytest name: `test tests/workflows -k retry -x`. "
         f"`test {CHAOS} [--minutes M] [--seed S]` lets a nemesis loose on a whole stack (docs/testing-under-fire.md)."
     )
 
