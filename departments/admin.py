@@ -170,7 +170,7 @@ class UserAdmin(WithMembers):
 class DepartmentAdmin(WithMembers):
     list_display = ("name", "slug", "time_zone", "created_at")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "time_zone", "egress_hosts")
+    fields = ("name", "slug", "time_zone", "egress_hosts", "second_person_publishes")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -96,6 +96,12 @@ class Department(models.Model):
             'A list of host names, like ["api.example.com"]; without one, its workflows reach nothing outside.'
         ),
     )
+    second_person_publishes = models.BooleanField(
+        _("a second person must approve what is published"),
+        default=False,
+        db_default=False,
+        help_text=_("Whoever wants to publish a workflow asks; another approver, builder or manager decides."),
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -26,11 +26,18 @@ def create_department(
     slug: str = "",
     time_zone: str = "Europe/Berlin",
     egress_hosts: Sequence[str] = (),
+    second_person_publishes: bool = False,
 ) -> Department:
     """Its slug never changes afterwards: the ledger knows the department by it."""
     require_administrator(actor)
     slug = slug or slugify(name)[:60]
-    department = Department(name=name, slug=slug, time_zone=time_zone, egress_hosts=list(egress_hosts))
+    department = Department(
+        name=name,
+        slug=slug,
+        time_zone=time_zone,
+        egress_hosts=list(egress_hosts),
+        second_person_publishes=second_person_publishes,
+    )
     department.full_clean()
 
     department.save()

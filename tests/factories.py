@@ -11,7 +11,18 @@ from django.utils.text import slugify
 
 from connectors.models import AiModel, Provider
 from departments.models import Department, Membership, Role, User
-from workflows.models import Run, RunMode, StepRun, StepStatus, StoredFile, Task, TaskKind, Version, Workflow
+from workflows.models import (
+    PublishRequest,
+    Run,
+    RunMode,
+    StepRun,
+    StepStatus,
+    StoredFile,
+    Task,
+    TaskKind,
+    Version,
+    Workflow,
+)
 
 _numbers = count(1)
 
@@ -134,6 +145,21 @@ def make_task(step: StepRun | None = None, **fields: Any) -> Task:
             "step": step,
             "kind": TaskKind.APPROVE,
             "question": "May this be published?",
+            **fields,
+        }
+    )
+
+
+def make_publish_request(workflow: Workflow | None = None, **fields: Any) -> PublishRequest:
+    """An open question whether the draft, as it is now, may go live."""
+    workflow = workflow or make_workflow()
+    return PublishRequest.objects.create(
+        **{
+            "department": workflow.department,
+            "workflow": workflow,
+            "revision": workflow.draft_revision,
+            "asked_by": "Factory",
+            "asker_kind": "system",
             **fields,
         }
     )

@@ -12,7 +12,18 @@ from audit.administration import ReadOnlyAdmin, RecordedAdmin
 from departments.access import Verb
 from departments.administration import ContentAdmin
 from departments.middleware import actor_of
-from workflows.models import Attempt, IdempotencyKey, JournalEntry, Run, StepRun, StoredFile, Task, Version, Workflow
+from workflows.models import (
+    Attempt,
+    IdempotencyKey,
+    JournalEntry,
+    PublishRequest,
+    Run,
+    StepRun,
+    StoredFile,
+    Task,
+    Version,
+    Workflow,
+)
 
 
 class RowsOfTheProduct(ContentAdmin, ReadOnlyAdmin):
@@ -54,6 +65,15 @@ class VersionAdmin(RowsOfTheProduct):
     list_filter = ("workflow__department",)
     search_fields = ("workflow__name", "published_by")
     date_hierarchy = "published_at"
+    list_select_related = ("workflow",)
+
+
+@admin.register(PublishRequest)
+class PublishRequestAdmin(RowsOfTheProduct):
+    list_display = ("workflow", "opens", "status", "asked_by", "asked_at", "decided_by")
+    list_filter = ("department", "status")
+    search_fields = ("workflow__name", "asked_by", "decided_by")
+    date_hierarchy = "asked_at"
     list_select_related = ("workflow",)
 
 

@@ -23,6 +23,7 @@ from tests.factories import (
     make_department,
     make_file,
     make_model,
+    make_publish_request,
     make_run,
     make_step,
     make_task,
@@ -75,6 +76,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     create_sign_in_link(member, actor=SYSTEM)
     key = IdempotencyKey.objects.create(key="k", actor="token:1", route="POST /api/v1/runs", body=SECRET)
     rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
+    rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}
 

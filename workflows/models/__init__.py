@@ -1,6 +1,7 @@
 from workflows.models.file import StoredFile
 from workflows.models.idempotency import IdempotencyKey
 from workflows.models.library import SavedKind, SavedStep, SavedStepVersion
+from workflows.models.publishing import PublishRequest, RequestStatus
 from workflows.models.run import Attempt, JournalEntry, Run, StepRun
 from workflows.models.sample import Sample
 from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
@@ -12,6 +13,8 @@ __all__ = [
     "IdempotencyKey",
     "JournalEntry",
     "Priority",
+    "PublishRequest",
+    "RequestStatus",
     "Run",
     "RunMode",
     "RunStatus",

@@ -18,7 +18,7 @@ from workflows.engine import definition as definitions
 from workflows.engine.problems import Problem, problems, running
 from workflows.models import Version, Workflow
 from workflows.runtime.kinds import kinds
-from workflows.services.refusals import Conflict, ValidationError
+from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 
 MOST_CALLS = 500
 
@@ -80,22 +80,41 @@ def save_draft(
     return workflow
 
 
-def publish_workflow(workflow: Workflow, *, note: str, actor: Actor) -> Version:
-    """Make the draft the version that new runs take. Raises ValidationError naming every problem."""
+def publish_workflow(workflow: Workflow, *, note: str, actor: Actor, revision: int | None = None) -> Version:
+    """Make the draft the version that new runs take. `revision` is the draft that was looked at.
+
+    Raises ValidationError naming every problem, Conflict when the draft has changed since, and PermissionDenied where
+    the department wants a second person (services/publishing.py asks one).
+    """
     require(actor, Verb.PUBLISH, workflow.department)
-    loaded = _loaded(workflow.draft)
-    if found := [*problems(loaded, kinds()), *_call_problems(workflow, loaded)]:
+    if workflow.department.second_person_publishes and actor.kind != "system":
+        raise PermissionDenied(f"In {workflow.department.name} a second person must approve what is published. Ask.")
+    require_publishable(workflow)
+    return make_live(workflow, note=note, by=actor.label, actor=actor, revision=revision)
+
+
+def require_publishable(workflow: Workflow) -> None:
+    """Raises ValidationError naming every problem of the draft."""
+    if found := draft_problems(workflow):
         raise ValidationError([str(problem) for problem in found], code="problems")
+
+
+def make_live(
+    workflow: Workflow, *, note: str, by: str, actor: Actor, revision: int | None = None, **detail: Any
+) -> Version:
+    """The next version, without asking whether it may be. Raises Conflict when the draft has another revision."""
     with transaction.atomic():
-        # The lock makes numbers dense when two people publish at once.
+        # The lock makes numbers dense when two people publish at once, and keeps the draft what was looked at.
         locked = Workflow.objects.select_for_update().get(pk=workflow.pk)
+        if {locked.draft_revision} != {workflow.draft_revision, revision or workflow.draft_revision}:
+            raise Conflict(f"Somebody has changed “{workflow.name}” since you opened it. Look at that, then publish.")
         last = locked.versions.aggregate(last=Max("number"))["last"] or 0
         version = Version.objects.create(
             workflow=locked,
             number=last + 1,
-            definition=definitions.dump(loaded),
+            definition=definitions.dump(_loaded(locked.draft)),
             note=note.strip(),
-            published_by=actor.label,
+            published_by=by,
         )
         Workflow.objects.filter(pk=locked.pk).update(live=version, changed_at=Now())
         record(
@@ -105,6 +124,7 @@ def publish_workflow(workflow: Workflow, *, note: str, actor: Actor) -> Version:
             thing=workflow,
             version=version.number,
             note=note,
+            **detail,
         )
     workflow.live = version
     return version
