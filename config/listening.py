@@ -1,4 +1,4 @@
-"""What our workers do otherwise than Celery's: a short way from a message to a thread, and no death of a bad message."""
+"""What our workers do otherwise than Celery's: a short way from a message to a thread, and no death by a bad one."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Listener(Consumer):
 def look_now(task: Task, app: Celery, consumer: Consumer, **_: Any) -> Callable[..., None]:
     """The `Strategy` of the task "look": from the message straight to a thread of the pool.
 
-    Celery's own makes a request of each message, with its tracing, states, time limits and results: half of what a worker
-    did for a hint that may as well be lost (docs/performance.md).
+    Celery's own makes a request of each message, with tracing, states, time limits and a result: for a hint that may as
+    well be lost.
     """
 
     def received(message: Message, _body: Any, acknowledge: Callable[..., None], *_more: Any) -> None:
