@@ -48,6 +48,7 @@ class Navigation:
         places = [
             ("home", _("Home"), "home-2", 0),
             ("workflows", _("Workflows"), "route", 0),
+            ("library", _("Library"), "bookmark", 0),
             ("runs", _("Runs"), "player-play", 0),
             ("tasks", _("Tasks"), "inbox", self.open_tasks),
             *([("ledger", _("Ledger"), "shield-check", 0)] if self.may_audit else []),
