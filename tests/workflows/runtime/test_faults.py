@@ -302,7 +302,7 @@ def test_a_step_that_breaks_in_an_unknown_way_fails_with_its_cause() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{1, 2}, float("nan"), float("inf"), b"x", "a\x00b", "\ud800", 2**70, object(), {1: 2}], ids=repr
+    "value", [{1, 2}, float("nan"), float("inf"), b"x", "a\x00b", "\ud800", 2**70, object, {1: 2}], ids=repr
 )
 def test_an_output_that_cannot_be_stored_is_named_at_its_step(value: Any) -> None:
     probes.DEEDS["a"] = lambda ctx: {"value": value}
