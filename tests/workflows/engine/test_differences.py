@@ -16,6 +16,7 @@ from connectors.sdk.registry import discover
 from workflows.engine import definition as definitions
 from workflows.engine.definition import Definition, load
 from workflows.engine.differences import MISSING, Difference, differences
+from workflows.engine.differences.renames import followed
 from workflows.engine.differences.steps import own
 
 KINDS = discover("workflows.steps", "connectors.catalog")
@@ -170,6 +171,32 @@ def test_a_changed_field_carries_what_stood_there_before_and_after() -> None:
     assert (found.step, found.field, found.before, found.after) == ("note", "with.text", "Done", "All done")
 
 
+def _renamed_everywhere(raw: dict[str, Any]) -> dict[str, Any]:
+    return json.loads(json.dumps(raw).replace("steps.tone.", "steps.mood.").replace('"id": "tone"', '"id": "mood"'))
+
+
+def test_a_renamed_step_is_told_once_and_not_for_each_reference_to_it() -> None:
+    found = differences(load(TRIAGE), load(_renamed_everywhere(TRIAGE)), KINDS)
+
+    assert [each.said for each in found] == ["“Find the tone” has another short name: mood instead of tone"]
+
+
+def test_a_renamed_input_is_told_once_too() -> None:
+    text = json.dumps(TRIAGE).replace("inputs.article", "inputs.text").replace('"article":', '"text":', 1)
+
+    found = differences(load(TRIAGE), load(json.loads(text)), KINDS)
+
+    assert [each.said for each in found] == [
+        "What it asks for, “Article”, has another short name: text instead of article"
+    ]
+
+
+def test_a_renamed_result_is_told_as_such() -> None:
+    assert said(lambda raw: raw.update(output={"mood": raw["output"]["tone"]})) == [
+        "The result “tone” is now called “mood”"
+    ]
+
+
 def test_braces_in_what_people_wrote_stay_as_they_are() -> None:
     changed = copy.deepcopy(TRIAGE)
     changed["steps"][2]["title"] = "{title.__class__} {0}"
@@ -275,6 +302,7 @@ def test_two_definitions_differ_exactly_where_something_is_told(old: Definition,
 def test_every_changed_leaf_is_told(old: Definition, new: Definition) -> None:
     found = differences(old, new, KINDS)
 
+    _renamed, old = followed(old, new, KINDS)
     before, after = ({node.id: node for node in each.nodes()} for each in (old, new))
     for step in before.keys() | after.keys():
         held = (_leaves(own(each[step])) if step in each else Counter() for each in (before, after))
