@@ -109,6 +109,7 @@ class Step(Answer):
     tokens: int
     started_at: datetime | None
     finished_at: datetime | None
+    rehearsed: bool = Field(description="Nothing was done: the journal says what would have been.")
 
     @classmethod
     def of(cls, row: models.StepRun | journey.Step, tree: Tree, **more: Any) -> Self:
@@ -120,6 +121,7 @@ class Step(Answer):
             attempts=row.attempts,
             output=outputs.fetch(row.output_sha256) if row.output_sha256 else row.output,
             error=row.error,
+            rehearsed=bool(row.inside.get("rehearsed")),
             cost_usd=float(row.cost_usd),
             tokens=row.tokens,
             started_at=row.started_at,
@@ -135,7 +137,7 @@ class RunLine(Answer):
     workflow: str = Field(description="Id.")
     workflow_slug: str
     department: str = Field(description="Slug.")
-    version: int
+    version: int = Field(description="Of a test of the draft: the draft's revision.")
     status: RunStatus
     mode: RunMode
     title: str

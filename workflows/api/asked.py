@@ -72,7 +72,7 @@ class Question(BaseModel):
 class RunsQuestion(Question):
     status: RunStatus | None = None
     workflow: str = Field("", max_length=60, description="Id or slug.")
-    mode: RunMode | None = None
+    mode: RunMode | None = Field(None, description="Left out: live runs only.")
     parent: str = Field("", max_length=60, description="Id of a run: what it started inside itself.")
     created_after: Moment | None = None
     created_before: Moment | None = None

@@ -15,11 +15,11 @@ from workflows.api.endpoint import Endpoint, answer, identifier
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import InOrder, page
-from workflows.models import Run, StepRun
+from workflows.models import Run, RunMode, StepRun
 from workflows.services.runs import cancel_run, resume_run, retry_run
 
 UNREAD = ("workflow__draft", "workflow__sample", "version__definition", "scope")
-UNREAD_STEP = ("inside", "signal", "summary", "made_by")
+UNREAD_STEP = ("signal", "summary", "made_by")
 
 
 class OfRun(Endpoint):
@@ -115,6 +115,8 @@ class Record(OfRun):
 
 def _filtered(rows: QuerySet[Run], question: asked.RunsQuestion) -> QuerySet[Run]:
     rows = rows.filter(_belongs(question.parent))
+    if question.mode is None and not question.parent:
+        rows = rows.filter(mode=RunMode.LIVE)
     if question.workflow:
         known = identifier(question.workflow)
         rows = rows.filter(workflow=known) if known else rows.filter(workflow__slug=question.workflow)

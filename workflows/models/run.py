@@ -15,6 +15,16 @@ from workflows.models.ordered import OrderedJSONField
 from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, held
 
 
+class Runs(models.Manager["Run"]):
+    """`live` are those that count as a department's work: tests, and what runs inside other runs, do not."""
+
+    def live(self) -> models.QuerySet[Run]:
+        return self.filter(parent=None, mode=RunMode.LIVE)
+
+    def tests(self) -> models.QuerySet[Run]:
+        return self.filter(parent=None).exclude(mode=RunMode.LIVE)
+
+
 class Run(models.Model):
     """One journey through one version.
 
@@ -63,6 +73,8 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(help_text="a run that lives longer is ended (90 days)")
 
+    objects = Runs()
+
     class Meta:
         verbose_name = _("run")
         verbose_name_plural = _("runs")
@@ -92,6 +104,10 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return self.title or str(self.pk)[-8:]
+
+    @property
+    def is_test(self) -> bool:
+        return RunMode(self.mode).is_test
 
     @property
     def ledger_label(self) -> str:

@@ -60,7 +60,7 @@ class Week:
 @require_GET
 def home(request: Request) -> HttpResponse:
     actor = request.actor
-    runs = visible(Run.objects.filter(parent=None), actor).select_related("workflow", "department").order_by("-pk")
+    runs = visible(Run.objects.live(), actor).select_related("workflow", "department").order_by("-pk")
     mine = list(runs.filter(starter_kind=actor.kind, starter_id=actor.id)[:SHOWN_RUNS])
     context = {
         "tasks": tasks_for(actor).select_related("run__workflow", "department")[:SHOWN_TASKS],
@@ -76,7 +76,7 @@ def home(request: Request) -> HttpResponse:
 def startable(actor: Actor) -> QuerySet[Workflow]:
     """Published workflows that this person may start, those used last first."""
     rows = visible(Workflow.objects.filter(archived_at=None, live__isnull=False), actor, verb=Verb.RUN)
-    latest = Run.objects.filter(workflow=OuterRef("pk"), parent=None).order_by("-pk").values("created_at")
+    latest = Run.objects.live().filter(workflow=OuterRef("pk")).order_by("-pk").values("created_at")
     last = Subquery(latest[:1])
     return rows.select_related("department").annotate(last=last).order_by(F("last").desc(nulls_last=True), "name")
 
@@ -85,7 +85,7 @@ def weeks_of(actor: Actor) -> Sequence[Week]:
     """One row per department of the actor, counted in one query."""
     names = dict(visible(Department.objects.order_by("name"), actor, path="pk").values_list("pk", "name"))
     counts: dict[Any, dict[str, int]] = {department: {} for department in names}
-    recent = visible(Run.objects.filter(parent=None, created_at__gte=Now() - WEEK), actor).order_by()
+    recent = visible(Run.objects.live().filter(created_at__gte=Now() - WEEK), actor).order_by()
     for department, status, count in recent.values_list("department", "status").annotate(count=Count("pk")):
         counts[department][status] = count
     return [Week(names[department], counts[department]) for department in names]

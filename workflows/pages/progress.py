@@ -95,6 +95,10 @@ class Line:
         return bool(self.step and self.step.status == StepStatus.FAILED and self.step.inside.get("tolerated"))
 
     @property
+    def is_rehearsed(self) -> bool:
+        return bool(self.step and self.step.inside.get("rehearsed"))
+
+    @property
     def tone(self) -> str:
         if self.status is None:
             return "todo"

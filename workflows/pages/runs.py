@@ -36,7 +36,7 @@ MOST_ENTRIES = 50
 @require_GET
 def runs(request: Request) -> HttpResponse:
     """Newest first, a piece at a time; a filter or "more" asks for the fragment alone."""
-    asked = {name: words(request, name) for name in ("status", "workflow", "q", "since", "after")}
+    asked = {name: words(request, name) for name in ("status", "workflow", "q", "since", "kind", "after")}
     rows = _filtered(request.actor, asked).select_related("workflow", "department", "version")
     context = {
         "piece": piece_of(rows, asked["after"]),
@@ -52,7 +52,7 @@ def runs(request: Request) -> HttpResponse:
 
 
 def _filtered(actor: Actor, asked: Mapping[str, str]) -> QuerySet[Run]:
-    rows = visible(Run.objects.filter(parent=None), actor)
+    rows = visible(Run.objects.tests() if asked["kind"] == "tests" else Run.objects.live(), actor)
     if asked["status"] in RunStatus.values:
         rows = rows.filter(status=asked["status"])
     if (workflow := identifier(asked["workflow"])) is not None:
@@ -148,8 +148,8 @@ def context_of(request: Request, shown: Run) -> dict[str, Any]:
         "entries": Entry.objects.filter(run_id=shown.pk).order_by("pk")[:MOST_ENTRIES],
         "may_cancel": may_run and not status.is_over and shown.parent_id is None and shown.cancel_asked_at is None,
         "may_retry": may_go_on,
-        "may_resume": may_go_on and shown.workflow.live_id not in (None, shown.version_id),
-        "may_repeat": may_run and status.is_over and shown.workflow.live_id is not None,
+        "may_resume": may_go_on and not shown.is_test and shown.workflow.live_id not in (None, shown.version_id),
+        "may_repeat": may_run and not shown.is_test and status.is_over and shown.workflow.live_id is not None,
         "took": shown.finished_at - shown.started_at if shown.finished_at and shown.started_at else None,
     }
 

@@ -31,13 +31,19 @@ def filled_form(request: Request, workflow: Workflow) -> Form:
     if "sample" in request.GET:
         return form.with_values(workflow.sample)
     earlier = identifier(request.GET.get("like", ""))
-    run = visible(Run.objects.filter(workflow=workflow), request.actor).filter(pk=earlier).first() if earlier else None
+    runs = visible(Run.objects.live().filter(workflow=workflow), request.actor)
+    run = runs.filter(pk=earlier).first() if earlier else None
     return form.with_values(run.inputs) if run else form
 
 
 def read_start(request: Request, workflow: Workflow) -> Filled:
     """What was sent. Uploads are stored at once, so that a refused form keeps them."""
-    filled = read(start_form(workflow), request.POST, request.FILES)
+    return read_inputs(request, workflow, start_form(workflow))
+
+
+def read_inputs(request: Request, workflow: Workflow, form: Form) -> Filled:
+    """As `read_start`, of any form of inputs."""
+    filled = read(form, request.POST, request.FILES)
     values = dict(filled.values)
     fields = []
     for asked in filled.form.fields:

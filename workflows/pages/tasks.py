@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from departments.access import Actor, visible
-from workflows.models import Task, TaskStatus
+from workflows.models import RunMode, Task, TaskStatus
 from workflows.pages.difference import difference
 from workflows.pages.page import PAGE_SIZE, Request, page
 from workflows.services.refusals import Conflict
@@ -33,7 +33,9 @@ def tasks(request: Request) -> HttpResponse:
 
 
 def _others(actor: Actor) -> QuerySet[Task]:
-    return visible(Task.objects.filter(status=TaskStatus.OPEN), actor).exclude(pk__in=tasks_for(actor).values("pk"))
+    """What is asked in a test is the tester's alone."""
+    rows = visible(Task.objects.filter(status=TaskStatus.OPEN, run__mode=RunMode.LIVE), actor)
+    return rows.exclude(pk__in=tasks_for(actor).values("pk"))
 
 
 def _done(actor: Actor) -> QuerySet[Task]:

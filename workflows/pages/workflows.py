@@ -48,7 +48,7 @@ class Row:
 
 def listed(actor: Actor, wanted: str = "") -> list[Row]:
     """Workflows in use whose name or purpose holds the wanted words. Two queries."""
-    latest = Run.objects.filter(workflow=OuterRef("pk"), parent=None).order_by("-pk")
+    latest = Run.objects.live().filter(workflow=OuterRef("pk")).order_by("-pk")
     rows = visible(Workflow.objects.filter(archived_at=None), actor).select_related("department", "live", "owner")
     if wanted:
         rows = rows.filter(Q(name__icontains=wanted) | Q(description__icontains=wanted))
@@ -65,7 +65,7 @@ def listed(actor: Actor, wanted: str = "") -> list[Row]:
 
 
 def _ended(actor: Actor) -> dict[tuple[UUID, str], int]:
-    recent = visible(Run.objects.filter(parent=None, created_at__gte=Now() - RATE_SPAN), actor).order_by()
+    recent = visible(Run.objects.live().filter(created_at__gte=Now() - RATE_SPAN), actor).order_by()
     counted = recent.values_list("workflow", "status").annotate(count=Count("pk"))
     return {(workflow, status): count for workflow, status, count in counted}
 
@@ -129,7 +129,7 @@ def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[s
     return {
         **start_context(request, shown, form),
         "cards": _cards(shown),
-        "runs": shown.runs.filter(parent=None).order_by("-pk")[:RECENT_RUNS],
+        "runs": shown.runs.live().order_by("-pk")[:RECENT_RUNS],
         "versions": shown.versions.order_by("-number")[:20],
     }
 

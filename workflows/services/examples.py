@@ -74,7 +74,7 @@ def await_run(run: Run, patience_s: float = PATIENCE_S) -> Run:
 
 
 def _under_way(workflow: Workflow) -> Run | None:
-    runs = Run.objects.select_related("department", "workflow").filter(workflow=workflow, parent=None)
+    runs = Run.objects.live().select_related("department", "workflow").filter(workflow=workflow)
     return runs.exclude(status__in=RUN_OVER).first()
 
 

@@ -122,6 +122,8 @@ def retry_run(run: Run, *, actor: Actor) -> Run:
 
 def resume_run(run: Run, *, actor: Actor) -> Run:
     """Go on at the failed step with the workflow's live version; finished steps are not repeated."""
+    if run.is_test:
+        raise Conflict("This is a test: it has no newest version to go on with. Test the draft again.")
     live = Workflow.objects.values_list("live_id", flat=True).get(pk=run.workflow_id)
     return _go_on(run, actor, "run.resumed", version_id=live or run.version_id)
 

@@ -17,7 +17,7 @@ from workflows.engine.cutting import needs
 from workflows.engine.definition import Definition, Input, Node
 from workflows.engine.sight import Sight, sight
 from workflows.engine.tree import Tree
-from workflows.models import Run, RunMode, Sample, Workflow
+from workflows.models import Run, Sample, Workflow
 from workflows.runtime import outputs
 from workflows.runtime.kinds import kinds
 from workflows.runtime.values import EARLIER
@@ -90,6 +90,13 @@ def samples_of(workflow: Workflow, steps: Iterable[Node]) -> dict[str, Sample]:
     return {row.step_id: row for row in rows if row.kind == known[row.step_id]}
 
 
+def tested_steps(workflow: Workflow, definition: Definition) -> frozenset[str]:
+    """The steps that have a sample. One query, which reads no sample."""
+    known = {node.id: node.kind for node in definition.nodes()}
+    rows = Sample.objects.filter(workflow=workflow).values_list("step_id", "kind")
+    return frozenset(step_id for step_id, kind in rows if known.get(step_id) == kind)
+
+
 def value_of(sample: Sample) -> Any:
     return outputs.fetch(sample.output_sha256) if sample.output_sha256 else sample.output
 
@@ -152,7 +159,7 @@ def _known_inputs(workflow: Workflow, definition: Definition) -> dict[str, Any]:
     known = {**workflow.sample, **((tested.output or {}) if tested else {})}
     if known:
         return known
-    live = Run.objects.filter(workflow=workflow, parent=None, mode=RunMode.LIVE).order_by("-pk")
+    live = Run.objects.live().filter(workflow=workflow).order_by("-pk")
     return live.values_list("inputs", flat=True).first() or {}
 
 

@@ -24,7 +24,7 @@ from workflows.services.runs import cancel_run
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ONCE = {"attempts": 1, "first_delay_s": 0, "longest_s": 0}
-STEP_READS = "path kind title status attempts output error cost_usd tokens started_at finished_at"
+STEP_READS = "path kind title status attempts output error cost_usd tokens started_at finished_at rehearsed"
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,7 @@ def test_a_workflow_is_created_published_started_and_its_result_read(program: Pr
                 "tokens": 0,
                 "started_at": over["steps"][0]["started_at"],
                 "finished_at": over["steps"][0]["finished_at"],
+                "rehearsed": False,
             }
         ],
     }

@@ -82,7 +82,7 @@ def test_a_run_reads_as_the_contract_says(document: dict[str, Any]) -> None:
 
     contract = "id workflow version status inputs output error steps cost_usd created_at started_at finished_at"
     assert set(contract.split()) <= set(run["properties"])
-    reads = "path kind title status attempts output error cost_usd tokens started_at finished_at"
+    reads = "path kind title status attempts output error cost_usd tokens started_at finished_at rehearsed"
     assert " ".join(step["properties"]) == reads
     statuses = document["components"]["schemas"]["RunStatus"]["enum"]
     assert statuses == ["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
