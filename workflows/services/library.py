@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,9 @@ from departments.models import Department
 from workflows.engine import saved as copies
 from workflows.engine.definition import BadDefinition, Definition, Node, load
 from workflows.models import SavedKind, SavedStep, SavedStepVersion, Workflow
+
+MARK = r'"([a-z0-9][a-z0-9_-]{0,59})@[1-9][0-9]{0,5}(?:#[1-9][0-9]{0,2})?"'
+"""A mark as it stands in the JSON of a definition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,17 @@ def where_used(saved: SavedStep) -> list[Use]:
         for row in rows
     ]
     return [use for use in uses if use.draft or use.live]
+
+
+def use_counts(actor: Actor) -> Counter[tuple[Any, str]]:
+    """(Department, slug) → how many workflows hold a copy in their draft or live version. One query."""
+    rows = visible(Workflow.objects.filter(archived_at=None), actor)
+    rows = rows.annotate(in_draft=Cast("draft", TextField()), in_live=Cast("live__definition", TextField()))
+    rows = rows.filter(Q(in_draft__regex=MARK) | Q(in_live__regex=MARK))
+    counts: Counter[tuple[Any, str]] = Counter()
+    for department, draft, live in rows.values_list("department_id", "in_draft", "in_live"):
+        counts.update({(department, slug) for slug in re.findall(MARK, f"{draft} {live or ''}")})
+    return counts
 
 
 def numbers_in(raw: Mapping[str, Any] | None, saved: SavedStep) -> tuple[int, ...]:
