@@ -33,6 +33,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         front_end.build(settings.FRONT_END_DIR)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `-n 2 --dist loadgroup`: one process has the servers, the other takes file by file."""
     for item in items:
