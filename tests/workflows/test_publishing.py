@@ -93,7 +93,7 @@ def test_a_stale_draft_is_a_conflict_and_loses_nothing(department: Department) -
     workflow = make(department, "Any")
     save_draft(workflow, definition(SAY, name="First"), actor=SYSTEM, revision=1)
 
-    with pytest.raises(Conflict, match="Somebody else"):
+    with pytest.raises(Conflict, match="has changed “First” since you opened it"):
         save_draft(workflow, definition(SAY, name="Second"), actor=SYSTEM, revision=1)
 
     workflow.refresh_from_db()

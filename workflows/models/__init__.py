@@ -1,3 +1,4 @@
+from workflows.models.drafting import Deed, DraftEdit
 from workflows.models.file import StoredFile
 from workflows.models.idempotency import IdempotencyKey
 from workflows.models.library import SavedKind, SavedStep, SavedStepVersion
@@ -10,6 +11,8 @@ from workflows.models.workflow import Version, Workflow
 
 __all__ = [
     "Attempt",
+    "Deed",
+    "DraftEdit",
     "IdempotencyKey",
     "JournalEntry",
     "Priority",

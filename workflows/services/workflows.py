@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max
+from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils.text import slugify
 
@@ -18,6 +17,9 @@ from workflows.engine import definition as definitions
 from workflows.engine.problems import Problem, problems, running
 from workflows.models import Version, Workflow
 from workflows.runtime.kinds import kinds
+from workflows.services.drafting import edit_draft
+from workflows.services.naming import clean_name, require_free_name
+from workflows.services.naming import same_name as same_name
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 
 MOST_CALLS = 500
@@ -56,28 +58,8 @@ def save_draft(
     workflow: Workflow, definition: Mapping[str, Any], *, actor: Actor, revision: int | None = None
 ) -> Workflow:
     """Replace the draft. With `revision` the draft must still be the one that was read: else Conflict."""
-    require(actor, Verb.EDIT, workflow.department)
-    loaded = _loaded(definition)
-    with transaction.atomic():
-        if same_name(loaded.name) != same_name(workflow.name):
-            _require_free_name(workflow.department, loaded.name)
-        rows = Workflow.objects.filter(pk=workflow.pk)
-        if revision is not None:
-            rows = rows.filter(draft_revision=revision)
-        changed = rows.update(
-            draft=definitions.dump(loaded),
-            name=clean_name(loaded.name),
-            description=loaded.description or workflow.description,
-            draft_revision=F("draft_revision") + 1,
-            changed_at=Now(),
-        )
-        if not changed:
-            raise Conflict(
-                f"Somebody else has changed “{workflow.name}” since you opened it. Look at that, then save again."
-            )
-        record("workflow.draft_saved", actor=actor, department=workflow.department.slug, thing=workflow)
-    workflow.refresh_from_db()
-    return workflow
+    loaded = definitions.dump(_loaded(definition))
+    return edit_draft(workflow, {"do": "replace", "definition": loaded}, actor=actor, revision=revision).workflow
 
 
 def publish_workflow(workflow: Workflow, *, note: str, actor: Actor, revision: int | None = None) -> Version:
@@ -144,21 +126,6 @@ def draft_problems(workflow: Workflow) -> list[Problem]:
     return [*problems(loaded, kinds()), *_call_problems(workflow, loaded)]
 
 
-def clean_name(name: str) -> str:
-    """NFC, one line, no invisible or direction-changing characters. Raises ValidationError when nothing is left."""
-    normal = unicodedata.normalize("NFC", name)
-    visible = "".join(letter for letter in normal if unicodedata.category(letter) not in ("Cc", "Cf", "Co", "Cs"))
-    shown = " ".join(visible.split())
-    if not shown:
-        raise ValidationError({"name": "A name needs a visible character."})
-    return shown[:120]
-
-
-def same_name(name: str) -> str:
-    """Two names are the same when people would read them so: NFKC without regard to case (case P10)."""
-    return unicodedata.normalize("NFKC", clean_name(name)).casefold()
-
-
 def _loaded(definition: Any) -> definitions.Definition:
     try:
         return definitions.load(definition)
@@ -166,14 +133,8 @@ def _loaded(definition: Any) -> definitions.Definition:
         raise ValidationError([f"{place}: {why}" if place else why for place, why in error.problems.items()]) from None
 
 
-def _require_free_name(department: Department, name: str) -> None:
-    taken = Workflow.objects.filter(department=department, archived_at=None).values_list("name", flat=True)
-    if same_name(name) in {same_name(other) for other in taken}:
-        raise Conflict(f"{department.name} has a workflow called “{clean_name(name)}” already. Choose another name.")
-
-
 def _insert(workflow: Workflow) -> None:
-    _require_free_name(workflow.department, workflow.name)
+    require_free_name(workflow.department, workflow.name)
     try:
         with transaction.atomic():
             workflow.save(force_insert=True)

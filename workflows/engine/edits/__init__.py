@@ -8,7 +8,7 @@
 from workflows.engine.edits.applying import apply, settled
 from workflows.engine.edits.draft import UNSET, id_from
 from workflows.engine.edits.forms import BadEdit, Edit, json_schema, read
-from workflows.engine.edits.rebasing import Clash, Earlier, clashes, rebase, touched
+from workflows.engine.edits.rebasing import Clash, Earlier, clashes, placed, rebase, touched
 from workflows.engine.edits.references import rewritten
 from workflows.engine.edits.saying import said
 
@@ -22,6 +22,7 @@ __all__ = [
     "clashes",
     "id_from",
     "json_schema",
+    "placed",
     "read",
     "rebase",
     "rewritten",

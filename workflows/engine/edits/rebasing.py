@@ -6,7 +6,7 @@ A thing is a path, and a path covers all that begins with it: ("step", "draft") 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,10 @@ class Touched:
     relies: frozenset[Thing] = frozenset()
 
 
+SETS = (forms.Change, forms.ChangeWay, forms.SetInput, forms.SetResult, forms.Describe)
+"""Edits that give something another value: the later one is what the person wants."""
+
+
 class Clash(BadEdit):
     """Both edits touch the same thing; `index` says which of the earlier ones it is."""
 
@@ -41,10 +45,13 @@ class Clash(BadEdit):
         self.index = index
 
 
-def rebase(edit: Mapping[str, Any] | Edit, earlier: Sequence[Earlier], now: Definition) -> Edit:
+def rebase(
+    edit: Mapping[str, Any] | Edit, earlier: Sequence[Earlier], now: Definition, own: Collection[int] = ()
+) -> Edit:
     """The same edit for the definition `now`, when it was made for the one before all of `earlier`.
 
-    Places follow their neighbours, names follow renames. Raises Clash.
+    Places follow their neighbours, names follow renames. `own` are the indexes of earlier edits by the same person:
+    setting a value that they have set themselves is no clash. Raises Clash.
     """
     form = read(edit)
     if not earlier:
@@ -52,12 +59,19 @@ def rebase(edit: Mapping[str, Any] | Edit, earlier: Sequence[Earlier], now: Defi
     base = earlier[0].before
     mine = touched(form, base)
     for index, other in enumerate(earlier):
+        if index in own and isinstance(form, SETS) and isinstance(other.edit, SETS):
+            continue
         if clashes(mine, touched(other.edit, other.before)):
             raise Clash(index)
 
     names = _Renamed(earlier)
     fitted = _place_fitted(form, base, now, names)
     return read(names.translated(fitted.model_dump(by_alias=True, exclude_unset=True) | {"do": form.do}))
+
+
+def placed(edit: Edit, was: Definition, now: Definition) -> Edit:
+    """The edit with its place fitted to a definition that is not the one it was made on."""
+    return _place_fitted(edit, was, now, _Renamed(()))
 
 
 def clashes(mine: Touched, theirs: Touched) -> bool:
