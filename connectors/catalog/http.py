@@ -46,7 +46,21 @@ class SendRequest(Action):
     class Params(Model):
         model_config = ConfigDict(coerce_numbers_to_str=True)  # ?page=2
 
-        method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(default="GET", title="Method")
+        method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
+            default="GET",
+            title="Method",
+            description="What to do there: GET reads, the others write.",
+            json_schema_extra=hint(
+                "choice",
+                labels={
+                    "GET": "GET: read",
+                    "POST": "POST: send something new",
+                    "PUT": "PUT: replace",
+                    "PATCH": "PATCH: change",
+                    "DELETE": "DELETE: remove",
+                },
+            ),
+        )
         url: str = Field(
             min_length=1,
             max_length=8_000,
@@ -58,19 +72,26 @@ class SendRequest(Action):
             default_factory=dict,
             title="Query",
             description="Added to the address after the question mark.",
-            json_schema_extra=hint("key_value"),
+            json_schema_extra=hint("key_value", example="from: {{ run.date }}"),
         )
         headers: dict[str, str] = Field(
-            default_factory=dict, title="Headers", json_schema_extra=hint("key_value", advanced=True)
+            default_factory=dict,
+            title="Headers",
+            description="Only where the other system asks for them. Never put a password here.",
+            json_schema_extra=hint("key_value", example="Accept: application/json", advanced=True),
         )
         body_json: Any = Field(
             default=None,
             title="Body as JSON",
             description="A value of an earlier step, or JSON written here.",
-            json_schema_extra=hint("long_text", example='{"title": "{{ inputs.title }}"}'),
+            json_schema_extra=hint("json", example='{"title": "{{ inputs.title }}"}'),
         )
         body_text: str = Field(
-            default="", title="Body as text", json_schema_extra=hint("long_text", advanced=True), max_length=1_000_000
+            default="",
+            max_length=1_000_000,
+            title="Body as text",
+            description="For systems that take no JSON. Leave it empty when there is a body as JSON.",
+            json_schema_extra=hint("long_text", example="{{ steps.letter.text }}", advanced=True),
         )
         idempotency_header: str = Field(
             default="",
@@ -84,10 +105,15 @@ class SendRequest(Action):
             max_length=20,
             title="Answers that count as success",
             description="Status numbers such as 200 or 404; when empty, every one from 200 to 299.",
-            json_schema_extra=hint("list", advanced=True),
+            json_schema_extra=hint("list", example="404", advanced=True),
         )
         timeout_s: float = Field(
-            default=30, gt=0, le=30, title="Seconds to wait at most", json_schema_extra=hint("number", advanced=True)
+            default=30,
+            gt=0,
+            le=30,
+            title="Seconds to wait at most",
+            description="After that the other system counts as not reachable, and the step is tried again.",
+            json_schema_extra=hint("number", example="10", advanced=True),
         )
 
     class Output(Model):

@@ -18,6 +18,7 @@ from connectors.forms.filling import shown
 from connectors.forms.making import Input, condition_field, form_for_inputs, form_for_model, text_field
 from connectors.forms.reading import read, read_model, sent_by, sentences
 from connectors.forms.understanding import MAX_CHARACTERS, MAX_LINES, NotUnderstood, clean_text, understood
+from connectors.forms.wording import Wrong, problems_of
 
 __all__ = [
     "MAX_CHARACTERS",
@@ -30,11 +31,13 @@ __all__ = [
     "Input",
     "NotUnderstood",
     "Row",
+    "Wrong",
     "clean_text",
     "condition_field",
     "form_for_inputs",
     "form_for_model",
     "operator_words",
+    "problems_of",
     "read",
     "read_model",
     "sent_by",

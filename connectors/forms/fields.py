@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -180,6 +181,13 @@ class Field:
         return self.label == GROUP
 
     @property
+    def operators(self) -> str:
+        """For the scripts: which operators suit which type, and which need nothing to hold against."""
+        from connectors.forms.conditions import ALONE, OF_TYPE
+
+        return json.dumps({"of_type": OF_TYPE, "alone": sorted(ALONE)})
+
+    @property
     def one_of_it(self) -> str:
         return {"labels": _("Label"), "fields": _("Fact"), "key_value": _("Line")}.get(self.widget, _("Row"))
 
@@ -312,6 +320,8 @@ def with_error(asked: Field, place: list[str], sentence: str) -> Field:
     """
     if asked.is_row_list and place and place[0].isdigit():
         return _with_error_in_row(asked, int(place[0]), place[1:], sentence)
+    if asked.widget == "conditions" and place:
+        return _with_error_in_condition(asked, place, sentence)
     if asked.widget == "key_value" and place:
         number = next((n for n, row in enumerate(_said_rows(asked)) if row.fields[0].value == place[0]), None)
         if number is not None:
@@ -321,6 +331,19 @@ def with_error(asked: Field, place: list[str], sentence: str) -> Field:
         if parts is not None:
             return replace(asked, parts=parts)
     return replace(asked, error=asked.error or sentence)
+
+
+def _with_error_in_condition(asked: Field, place: list[str], sentence: str) -> Field:
+    """`all.0.value` is what the first row looks at; a single row that stands alone is `value`."""
+    inside = place[1:] if place[0] in ("all", "any") else ["0", *place]
+    number = int(inside[0]) if inside and inside[0].isdigit() else -1
+    said = _said_rows(asked)
+    if not 0 <= number < len(said):
+        return replace(asked, error=asked.error or sentence)
+    if (group := said[number].group) is None:
+        return _with_error_in_row(asked, number, inside[1:], sentence)
+    corrected = replace(said[number], group=with_error(group, inside[1:], sentence))
+    return replace(asked, rows=tuple(corrected if row is said[number] else row for row in asked.rows))
 
 
 def _said_rows(asked: Field) -> list[Row]:

@@ -16,6 +16,7 @@ from connectors.forms import understanding
 from connectors.forms.conditions import ALONE, condition_of
 from connectors.forms.fields import GROUP, Field, Filled, Form, Row, with_prefix
 from connectors.forms.understanding import NotUnderstood, clean_text, understood
+from connectors.forms.wording import problems_of
 
 MOST_ROWS = 500
 
@@ -53,19 +54,7 @@ def read_model(form: Form, model: type[BaseModel], data: QueryDict) -> Filled:
 
 def sentences(refused: ValidationError) -> dict[str, str]:
     """Place (`labels.0.name`) → what is wrong there."""
-    found: dict[str, str] = {}
-    for error in refused.errors(include_url=False, include_context=False, include_input=False):
-        place = ".".join(str(part) for part in error["loc"])
-        found.setdefault(place, sentence_of(error["type"], error["msg"]))
-    return found
-
-
-def sentence_of(kind: str, message: str) -> str:
-    """pydantic's message as a sentence."""
-    if kind == "missing":
-        return _("This is needed.")
-    text = message.removeprefix("Value error, ").rstrip(".")
-    return f"{text[:1].upper()}{text[1:]}."
+    return {wrong.place: wrong.sentence for wrong in problems_of(refused)}
 
 
 def sent_by(form: Form) -> QueryDict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -22,12 +22,29 @@ class Effect(StrEnum):
     UNSAFE = "unsafe"  # at most once: a crash in its window parks the step for a person
 
 
-def hint(widget: str = "", *, example: str = "", advanced: bool = False) -> dict[str, Any]:
+def hint(
+    widget: str = "",
+    *,
+    example: str = "",
+    advanced: bool = False,
+    source: str = "",
+    nothing: str = "",
+    labels: Mapping[str, str] | None = None,
+    when: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Any]:
     """How the form shows a parameter when its type alone does not say it: `json_schema_extra=hint("long_text")`.
 
-    `widget`: text, long_text, number, switch, choice, list, key_value, labels, fields, conditions, file.
+    `widget`: text, long_text, json, number, switch, choice, list, key_value, labels, fields, rows, conditions, file.
+    `source`: the choices are loaded by the page: models, workflows, people. `nothing`: what choosing none means.
+    `labels`: choice → its words. `when`: asked for only while the parameter beside it has one of these values.
     """
-    return {"x-widget": widget, "x-example": example, "x-advanced": advanced}
+    told = {"x-source": source, "x-nothing": nothing, "x-labels": labels, "x-when": when}
+    return {
+        "x-widget": widget,
+        "x-example": example,
+        "x-advanced": advanced,
+        **{name: value for name, value in told.items() if value},
+    }
 
 
 class Model(BaseModel):
@@ -95,6 +112,11 @@ class Action:
     def may_leave(cls, given: Mapping[str, Any]) -> bool:
         """Whether others would see what the step does, by its unrendered parameters; a test rehearses such steps."""
         return cls.effect is not Effect.PURE and not cls.stays_here
+
+    @classmethod
+    def output_shapes(cls, given: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """Name → JSON Schema of what the step gives there, as far as it is known: a date, one of these labels."""
+        return cls.Output.model_json_schema().get("properties", {})
 
     @classmethod
     def output_fields(cls, given: Mapping[str, Any]) -> dict[str, str] | None:

@@ -28,8 +28,8 @@ def model_field() -> Any:
         default="",
         max_length=120,
         title="Model",
-        description="Name of the AI model; empty for the usual one.",
-        json_schema_extra=hint("text", advanced=True),
+        description="Which AI does it. Leave it empty unless this step needs another one than the rest.",
+        json_schema_extra=hint("choice", source="models", nothing="The usual model", advanced=True),
     )
 
 

@@ -200,8 +200,8 @@ def test_the_rules_of_the_model_stand_at_their_fields():
     filled = read_model(form, Letter, data)
 
     assert {one.name: one.error for one in filled.form.fields if one.error} == {
-        "to": "String should have at most 10 characters.",
-        "copies": "Input should be less than or equal to 5.",
+        "to": "At most 10 characters fit.",
+        "copies": "It must be at most 5.",
     }
 
 

@@ -75,6 +75,7 @@ class AnswerQuestion(Action):
             min_length=1,
             max_length=5_000,
             title="Question",
+            description="One question, as you would ask a colleague who has read the documents.",
             json_schema_extra=hint("text", example="When does the contract end?"),
         )
         documents: Annotated[list[Document], BeforeValidator(_as_documents)] = Field(
@@ -84,12 +85,20 @@ class AnswerQuestion(Action):
             description="Texts to answer from; of long ones, the passages nearest to the question are read.",
             json_schema_extra=hint("list", example="{{ steps.contract }}"),
         )
-        max_words: int = Field(default=120, ge=10, le=1_000, title="Words at most")
+        max_words: int = Field(
+            default=120,
+            ge=10,
+            le=1_000,
+            title="Words at most",
+            description="How long the answer may get, from 10 to 1,000 words.",
+            json_schema_extra=hint("number", example="120"),
+        )
         not_found: str = Field(
             default="The documents do not say.",
             max_length=500,
             title="Answer when nothing is found",
-            json_schema_extra=hint("text", advanced=True),
+            description="Given instead of an answer when the documents are silent.",
+            json_schema_extra=hint("text", example="The documents do not say.", advanced=True),
         )
         model: str = prose.model_field()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator
@@ -14,9 +15,20 @@ LONGEST_REASON = 200
 class Label(Model):
     """One label: what it is called, when it applies, and texts it applies to."""
 
-    name: str = Field(min_length=1, max_length=80, title="Name")
-    description: str = Field(default="", max_length=500, title="When it applies")
-    examples: list[str] = Field(default_factory=list, max_length=5, title="Examples")
+    name: str = Field(
+        min_length=1,
+        max_length=80,
+        title="Name",
+        json_schema_extra=hint("text"),
+    )
+    description: str = Field(default="", max_length=500, title="When it applies", json_schema_extra=hint("text"))
+    examples: list[str] = Field(
+        default_factory=list,
+        max_length=5,
+        title="Examples",
+        description="Up to five texts to which it applies.",
+        json_schema_extra=hint("list", advanced=True),
+    )
 
 
 def _as_label(value: Any) -> Any:
@@ -43,6 +55,7 @@ class Classify(Action):
             min_length=1,
             max_length=prose.LONGEST_TEXT,
             title="Text",
+            description="What is to be sorted; usually the text of an earlier step or an answer from the start form.",
             json_schema_extra=hint("long_text", example="{{ inputs.article }}"),
         )
         labels: Annotated[list[Annotated[Label, BeforeValidator(_as_label)]], AfterValidator(_all_different)] = Field(
@@ -65,6 +78,15 @@ class Classify(Action):
         label: str = Field(title="Label")
         confidence: float = Field(ge=0, le=1, title="Confidence", description="How sure the AI says it is, 0 to 1.")
         reason: str = Field(title="Reason", description="The words of the text that the AI goes by.")
+
+    @classmethod
+    def output_shapes(cls, given: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """The label is one of those that stand there."""
+        shapes = super().output_shapes(given)
+        labels = given.get("labels")
+        found = map(_as_label, labels if isinstance(labels, list) else ())
+        names = [label.get("name") for label in found if isinstance(label, Mapping)]
+        return {**shapes, "label": {**shapes["label"], "enum": [name for name in names if isinstance(name, str)]}}
 
     def run(self, params: Params, ctx: StepContext) -> Done:
         data = ctx.models.ask(

@@ -28,11 +28,27 @@ JSON_TYPES = {
 class Fact(Model):
     """One fact to look for."""
 
-    name: str = Field(pattern=NAME, title="Name", json_schema_extra=hint("text", example="end_date"))
-    type: Literal["text", "number", "date", "boolean", "choice", "list"] = Field(default="text", title="Type")
-    description: str = Field(default="", max_length=500, title="What to look for")
-    required: bool = Field(default=False, title="Required", description="Without it the step fails.")
-    choices: list[str] = Field(default_factory=list, max_length=50, title="Choices")
+    name: str = Field(pattern=NAME, title="Name", json_schema_extra=hint("text"))
+    type: Literal["text", "number", "date", "boolean", "choice", "list"] = Field(
+        default="text",
+        title="Type",
+        json_schema_extra=hint(
+            "choice",
+            labels={
+                "text": "Text",
+                "number": "Number",
+                "date": "Date",
+                "boolean": "Yes or no",
+                "choice": "One of several",
+                "list": "Several texts",
+            },
+        ),
+    )
+    description: str = Field(default="", max_length=500, title="What to look for", json_schema_extra=hint("text"))
+    required: bool = Field(default=False, title="Required", description="The step fails when the text does not say it.")
+    choices: list[str] = Field(
+        default_factory=list, max_length=50, title="Choices", json_schema_extra=hint("list", when={"type": ["choice"]})
+    )
 
     @model_validator(mode="after")
     def _choices_where_needed(self) -> Self:
@@ -61,6 +77,7 @@ class Extract(Action):
             min_length=1,
             max_length=prose.LONGEST_TEXT,
             title="Text",
+            description="What to read; usually the text of a document or of an earlier step.",
             json_schema_extra=hint("long_text", example="{{ steps.contract.text }}"),
         )
         fields: Annotated[list[Fact], AfterValidator(_all_different)] = Field(
@@ -103,6 +120,16 @@ class Extract(Action):
             temperature=0,
         ).data
         return {fact.name: tidy(data[fact.name]) for fact in params.fields}
+
+    @classmethod
+    def output_shapes(cls, given: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        found = {}
+        for fact in given.get("fields") if isinstance(given.get("fields"), list) else ():
+            try:
+                found[str(fact["name"])] = shape(Fact.model_validate(fact))
+            except (ValueError, TypeError, KeyError):
+                continue
+        return found
 
     @classmethod
     def output_fields(cls, given: Mapping[str, Any]) -> dict[str, str] | None:

@@ -24,11 +24,22 @@ class Summarise(Action):
             min_length=1,
             max_length=prose.LONGEST_TEXT,
             title="Text",
+            description="What to summarise. Long texts are read in parts.",
             json_schema_extra=hint("long_text", example="{{ steps.read.text }}"),
         )
-        max_words: int = Field(default=120, ge=10, le=1_000, title="Words at most")
+        max_words: int = Field(
+            default=120,
+            ge=10,
+            le=1_000,
+            title="Words at most",
+            description="How long the summary may get, from 10 to 1,000 words.",
+            json_schema_extra=hint("number", example="120"),
+        )
         form: Literal["paragraph", "bullets"] = Field(
-            default="paragraph", title="Form", description="Running text, or a list of points."
+            default="paragraph",
+            title="Form",
+            description="Running text, or a list of points.",
+            json_schema_extra=hint("choice", labels={"paragraph": "Running text", "bullets": "List of points"}),
         )
         focus: str = Field(
             default="",

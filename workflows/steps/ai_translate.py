@@ -21,9 +21,16 @@ class Translate(Action):
             min_length=1,
             max_length=prose.LONGEST_TEXT,
             title="Text",
+            description="What to translate. Headings and lists stay as they are.",
             json_schema_extra=hint("long_text", example="{{ steps.copy.text }}"),
         )
-        to: str = Field(min_length=2, max_length=60, title="Into", json_schema_extra=hint("text", example="Swedish"))
+        to: str = Field(
+            min_length=2,
+            max_length=60,
+            title="Into",
+            description="The language, in words.",
+            json_schema_extra=hint("text", example="Swedish"),
+        )
         glossary: dict[str, str] = Field(
             default_factory=dict,
             max_length=200,

@@ -35,7 +35,14 @@ class Write(Action):
             description="How it should sound.",
             json_schema_extra=hint("text", example="friendly and plain"),
         )
-        max_words: int = Field(default=200, ge=5, le=2_000, title="Words at most")
+        max_words: int = Field(
+            default=200,
+            ge=5,
+            le=2_000,
+            title="Words at most",
+            description="How long the text may get, from 5 to 2,000 words.",
+            json_schema_extra=hint("number", example="200"),
+        )
         model: str = prose.model_field()
 
     class Output(Model):

@@ -27,31 +27,58 @@ class WorkOnList(Action):
     class Params(Model):
         operation: Operation = Field(
             title="What to do",
-            description="filter keeps matching items; sort orders them; limit keeps the first ones; "
-            "unique drops repeats; split makes a list from a text.",
+            description="One thing per step; put several steps in a row for more.",
+            json_schema_extra=hint(
+                "choice",
+                example="Filter",
+                labels={
+                    "filter": "Filter: keep the items that fit",
+                    "sort": "Sort: bring them into order",
+                    "limit": "Limit: keep the first ones",
+                    "unique": "Unique: drop repeats",
+                    "split": "Split: make a list from a text",
+                },
+            ),
         )
         items: Any = Field(
             title="List",
-            description="The list to work on; for split, a text.",
+            description="Usually the list of an earlier step; to split, a text.",
             json_schema_extra=hint("list", example="{{ steps.rows.rows }}"),
         )
         where: dict[str, Any] | None = Field(
             default=None,
             title="Keep items where",
-            description="For filter. `item` is the item at hand.",
-            json_schema_extra=hint("conditions", example="{{ item.score }}"),
+            description="Each item is looked at by itself; it is called item.",
+            json_schema_extra=hint(
+                "conditions", example="{{ item.score }} is at least 3", when={"operation": ["filter"]}
+            ),
         )
         by: str = Field(
             default="",
             max_length=200,
             title="Field",
-            description="For sort and unique: the field to compare, such as author.name; empty for the item itself.",
-            json_schema_extra=hint("text", example="score"),
+            description="Which field of the items to compare; leave it empty to compare the items themselves.",
+            json_schema_extra=hint("text", example="author.name", when={"operation": ["sort", "unique"]}),
         )
-        descending: bool = Field(default=False, title="Largest first", description="For sort.")
-        limit: int | None = Field(default=None, ge=0, title="How many", description="For limit.")
+        descending: bool = Field(
+            default=False,
+            title="Largest first",
+            description="Otherwise the smallest, the earliest or A comes first.",
+            json_schema_extra=hint("switch", when={"operation": ["sort"]}),
+        )
+        limit: int | None = Field(
+            default=None,
+            ge=0,
+            title="How many",
+            description="So many items are kept, from the first on.",
+            json_schema_extra=hint("number", example="10", when={"operation": ["limit"]}),
+        )
         separator: str = Field(
-            default="", max_length=20, title="Separator", description="For split: what stands between; empty for lines."
+            default="",
+            max_length=20,
+            title="Separator",
+            description="What stands between the items; leave it empty for one item per line.",
+            json_schema_extra=hint("text", example=";", when={"operation": ["split"]}),
         )
 
     class Output(Model):

@@ -35,7 +35,9 @@ class WriteDocument(Action):
         format: Literal["docx", "md", "csv", "xlsx"] = Field(
             title="Form",
             description="Word and Markdown are written from text, CSV and Excel from rows.",
-            json_schema_extra=hint("choice", example="docx"),
+            json_schema_extra=hint(
+                "choice", labels={"docx": "Word", "md": "Markdown", "csv": "CSV table", "xlsx": "Excel table"}
+            ),
         )
         name: str = Field(
             title="File name",

@@ -20,7 +20,9 @@ class ForEach(Flow):
 
     class Params(Model):
         items: list[Any] = Field(
-            title="Items", description="A list.", json_schema_extra=hint("text", example="{{ inputs.articles }}")
+            title="Items",
+            description="The list whose items are taken one by one; usually from an earlier step.",
+            json_schema_extra=hint("text", example="{{ inputs.articles }}"),
         )
         item_name: str = Field(
             default="item",
@@ -36,6 +38,7 @@ class ForEach(Flow):
             le=100,
             title="At the same time",
             description="At most so many items are under way at once.",
+            json_schema_extra=hint("number", example="10", advanced=True),
         )
         keep_going: bool = Field(
             default=False, title="Keep going", description="Go on with the other items when one fails."

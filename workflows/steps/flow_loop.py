@@ -18,12 +18,18 @@ class Loop(Flow):
     repeats = True
 
     class Params(Model):
-        times: int = Field(ge=1, le=1_000, title="At most", description="Rounds at most.")
+        times: int = Field(
+            ge=1,
+            le=1_000,
+            title="Rounds at most",
+            description="The loop ends after so many rounds, whatever happens.",
+            json_schema_extra=hint("number", example="3"),
+        )
         until: dict[str, Any] | None = Field(
             default=None,
             title="Until",
             description="Looked at after each round; when it is true the loop ends.",
-            json_schema_extra=hint("conditions"),
+            json_schema_extra=hint("conditions", example="{{ steps.check.label }} is good"),
         )
 
     class Output(Model):

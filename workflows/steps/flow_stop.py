@@ -14,9 +14,19 @@ class StopHere(Flow):
     icon = "square"
 
     class Params(Model):
-        ending: Literal["succeeded", "failed"] = Field(default="succeeded", alias="as", title="Counts as")
+        ending: Literal["succeeded", "failed"] = Field(
+            default="succeeded",
+            alias="as",
+            title="Counts as",
+            description="How the run stands in the list afterwards.",
+            json_schema_extra=hint("choice", labels={"succeeded": "Done", "failed": "Failed"}),
+        )
         message: str = Field(
-            default="", max_length=1_000, title="Why", json_schema_extra=hint("text", example="Nothing to do today")
+            default="",
+            max_length=1_000,
+            title="Why",
+            description="Stands in the run for everybody to read.",
+            json_schema_extra=hint("text", example="Nothing to do today"),
         )
 
     class Output(Model):

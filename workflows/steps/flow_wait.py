@@ -23,6 +23,7 @@ class WaitFor(Flow):
             ge=0,
             le=LONGEST.total_seconds(),
             title="Seconds",
+            description="How long to wait: 3600 is an hour, 86400 a day. Or name a moment below.",
             json_schema_extra=hint("number", example="3600"),
         )
         until: datetime | None = Field(

@@ -17,9 +17,18 @@ class RunWorkflow(Flow):
 
     class Params(Model):
         workflow: str = Field(
-            min_length=1, max_length=60, title="Workflow", description="Its short name.", json_schema_extra=hint("text")
+            min_length=1,
+            max_length=60,
+            title="Workflow",
+            description="A published workflow of this department.",
+            json_schema_extra=hint("choice", source="workflows"),
         )
-        inputs: dict[str, Any] = Field(default_factory=dict, title="Inputs", json_schema_extra=hint("key_value"))
+        inputs: dict[str, Any] = Field(
+            default_factory=dict,
+            title="Inputs",
+            description="What its start form asks for: the name of each input, and its value.",
+            json_schema_extra=hint("key_value", example="article: {{ steps.feed.text }}"),
+        )
 
     class Output(Model):
         output: dict[str, Any] = Field(title="Output", description="What the workflow gave.")

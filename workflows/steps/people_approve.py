@@ -20,20 +20,44 @@ class Approve(Action):
             min_length=1,
             max_length=500,
             title="Question",
+            description="What the person is asked, in one sentence.",
             json_schema_extra=hint("text", example="May this statement be published?"),
         )
         show: dict[str, Any] = Field(
             default_factory=dict,
             title="Facts to show",
             description="Label and value, shown beside the question.",
-            json_schema_extra=hint("key_value"),
+            json_schema_extra=hint("key_value", example="Deadline: {{ steps.facts.deadline }}"),
         )
-        role: Literal["operator", "builder", "approver", "manager"] = Field(default="approver", title="Who decides")
+        role: Literal["operator", "builder", "approver", "manager"] = Field(
+            default="approver",
+            title="Who decides",
+            description="Anybody in the department with this role may take the task.",
+            json_schema_extra=hint(
+                "choice",
+                labels={"operator": "Operators", "builder": "Builders", "approver": "Approvers", "manager": "Managers"},
+            ),
+        )
         person: str = Field(
-            default="", max_length=254, title="Or one person", description="The e-mail address of a member."
+            default="",
+            max_length=254,
+            title="Or one person",
+            description="Then nobody else is asked.",
+            json_schema_extra=hint("choice", source="people", nothing="Nobody in particular"),
         )
-        due_hours: float | None = Field(default=None, gt=0, le=2_160, title="Hours to decide")
-        not_the_starter: bool = Field(default=False, title="Not the person who started the run")
+        due_hours: float | None = Field(
+            default=None,
+            gt=0,
+            le=2_160,
+            title="Hours to decide",
+            description="When they are over, the task counts as overdue. Leave it empty for no deadline.",
+            json_schema_extra=hint("number", example="24"),
+        )
+        not_the_starter: bool = Field(
+            default=False,
+            title="Not the person who started the run",
+            description="Four eyes: somebody else has to look at it.",
+        )
 
     class Output(Model):
         decision: Literal["approved", "rejected"] = Field(title="Decision")

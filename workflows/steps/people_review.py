@@ -20,14 +20,50 @@ class Review(Action):
             min_length=1,
             max_length=500,
             title="Question",
+            description="What the person is asked, in one sentence.",
             json_schema_extra=hint("text", example="Is this what we want to say?"),
         )
-        draft: str = Field(max_length=100_000, title="Draft", json_schema_extra=hint("long_text"))
-        show: dict[str, Any] = Field(default_factory=dict, title="Facts to show", json_schema_extra=hint("key_value"))
-        role: Literal["operator", "builder", "approver", "manager"] = Field(default="approver", title="Who reviews")
-        person: str = Field(default="", max_length=254, title="Or one person")
-        due_hours: float | None = Field(default=None, gt=0, le=2_160, title="Hours to decide")
-        not_the_starter: bool = Field(default=False, title="Not the person who started the run")
+        draft: str = Field(
+            max_length=100_000,
+            title="Draft",
+            description="The text to look through; the person may change it before it goes on.",
+            json_schema_extra=hint("long_text", example="{{ steps.draft.text }}"),
+        )
+        show: dict[str, Any] = Field(
+            default_factory=dict,
+            title="Facts to show",
+            description="Label and value, shown beside the draft.",
+            json_schema_extra=hint("key_value", example="Deadline: {{ steps.facts.deadline }}"),
+        )
+        role: Literal["operator", "builder", "approver", "manager"] = Field(
+            default="approver",
+            title="Who reviews",
+            description="Anybody in the department with this role may take the task.",
+            json_schema_extra=hint(
+                "choice",
+                labels={"operator": "Operators", "builder": "Builders", "approver": "Approvers", "manager": "Managers"},
+            ),
+        )
+        person: str = Field(
+            default="",
+            max_length=254,
+            title="Or one person",
+            description="Then nobody else is asked.",
+            json_schema_extra=hint("choice", source="people", nothing="Nobody in particular"),
+        )
+        due_hours: float | None = Field(
+            default=None,
+            gt=0,
+            le=2_160,
+            title="Hours to decide",
+            description="When they are over, the task counts as overdue. Leave it empty for no deadline.",
+            json_schema_extra=hint("number", example="24"),
+        )
+        not_the_starter: bool = Field(
+            default=False,
+            title="Not the person who started the run",
+            description="Four eyes: somebody else has to look at it.",
+        )
 
     class Output(Model):
         text: str = Field(title="Final text")
