@@ -7,9 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from config import embedded, front_end, parts
 from config.processes import Process, Program
@@ -33,12 +35,19 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         front_end.build(settings.FRONT_END_DIR)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `-n 2 --dist loadgroup`: one process has the servers, the other takes file by file."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group("servers" if file.startswith(SERVERS) else file))
+class TwoLanes(LoadScopeScheduling):
+    """For `-n 2`: one process has the servers and then helps the other, which takes file by file.
+
+    xdist's own groups stand in marks, and are lost on the way with pytest 9.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "servers" if file.startswith(SERVERS) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoLanes:
+    return TwoLanes(config, log)
 
 
 def pytest_unconfigure() -> None:

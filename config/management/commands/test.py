@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from config.env import ROOT
 
 CHAOS = "--chaos"
-TWO_PROCESSES = ["-n", "2", "--dist", "loadgroup"]
+TWO_PROCESSES = ["-n", "2"]
 """tests/conftest.py says who gets what."""
 
 
