@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflows.pages import files, home, publishing, runs, tasks, workflows
+from workflows.pages import build_samples, build_tests, files, home, publishing, runs, tasks, workflows
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/<uuid:pk>/", workflows.workflow, name="workflow"),
+    path("workflows/<uuid:pk>/build/test/", build_tests.test, name="build_test"),
+    path("workflows/<uuid:pk>/build/test/<uuid:run>/", build_tests.test_run, name="build_test_run"),
+    path("workflows/<uuid:pk>/build/test/<uuid:run>/stop/", build_tests.stop_test, name="build_test_stop"),
+    path("workflows/<uuid:pk>/build/samples/<slug:step>/", build_samples.sample, name="build_sample"),
     path("workflows/<uuid:pk>/start/", workflows.start, name="start"),
     path("workflows/<uuid:pk>/publish/", publishing.publish, name="publish"),
     path("runs/", runs.runs, name="runs"),

@@ -60,6 +60,14 @@ def _task(scene: Scene) -> list[object]:
     return [scenes.a_task(scene).pk]
 
 
+def _drafted_step(scene: Scene) -> list[object]:
+    return [scene.workflow.pk, "facts"]
+
+
+def _test(scene: Scene) -> list[object]:
+    return [scene.workflow.pk, scenes.a_run(scene, RunStatus.RUNNING, mode="test").pk]
+
+
 FILLED = (("in-brief", "Round-Up"), ("in-forbidden", "guaranteed"), ("in-channels", "E-mail"))
 
 ROUTES = [
@@ -67,6 +75,10 @@ ROUTES = [
     Route("workflows"),
     Route("workflow", _workflow),
     Route("start", _workflow, "post", FILLED, "operator", "viewer", 302),
+    Route("build_test", _workflow, right="builder", wrong="operator"),
+    Route("build_test_run", _test, right="builder", wrong="operator"),
+    Route("build_test_stop", _test, "post", (), "builder", "operator"),
+    Route("build_sample", _drafted_step, right="builder", wrong="operator"),
     Route("publish", _workflow, right="builder", wrong="operator"),
     Route("runs"),
     Route("run", _run(RunStatus.SUCCEEDED)),

@@ -1,0 +1,129 @@
+"""What a test will cost, before it runs: by what the same questions have cost, else by the length of the prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from audit import sql
+from connectors.models_gateway import cost, routing
+from connectors.sdk import StepError
+from workflows.engine import params
+from workflows.engine.definition import Definition, Node
+from workflows.models import Workflow
+from workflows.runtime.kinds import kinds
+from workflows.services.samples import scope_for
+
+RECENT = 400
+"""Attempts of the whole server that are looked at: the newest, so that prices of long ago do not count."""
+OWN_TOKENS = 400
+ANSWER_TOKENS = 250
+"""What a step says to the model beside its parameters, and an answer of usual length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """`questions` to AI models, and US dollars for all of them. `is_known`: some of it was really paid before."""
+
+    questions: int = 0
+    cost_usd: float = 0.0
+    is_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    node: Node
+    times: int
+
+
+def estimate(workflow: Workflow, whole: Definition, steps: Iterable[Node]) -> Estimate:
+    """Of these steps of the draft; of several ways the dearest, of a repetition one round. A handful of queries."""
+    asking = list(_asking(workflow, whole, list(steps), 1))
+    if not asking:
+        return Estimate()
+    paid = _paid(workflow, {each.node.kind for each in asking})
+    each_costs = [_before(each.node, paid) for each in asking]
+    costs = [
+        known if known is not None else _by_length(workflow, whole, each.node)
+        for each, known in zip(asking, each_costs, strict=True)
+    ]
+    return Estimate(
+        questions=sum(each.times for each in asking),
+        cost_usd=sum(each.times * one for each, one in zip(asking, costs, strict=True)),
+        is_known=any(known is not None for known in each_costs),
+    )
+
+
+def asks_a_model(node: Node) -> bool:
+    kind = kinds().get(node.kind)
+    return kind is not None and node.kind.startswith("ai.") and "model" in kind.Params.model_fields
+
+
+def _asking(workflow: Workflow, whole: Definition, steps: list[Node], times: int) -> Iterator[_Asking]:
+    for node in steps:
+        if node.off:
+            continue
+        if asks_a_model(node):
+            yield _Asking(node, times)
+        rounds = times * _items(workflow, whole, node)
+        ways = [list(_asking(workflow, whole, held, rounds)) for _, held in node.sequences()]
+        if node.cases is not None:
+            ways = sorted(ways, key=len)[-1:]
+        for way in ways:
+            yield from way
+
+
+def _items(workflow: Workflow, whole: Definition, node: Node) -> int:
+    """How many runs of its content a step brings up, as far as the samples tell."""
+    kind = kinds().get(node.kind)
+    if kind is None or not kind.spawns:
+        return 1
+    try:
+        items = params.render(node.given.get("items"), scope_for(workflow, whole, node.id))
+    except (params.BadText, KeyError):
+        return 1
+    return max(1, len(items)) if isinstance(items, list) else 1
+
+
+def _paid(workflow: Workflow, asked: set[str]) -> list[tuple[str, str, str, bool, float]]:
+    """(kind, model, step, of this workflow, average cost) of what was asked lately in the department."""
+    rows = sql.rows(_PAID, [workflow.pk, RECENT, workflow.department_id, sorted(asked)])
+    return [(kind, model, step, own, float(average)) for kind, model, step, own, average in rows]
+
+
+def _before(node: Node, paid: list[tuple[str, str, str, bool, float]]) -> float | None:
+    """What this very step cost before, else what others of its kind cost with the same model."""
+    model = str(node.given.get("model") or "")
+    alike = [row for row in paid if row[:2] == (node.kind, model)]
+    own = [row for row in alike if row[2] == node.id and row[3]]
+    found = own or alike
+    return sum(row[4] for row in found) / len(found) if found else None
+
+
+def _by_length(workflow: Workflow, whole: Definition, node: Node) -> float:
+    try:
+        prices = routing.choose(str(node.given.get("model") or "")).prices
+    except StepError:
+        return 0.0
+    asked = cost.about_tokens(json.dumps(_rendered(workflow, whole, node), ensure_ascii=False, default=str))
+    return float(cost.cost_usd(asked + OWN_TOKENS, ANSWER_TOKENS, prices))
+
+
+def _rendered(workflow: Workflow, whole: Definition, node: Node) -> Mapping[str, Any]:
+    try:
+        rendered: Mapping[str, Any] = params.render(node.given, scope_for(workflow, whole, node.id))
+    except (params.BadText, KeyError):
+        return node.given
+    return rendered
+
+
+_PAID = """
+SELECT step.kind, coalesce(attempt.given->>'model', ''), step.step_id, run.workflow_id = %s, avg(attempt.cost_usd)
+FROM (SELECT * FROM workflows_attempt ORDER BY id DESC LIMIT %s) AS attempt
+JOIN workflows_steprun AS step ON step.id = attempt.step_id
+JOIN workflows_run AS run ON run.id = step.run_id
+WHERE step.department_id = %s AND step.kind = ANY(%s) AND attempt.error IS NULL
+GROUP BY 1, 2, 3, 4
+"""
