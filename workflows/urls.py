@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflows.pages import build_samples, build_tests, files, home, publishing, runs, tasks, workflows
+from workflows.pages import (
+    build_samples,
+    build_tests,
+    files,
+    home,
+    library,
+    publishing,
+    runs,
+    saved_deeds,
+    tasks,
+    workflows,
+)
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -16,6 +27,29 @@ urlpatterns = [
     path("workflows/<uuid:pk>/build/samples/<slug:step>/", build_samples.sample, name="build_sample"),
     path("workflows/<uuid:pk>/start/", workflows.start, name="start"),
     path("workflows/<uuid:pk>/publish/", publishing.publish, name="publish"),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/saved/", saved_deeds.step_saved, name="step_saved"),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/saved/keep/", saved_deeds.step_keep, name="step_keep"),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/saved/version/", saved_deeds.step_version, name="step_version"),
+    path(
+        "workflows/<uuid:pk>/build/step/<slug:step>/saved/difference/",
+        saved_deeds.step_difference,
+        name="step_difference",
+    ),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/prompt/", saved_deeds.step_prompt, name="step_prompt"),
+    path(
+        "workflows/<uuid:pk>/build/step/<slug:step>/prompt/keep/",
+        saved_deeds.step_prompt_keep,
+        name="step_prompt_keep",
+    ),
+    path("library/", library.library, name="library"),
+    path("library/prompts/new/", library.prompt_new, name="prompt_new"),
+    path("library/<uuid:pk>/", library.saved, name="saved"),
+    path("library/<uuid:pk>/versions/<int:number>/", library.saved_version, name="saved_version"),
+    path("library/<uuid:pk>/describe/", library.describe, name="saved_describe"),
+    path("library/<uuid:pk>/rewrite/", library.rewrite, name="saved_rewrite"),
+    path("library/<uuid:pk>/update/", library.update, name="saved_update"),
+    path("library/<uuid:pk>/archive/", library.archive, name="saved_archive"),
+    path("library/<uuid:pk>/bring-back/", library.bring_back, name="saved_bring_back"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<uuid:pk>/", runs.run, name="run"),
     path("runs/<uuid:pk>/steps/", runs.run_steps, name="run_steps"),

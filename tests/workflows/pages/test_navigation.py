@@ -25,9 +25,9 @@ def test_only_those_who_may_audit_are_led_to_the_ledger(scene: Scene, signed_in:
     manager = make_user("Mona", scene.department, Role.MANAGER)
     auditor = make_user("Ada", is_auditor=True)
 
-    assert titles(signed_in(scene.operator).get("/")) == ["Home", "Workflows", "Runs", "Tasks"]
-    assert titles(signed_in(manager).get("/")) == ["Home", "Workflows", "Runs", "Tasks", "Ledger"]
-    assert titles(signed_in(auditor).get("/")) == ["Home", "Workflows", "Runs", "Tasks", "Ledger"]
+    assert titles(signed_in(scene.operator).get("/")) == ["Home", "Workflows", "Library", "Runs", "Tasks"]
+    assert titles(signed_in(manager).get("/")) == ["Home", "Workflows", "Library", "Runs", "Tasks", "Ledger"]
+    assert titles(signed_in(auditor).get("/")) == ["Home", "Workflows", "Library", "Runs", "Tasks", "Ledger"]
 
 
 def test_the_place_where_one_is_is_marked(scene: Scene, signed_in: Any):
