@@ -1,0 +1,153 @@
+// The panel: opened by a card, filled by the server, saved as one goes.
+
+import { currentKey, currentStep, focusOn, opener } from "./cards.js";
+import { edit, panelKey, post } from "./edits.js";
+import { base, build, flow, isWriting, toast, words } from "./page.js";
+
+const panel = document.getElementById("panel");
+const narrow = matchMedia("(max-width: 899px)");
+const address = (key) => (key.startsWith("step:") ? `${base}step/${key.slice(5)}/` : `${base}${key}/`);
+
+function select(key) {
+  for (const each of flow.querySelectorAll("[aria-current]")) each.removeAttribute("aria-current");
+  opener(key)?.setAttribute("aria-current", "true");
+}
+
+export async function open(key, { enter = false, field = "" } = {}) {
+  await htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML", source: build });
+  if (panelKey() !== key) return;
+  select(key);
+  build.classList.add("bd-has-panel");
+  for (const behind of [flow, document.querySelector(".td-top"), document.getElementById("build-bar")]) behind.inert = narrow.matches;
+  const query = key.startsWith("step:") ? `?step=${key.slice(5)}` : `?open=${key}`;
+  history.replaceState(null, "", query);
+  if (field) toField(field);
+  else if (enter || narrow.matches) (first() ?? panel).focus();
+}
+
+const first = () => panel.querySelector(".bd-panel-body :is(input:not([type=hidden]), textarea, select, [contenteditable=true], [contenteditable=plaintext-only]):not(:disabled)");
+
+// A problem names its field as the definition does: `with.labels`, `cases.0.when`, `inputs.article`.
+function toField(name) {
+  const parts = name.split(".");
+  const key = { cases: `way:${parts.slice(0, 2).join(".")}`, inputs: `input:${parts[1]}`, output: `result:${parts[1]}` }[parts[0]] ?? name;
+  const item = panel.querySelector(`[data-key="${CSS.escape(key)}"], #more-${CSS.escape(parts[0])}`);
+  if (item?.matches("details")) item.open = true;
+  const held = item ?? panel;
+  const wanted = [`with-${parts[1]}`, parts.at(-1)].map((one) => `[name="${CSS.escape(one)}"], [name^="${CSS.escape(one)}-"], [name^="${CSS.escape(one)}."]`).join(", ");
+  const found = [...held.querySelectorAll(wanted)].find((one) => one.checkVisibility()) ?? held.querySelector("input:not([type=hidden]), textarea, select");
+  for (let around = found?.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+  found?.focus();
+  found?.scrollIntoView({ block: "center" });
+}
+
+export async function reload() {
+  const key = panelKey();
+  if (!key) return;
+  const [held, top] = [document.activeElement?.id, panel.scrollTop];
+  const shut = [...panel.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
+  await htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML", source: build });
+  for (const [id, isOpen] of shut) { const each = document.getElementById(id); if (each) each.open = isOpen; }
+  panel.scrollTop = top;
+  if (held && document.activeElement === document.body) document.getElementById(held)?.focus();
+  select(key);
+}
+
+export function close({ focus = true } = {}) {
+  const key = panelKey();
+  if (narrow.matches || !panel.contains(document.activeElement) || !focus) clear();
+  if (focus) focusOn(key) || focusOn(currentKey());
+}
+
+function clear() {
+  build.classList.remove("bd-has-panel");
+  for (const behind of [flow, document.querySelector(".td-top"), document.getElementById("build-bar")]) behind.inert = false;
+  panel.replaceChildren(document.getElementById("no-panel").content.cloneNode(true));
+  select("");
+  history.replaceState(null, "", location.pathname);
+}
+
+export function shut() {
+  const key = panelKey();
+  clear();
+  focusOn(key) || focusOn(currentKey());
+}
+
+// ── saved as one goes ────────────────────────────────────────────────────────────────────────────────────────────
+
+const stepHere = () => panel.querySelector("[data-step]")?.dataset.step;
+
+function saved(part, control) {
+  const step = stepHere();
+  const path = part.dataset.part.match(/^(when|failing|way)/) ? `step/${step}/settings/` : panelKey() === "start" ? "start/" : "result/";
+  const shapes = /^(type|name|required)$/.test(control?.name ?? "");
+  post(path, new FormData(part), {
+    own: true,
+    then: () => { for (const wrong of part.querySelectorAll(".td-error")) wrong.remove(); if (shapes) reload(); },
+    refused: (html) => { htmx.swap(part, html, { swapStyle: "outerHTML", swapDelay: 0, settleDelay: 0 }); },
+  });
+}
+
+panel.addEventListener("change", (changed) => {
+  const control = changed.target;
+  const part = control.closest("[data-part]");
+  if (part) return saved(part, control);
+  if (control.dataset.change) return edit({ do: "change", step: stepHere(), field: control.dataset.change, value: control.value.trim() }, { own: true });
+  if (control.dataset.rename) rename(control);
+});
+
+function rename(control) {
+  const id = control.value.trim();
+  if (id === control.dataset.rename) return;
+  edit({ do: "rename", step: control.dataset.rename, id }, {
+    then: () => open(`step:${id}`),
+    refused: (html) => { toast(new DOMParser().parseFromString(html, "text/html").body.innerText.trim()); control.value = control.dataset.rename; },
+  });
+}
+
+panel.addEventListener("submit", (sent) => {
+  const part = sent.target.closest("[data-part]");
+  const named = sent.target.closest("[data-add-named]");
+  if (!part && !named) return;
+  sent.preventDefault();
+  if (part) return saved(part);
+  const title = named.elements.title.value.trim();
+  const name = free(slug(title));
+  const isInput = named.dataset.addNamed === "set_input";
+  edit({ do: named.dataset.addNamed, name, value: isInput ? { title } : "" }, {
+    own: true,
+    then: async () => {
+      await reload();
+      const item = panel.querySelector(`[data-key="${isInput ? "input" : "result"}:${name}"]`);
+      if (item) item.open = true;
+      item?.querySelector(isInput ? "select" : "textarea, [contenteditable], input:not([type=hidden])")?.focus();
+    },
+  });
+});
+
+function slug(title) {
+  const plain = title.replaceAll("ß", "ss").normalize("NFKD").replace(/[̀-ͯ]/g, "").toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^[^a-z]+|_+$/g, "");
+  return plain.slice(0, 50) || "value";
+}
+
+function free(name) {
+  const taken = new Set([...panel.querySelectorAll("[data-key]")].map((each) => each.dataset.key.split(":")[1]));
+  let number = 2;
+  let wanted = name;
+  while (taken.has(wanted)) wanted = `${name}_${number++}`;
+  return wanted;
+}
+
+document.addEventListener("build:changed", (changed) => {
+  const { panel: state, own } = changed.detail;
+  const key = panelKey();
+  if (!key || !state || state === "same" || own) return key && select(key);
+  if (state === "gone") return clear();
+  if (panel.contains(document.activeElement) && isWriting(document.activeElement) && changed.detail.isNews) return toast(words.newer);
+  reload();
+});
+document.addEventListener("build:open", (asked) => open(asked.detail.key, asked.detail));
+document.addEventListener("build:reload", reload);
+document.addEventListener("build:changed", () => { const key = panelKey(); if (key) select(key); });
+
+export { currentStep };
