@@ -14,10 +14,12 @@ from departments.administration import ContentAdmin
 from departments.middleware import actor_of
 from workflows.models import (
     Attempt,
+    DraftEdit,
     IdempotencyKey,
     JournalEntry,
     PublishRequest,
     Run,
+    Sample,
     StepRun,
     StoredFile,
     Task,
@@ -68,12 +70,32 @@ class VersionAdmin(RowsOfTheProduct):
     list_select_related = ("workflow",)
 
 
+@admin.register(DraftEdit)
+class DraftEditAdmin(RowsOfTheProduct):
+    department_path = "workflow__department"
+    list_display = ("workflow", "opens", "revision", "deed", "said", "by", "at")
+    list_filter = ("deed", "workflow__department")
+    search_fields = ("workflow__name", "said", "by")
+    date_hierarchy = "at"
+    list_select_related = ("workflow",)
+
+
 @admin.register(PublishRequest)
 class PublishRequestAdmin(RowsOfTheProduct):
     list_display = ("workflow", "opens", "status", "asked_by", "asked_at", "decided_by")
     list_filter = ("department", "status")
     search_fields = ("workflow__name", "asked_by", "decided_by")
     date_hierarchy = "asked_at"
+    list_select_related = ("workflow",)
+
+
+@admin.register(Sample)
+class SampleAdmin(RowsOfTheProduct):
+    department_path = "workflow__department"
+    list_display = ("workflow", "opens", "step_id", "kind", "by_hand", "rehearsed", "at")
+    list_filter = ("by_hand", "rehearsed", "workflow__department")
+    search_fields = ("workflow__name", "step_id", "kind")
+    date_hierarchy = "at"
     list_select_related = ("workflow",)
 
 

@@ -31,13 +31,24 @@ from tests.factories import (
     make_version,
     make_workflow,
 )
-from workflows.models import Attempt, IdempotencyKey, JournalEntry, Run, StepRun, StoredFile, Task, Version, Workflow
+from workflows.models import (
+    Attempt,
+    IdempotencyKey,
+    JournalEntry,
+    Run,
+    Sample,
+    StepRun,
+    StoredFile,
+    Task,
+    Version,
+    Workflow,
+)
 
 pytestmark = pytest.mark.django_db
 
 APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
-CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile]
+CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample]
 NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey]
 SECRET = "the deal with Northwind"  # in every place that people write
 
@@ -77,6 +88,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     key = IdempotencyKey.objects.create(key="k", actor="token:1", route="POST /api/v1/runs", body=SECRET)
     rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
+    rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}
 
