@@ -7,12 +7,15 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from workflows.api import catalogue, files, ledger, me, runs, schema, tasks, workflows
+from workflows.api import catalogue, drafts, files, ledger, me, runs, schema, tasks, workflows
 
 ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("workflows", workflows.Workflows.as_view(), "api_workflows"),
     ("workflows/<str:id>", workflows.One.as_view(), "api_workflow"),
     ("workflows/<str:id>/draft", workflows.Draft.as_view(), "api_draft"),
+    ("workflows/<str:id>/draft/edits", drafts.Edits.as_view(), "api_draft_edits"),
+    ("workflows/<str:id>/draft/undo", drafts.Undo.as_view(), "api_draft_undo"),
+    ("workflows/<str:id>/draft/redo", drafts.Redo.as_view(), "api_draft_redo"),
     ("workflows/<str:id>/publish", workflows.Publish.as_view(), "api_publish"),
     ("workflows/<str:id>/versions", workflows.Versions.as_view(), "api_versions"),
     ("workflows/<str:id>/versions/<str:number>", workflows.OneVersion.as_view(), "api_version"),

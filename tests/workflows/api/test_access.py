@@ -41,6 +41,10 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "workflows/{workflow}", None, "viewer"),
     ("GET", "workflows/{workflow}/draft", None, "viewer"),
     ("PUT", "workflows/{workflow}/draft", {"definition": DEFINITION}, "builder"),
+    ("GET", "workflows/{workflow}/draft/edits", None, "viewer"),
+    ("POST", "workflows/{workflow}/draft/edits", {"edit": {"do": "describe", "description": "Why"}}, "builder"),
+    ("POST", "workflows/{workflow}/draft/undo", {}, "builder"),
+    ("POST", "workflows/{workflow}/draft/redo", {}, "builder"),
     ("POST", "workflows/{workflow}/publish", {"note": "why"}, "builder"),
     ("GET", "workflows/{workflow}/versions", None, "viewer"),
     ("GET", "workflows/{workflow}/versions/1", None, "viewer"),
@@ -169,6 +173,11 @@ def test_the_wrong_role_is_refused_and_changes_nothing(
 @every
 def test_the_right_role_may(things: dict, program: Program, method: str, path: str, body: Any, role: str) -> None:
     right = Program(program.department, role)
+    if path.endswith(("draft/undo", "draft/redo")):
+        changed = {"edit": {"do": "describe", "description": "Why"}}
+        ask(right, "POST", "workflows/{workflow}/draft/edits".format_map(things), changed)
+    if path.endswith("draft/redo"):
+        ask(right, "POST", "workflows/{workflow}/draft/undo".format_map(things), {})
 
     answer = ask(right, method, path.format_map(things), body)
 

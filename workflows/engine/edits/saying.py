@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from connectors.sdk.actions import Action
-from workflows.engine import strict
 from workflows.engine.definition import Definition
 from workflows.engine.edits import forms
 from workflows.engine.edits.draft import Draft
 from workflows.engine.edits.forms import BadEdit, Edit, read
 
-LONGEST = 290
+LONGEST = 300
 FIELDS = {
     "with": "the settings",
     "when": "the condition",
@@ -27,8 +26,8 @@ FIELDS = {
 def said(definition: Definition, edit: Mapping[str, Any] | Edit, kinds: Mapping[str, type[Action]]) -> str:
     """What the edit does to this definition, the one before it. Raises BadEdit for what is no edit."""
     form = read(edit)
-    draft = Draft(definition, kinds)
-    return strict.legible(SENTENCES[type(form)](draft, form), LONGEST)
+    sentence = SENTENCES[type(form)](Draft(definition, kinds), form)
+    return sentence if len(sentence) <= LONGEST else f"{sentence[: LONGEST - 1]}…"
 
 
 def _add(draft: Draft, edit: forms.Add) -> str:
@@ -54,6 +53,15 @@ def _remove(draft: Draft, edit: forms.Remove) -> str:
 
 
 def _swap(draft: Draft, edit: forms.Swap) -> str:
+    """Most swaps are deeds of the library: the mark of the first step tells which."""
+    was, now = _mark(draft, edit.steps[0]), str(edit.nodes[0].get("saved") or "")
+    if now and not was:
+        return f"Saved {_steps(draft, edit.steps)} to the library"
+    if was and not now:
+        return f"Detached {_steps(draft, edit.steps)} from the library"
+    if was != now and was.partition("@")[0] == now.partition("@")[0]:
+        version = now.partition("@")[2].partition("#")[0]
+        return f"Brought {_steps(draft, edit.steps)} to version {version} of the library"
     return f"Replaced {_steps(draft, edit.steps)} with {_raw(draft, edit.nodes)}"
 
 
@@ -145,6 +153,13 @@ def _step(draft: Draft, step_id: str) -> str:
         return f"“{draft.title(draft.node(step_id))}”"
     except BadEdit:
         return f"“{step_id}”"
+
+
+def _mark(draft: Draft, step_id: str) -> str:
+    try:
+        return draft.node(step_id).saved or ""
+    except BadEdit:
+        return ""
 
 
 def _steps(draft: Draft, step_ids: Sequence[str]) -> str:
