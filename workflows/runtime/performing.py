@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -138,8 +139,10 @@ def perform(journey: Journey, step: Step, prepared: Prepared, now: datetime, fen
             "Tandem's database went away for a moment.", maybe_done=step.intent_at is not None
         )
     except (Exception, SystemExit) as error:  # a defect of one step kind must not stop the worker
-        log.exception("step.defect: %s failed in a way it does not know", node.kind)
-        attempted.error = Defect(f"The step kind {node.kind} broke: {describe(error)}.")
+        what, where = describe(error), "".join(traceback.format_tb(error.__traceback__))
+        # Never the exception itself: its words may be megabytes, or nothing that a log can hold.
+        log.error("step.defect: %s failed in a way it does not know: %s\n%s", node.kind, what, where)
+        attempted.error = Defect(f"The step kind {node.kind} broke: {what}.")
     return attempted
 
 

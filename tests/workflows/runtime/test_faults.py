@@ -286,7 +286,7 @@ def test_a_wait_ends_not_before_its_time() -> None:
     assert run.status == "succeeded"
 
 
-def test_a_step_that_breaks_in_an_unknown_way_fails_with_its_cause() -> None:
+def test_a_step_that_breaks_in_an_unknown_way_fails_with_its_cause(caplog: pytest.LogCaptureFixture) -> None:
     class Nasty(Exception):
         def __str__(self) -> str:
             raise RuntimeError("not even this")
@@ -299,6 +299,8 @@ def test_a_step_that_breaks_in_an_unknown_way_fails_with_its_cause() -> None:
     assert run.steps.get(step_id="a").error["message"] == "The step kind probe.keyed broke: Nasty: (no description)."
     assert run.error["code"] == "defect"
     assert len(run.error["message"]) < 8_000
+    assert "step.defect: probe.keyed" in caplog.text
+    assert len(caplog.text.encode()) < 20_000
 
 
 @pytest.mark.parametrize(
