@@ -16,11 +16,27 @@ from workflows.pages import (
     tasks,
     workflows,
 )
+from workflows.pages.build import new, panel
+from workflows.pages.build import page as build
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("workflows/", workflows.workflows, name="workflows"),
+    path("workflows/new/", new.new, name="new_workflow"),
     path("workflows/<uuid:pk>/", workflows.workflow, name="workflow"),
+    path("workflows/<uuid:pk>/build/", build.build, name="build"),
+    path("workflows/<uuid:pk>/build/menu/", build.menu, name="build_menu"),
+    path("workflows/<uuid:pk>/build/edit/", build.edit, name="build_edit"),
+    path("workflows/<uuid:pk>/build/paste/", build.paste, name="build_paste"),
+    path("workflows/<uuid:pk>/build/text/", build.text, name="build_text"),
+    path("workflows/<uuid:pk>/build/undo/", build.undo, name="build_undo"),
+    path("workflows/<uuid:pk>/build/redo/", build.redo, name="build_redo"),
+    path("workflows/<uuid:pk>/build/news/", build.news, name="build_news"),
+    path("workflows/<uuid:pk>/build/history/", build.history, name="build_history"),
+    path("workflows/<uuid:pk>/build/start/", panel.start, name="build_start"),
+    path("workflows/<uuid:pk>/build/result/", panel.result, name="build_result"),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/", panel.step, name="build_step"),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/settings/", panel.step_settings, name="build_settings"),
     path("workflows/<uuid:pk>/build/test/", build_tests.test, name="build_test"),
     path("workflows/<uuid:pk>/build/test/<uuid:run>/", build_tests.test_run, name="build_test_run"),
     path("workflows/<uuid:pk>/build/test/<uuid:run>/stop/", build_tests.stop_test, name="build_test_stop"),

@@ -76,7 +76,13 @@ def workflows(request: Request) -> HttpResponse:
     """The list; typing into the search asks for its fragment alone."""
     wanted = words(request, "q")
     template = "workflows/_workflows.html" if request.htmx else "workflows/workflows.html"
-    return render(request, template, {"rows": listed(request.actor, wanted), "q": wanted, "statuses": RunStatus})
+    context = {
+        "rows": listed(request.actor, wanted),
+        "q": wanted,
+        "statuses": RunStatus,
+        "may_build": bool(request.actor.departments(Verb.EDIT)),
+    }
+    return render(request, template, context)
 
 
 @page
@@ -128,6 +134,7 @@ def start_context(request: Request, shown: Workflow, form: Form | None) -> dict[
 def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[str, Any]:
     return {
         **start_context(request, shown, form),
+        "may_build": request.actor.may(Verb.EDIT, shown.department_id),
         "cards": _cards(shown),
         "runs": shown.runs.live().order_by("-pk")[:RECENT_RUNS],
         "versions": shown.versions.order_by("-number")[:20],

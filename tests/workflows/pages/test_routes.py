@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
@@ -11,14 +12,14 @@ from django.test import Client
 from django.urls import URLPattern, reverse
 from django.urls.converters import IntConverter
 
-from departments.access import SYSTEM
+from departments.access import SYSTEM, actor_for_user
 from departments.models import User
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows import urls
 from workflows.models import RunStatus, SavedStep
 from workflows.runtime import files
-from workflows.services import copies
+from workflows.services import copies, drafting
 from workflows.services.saving import archive_saved, keep_prompt
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +96,24 @@ def _copy(scene: Scene) -> list[object]:
     return [scene.workflow.pk, "facts"]
 
 
+def _edited(scene: Scene) -> list[object]:
+    drafting.edit_draft(scene.workflow, json.loads(CHANGED[0][1]), actor=actor_for_user(scene.builder))
+    return [scene.workflow.pk]
+
+
+def _test(scene: Scene) -> list[object]:
+    return [scene.workflow.pk, scenes.a_run(scene, RunStatus.RUNNING, mode="test").pk]
+
+
+def _undone(scene: Scene) -> list[object]:
+    _edited(scene)
+    drafting.undo(scene.workflow, actor=actor_for_user(scene.builder))
+    return [scene.workflow.pk]
+
+
+CHANGED = (("edit", json.dumps({"do": "change", "step": "facts", "field": "title", "value": "Facts"})),)
+GOES_ON = (("part", "failing"), ("failing-on_error", "continue"))
+PASTED = (("text", "kind: text.compose\nid: letter\nwith: {text: Hello}\n"), ("place", "{}"))
 FILLED = (("in-brief", "Round-Up"), ("in-forbidden", "guaranteed"), ("in-channels", "E-mail"))
 
 
@@ -111,6 +130,20 @@ ROUTES = [
     Route("build_test_run", _test, right="builder", wrong="operator"),
     Route("build_test_stop", _test, "post", (), "builder", "operator"),
     Route("build_sample", _drafted_step, right="builder", wrong="operator"),
+    Route("new_workflow", right="builder", wrong="operator"),
+    Route("build", _workflow, right="builder", wrong="operator"),
+    Route("build_menu", _workflow, right="builder", wrong="operator"),
+    Route("build_edit", _workflow, "post", CHANGED, "builder", "operator"),
+    Route("build_paste", _workflow, "post", PASTED, "builder", "operator"),
+    Route("build_text", _workflow, right="builder", wrong="operator"),
+    Route("build_undo", _edited, "post", (), "builder", "operator"),
+    Route("build_redo", _undone, "post", (), "builder", "operator"),
+    Route("build_news", _edited, data=(("revision", "1"),), right="builder", wrong="operator"),
+    Route("build_history", _workflow, right="builder", wrong="operator"),
+    Route("build_start", _workflow, right="builder", wrong="operator"),
+    Route("build_result", _workflow, right="builder", wrong="operator"),
+    Route("build_step", _drafted_step, right="builder", wrong="operator"),
+    Route("build_settings", _drafted_step, "post", GOES_ON, "builder", "operator"),
     Route("publish", _workflow, right="builder", wrong="operator"),
     Route("step_saved", _copy, "post", (("deed", "detach"),), "builder", "operator"),
     Route("step_keep", _step_to_save, right="builder", wrong="operator"),
