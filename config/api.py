@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from workflows.api import catalogue, drafts, files, ledger, me, runs, schema, tasks, workflows
+from workflows.api import catalogue, drafts, files, ledger, me, runs, schema, tasks, templates, workflows
 
 ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("workflows", workflows.Workflows.as_view(), "api_workflows"),
@@ -33,8 +33,9 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("tasks/<str:id>/decide", tasks.Decide.as_view(), "api_decide"),
     ("step-kinds", catalogue.StepKinds.as_view(), "api_step_kinds"),
     ("step-kinds/<str:kind>", catalogue.OneStepKind.as_view(), "api_step_kind"),
-    ("templates", catalogue.Templates.as_view(), "api_templates"),
-    ("templates/<str:slug>", catalogue.OneTemplate.as_view(), "api_template"),
+    ("templates", templates.Templates.as_view(), "api_templates"),
+    ("templates/<str:slug>", templates.OneTemplate.as_view(), "api_template"),
+    ("templates/<str:slug>/copy", templates.Copy.as_view(), "api_template_copy"),
     ("ledger", ledger.Ledger.as_view(), "api_ledger"),
     ("files", files.Files.as_view(), "api_files"),
     ("files/<str:id>", files.One.as_view(), "api_file"),

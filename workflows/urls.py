@@ -8,6 +8,7 @@ from workflows.pages import (
     build_samples,
     build_tests,
     files,
+    gallery,
     home,
     library,
     publishing,
@@ -21,6 +22,9 @@ from workflows.pages.build import page as build
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("templates/", gallery.gallery, name="templates"),
+    path("templates/<slug:slug>/", gallery.template, name="template"),
+    path("templates/<slug:slug>/copy/", gallery.copy, name="copy_template"),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/new/", new.new, name="new_workflow"),
     path("workflows/<uuid:pk>/", workflows.workflow, name="workflow"),

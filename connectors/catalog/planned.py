@@ -26,6 +26,7 @@ class Rehearse(Action):
             min_length=1,
             max_length=300,
             title="What it would do",
+            description="Begin with a verb; it follows “It would”.",
             json_schema_extra=hint("text", example="put the texts in as drafts"),
         )
         to: str = Field(
@@ -39,11 +40,13 @@ class Rehearse(Action):
             default="",
             max_length=prose.LONGEST_TEXT,
             title="What it would send",
+            description="Shown in the run as it would have gone out.",
             json_schema_extra=hint("long_text", example="{{ steps.review.text }}"),
         )
         file: FileRef | None = Field(
             default=None,
             title="File it would send",
+            description="A file that an earlier step wrote.",
             json_schema_extra=hint("file", example="{{ steps.document.file }}"),
         )
 

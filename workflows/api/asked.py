@@ -40,6 +40,15 @@ class NewWorkflow(Body):
     definition: dict[str, Any] | str = Field(description="The workflow as an object, or as text: YAML or JSON.")
 
 
+class TemplateCopy(Body):
+    name: str = Field("", max_length=200, description="The template's own, numbered where it is taken, when left out.")
+    model: str = Field("", max_length=120, description="For all its AI steps; the usual one when left out.")
+    deciders: dict[str, str] = Field(
+        default_factory=dict,
+        description="Step that asks a person → a role, or the e-mail address of a member of the department.",
+    )
+
+
 class DraftBody(Body):
     definition: dict[str, Any] | str = Field(description="The whole draft as an object, or as text: YAML or JSON.")
     revision: int | None = Field(None, ge=1, description="Save only while the draft still has this revision.")

@@ -1,4 +1,4 @@
-"""What workflows are made from: the step kinds that are installed, and the templates that come along."""
+"""What workflows are made from: the step kinds that are installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from connectors.sdk import Action, Effect
 from workflows.api import answers, asked
 from workflows.api.endpoint import Endpoint, answer
 from workflows.api.operation import operation
-from workflows.examples.catalogue import EXAMPLES, Example, load_definition
 from workflows.runtime.kinds import kinds
 
 
@@ -44,26 +43,6 @@ class StepKind(answers.Answer):
         )
 
 
-class Template(answers.Answer):
-    slug: str
-    name: str
-    department: str = Field(description="Slug of the department it was made for.")
-    description: str
-    definition: dict[str, Any] = Field(description="Ready to be sent when a workflow is created.")
-    sample: dict[str, Any] = Field(description="Inputs to try it with; for a file its name.")
-
-    @classmethod
-    def of(cls, example: Example) -> Template:
-        return cls(
-            slug=example.slug,
-            name=example.title,
-            department=example.department_slug,
-            description=example.description,
-            definition=load_definition(example),
-            sample=dict(example.sample),
-        )
-
-
 class StepKinds(Endpoint):
     @operation(
         "list_step_kinds",
@@ -82,27 +61,9 @@ class OneStepKind(Endpoint):
         return answer(_known(_step_kinds(), kind))
 
 
-class Templates(Endpoint):
-    @operation("list_templates", "List the templates", answer=answers.page_of(Template), question=asked.NoQuestion)
-    def get(self, request: Request) -> HttpResponse:
-        self.question(asked.NoQuestion)
-        return answer(_whole(Template, list(_templates().values())))
-
-
-class OneTemplate(Endpoint):
-    @operation("read_template", "Read a template", answer=Template)
-    def get(self, request: Request, slug: str) -> HttpResponse:
-        return answer(_known(_templates(), slug))
-
-
 @cache
 def _step_kinds() -> dict[str, StepKind]:
     return {name: StepKind.of(kind) for name, kind in kinds().items()}
-
-
-@cache
-def _templates() -> dict[str, Template]:
-    return {example.slug: Template.of(example) for example in EXAMPLES}
 
 
 def _known(things: dict[str, Any], name: str) -> Any:

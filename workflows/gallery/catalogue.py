@@ -6,7 +6,7 @@ files of the sample lie beside them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from workflows.engine import definition as definitions
 from workflows.engine import readable
-from workflows.engine.definition import Definition
+from workflows.engine.definition import Definition, Node
 
 FOLDER = Path(__file__).parent
 
@@ -122,9 +122,14 @@ class Template:
         return tuple(Case.model_validate(case) for case in _read(self.folder / "golden.yaml"))
 
     @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every step as a person reads them: the ways of a branch before “otherwise”, the steps before their rescue."""
+        return tuple(_reading(self.definition.steps))
+
+    @cached_property
     def systems(self) -> tuple[str, ...]:
         """Outside systems without a connector yet, in reading order; one that only the run names is left out."""
-        planned = [node for node in self.definition.nodes() if node.kind == "connector.planned"]
+        planned = [node for node in self.nodes if node.kind == "connector.planned"]
         named = [str(node.given["system"]) for node in planned]
         return tuple(dict.fromkeys(name for name in named if "{{" not in name))
 
@@ -140,6 +145,17 @@ def templates() -> dict[str, Template]:
     """Slug → template, by department and name."""
     found = [_template(path.parent) for path in FOLDER.glob("*/template.yaml")]
     return {each.slug: each for each in sorted(found, key=_place)}
+
+
+def _reading(sequence: Sequence[Node]) -> Iterator[Node]:
+    for node in sequence:
+        yield node
+        for _name, held in sorted(node.sequences(), key=_comes_last):
+            yield from _reading(held)
+
+
+def _comes_last(sequence: tuple[str, Sequence[Node]]) -> bool:
+    return sequence[0] in ("rescue", "otherwise")
 
 
 def _place(template: Template) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from departments.access import Actor, Verb, visible
 from departments.models import Department
 from workflows.models import Run, RunStatus, Workflow
+from workflows.pages.gallery import suggested
 from workflows.pages.page import Request, page
 from workflows.services.tasks import tasks_for
 
@@ -69,6 +70,7 @@ def home(request: Request) -> HttpResponse:
         "weeks": weeks_of(actor),
         "may_start": bool(actor.departments(Verb.RUN)),
         "workflows": startable(actor)[:SHOWN_WORKFLOWS],
+        "templates": suggested(actor),
     }
     return render(request, "workflows/home.html", context)
 

@@ -37,7 +37,7 @@ class Asked:
 def people_asked(template: Template) -> list[Asked]:
     return [
         Asked(node.id, node.title, str(node.given.get("role", Role.APPROVER)))
-        for node in template.definition.nodes()
+        for node in template.nodes
         if node.kind.startswith("people.")
     ]
 

@@ -63,7 +63,8 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "step-kinds", None, "viewer"),
     ("GET", "step-kinds/text.compose", None, "viewer"),
     ("GET", "templates", None, "viewer"),
-    ("GET", "templates/nda-triage", None, "viewer"),
+    ("GET", "templates/nda-desk", None, "viewer"),
+    ("POST", "templates/nda-desk/copy", {}, "builder"),
     ("GET", "ledger", None, "manager"),
     ("GET", "files", None, "viewer"),
     ("POST", "files", "upload", "operator"),
@@ -122,9 +123,9 @@ def test_every_route_is_in_the_table() -> None:
     asked = {re.sub(r"\{\w+\}", "*", path) for _, path, _, _ in OPERATIONS}
     routes = {re.sub(r"<[^>]+>", "*", route) for route, _, _ in ROUTES} - OPEN
 
-    of_catalogue = {"step-kinds/text.compose", "templates/nda-triage", "workflows/*/versions/1"}
-    assert routes - asked == {"step-kinds/*", "templates/*", "workflows/*/versions/*"}
-    assert asked - routes == of_catalogue
+    of_catalogue = {"step-kinds/text.compose", "templates/nda-desk", "workflows/*/versions/1"}
+    assert routes - asked == {"step-kinds/*", "templates/*", "templates/*/copy", "workflows/*/versions/*"}
+    assert asked - routes == of_catalogue | {"templates/nda-desk/copy"}
 
 
 @every
@@ -181,7 +182,7 @@ def test_the_right_role_may(things: dict, program: Program, method: str, path: s
 
     answer = ask(right, method, path.format_map(things), body)
 
-    creates = method == "POST" and path.rpartition("/")[2] in ("workflows", "runs", "publish", "files")
+    creates = method == "POST" and path.rpartition("/")[2] in ("workflows", "runs", "publish", "files", "copy")
     assert answer.status_code == (201 if creates else 200), answer.content
 
 

@@ -1,4 +1,4 @@
-"""Step kinds, templates, the ledger, and who I am."""
+"""Step kinds, the ledger, and who I am."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from jsonschema import Draft202012Validator
 from departments.models import Role
 from tests.workflows.api.program import Program, assert_problem
 from tests.workflows.api.test_workflows import DEFINITION, created
-from workflows.examples.catalogue import EXAMPLES
 from workflows.runtime.kinds import kinds
 
 pytestmark = pytest.mark.django_db
@@ -33,17 +32,6 @@ def test_a_step_kind_is_read_by_its_name(program: Program) -> None:
     assert "text" in kind["params"]["properties"]
     assert kind["output"]["properties"]["text"]["type"] == "string"
     assert_problem(program.get("step-kinds/text.nothing"), 404)
-
-
-def test_every_template_can_be_made_into_a_workflow(program: Program) -> None:
-    listed = program.get("templates").json()["results"]
-
-    assert [each["slug"] for each in listed] == [example.slug for example in EXAMPLES]
-    for template in listed:
-        assert program.get(f"templates/{template['slug']}").json() == template
-        id = created(program, name=template["name"], definition=template["definition"])["id"]
-        assert program.get(f"workflows/{id}/draft").json()["definition"]["name"] == template["name"]
-    assert_problem(program.get("templates/nothing"), 404)
 
 
 def test_a_program_learns_who_it_is(program: Program) -> None:

@@ -51,6 +51,10 @@ def _workflow(scene: Scene) -> list[object]:
     return [scene.workflow.pk]
 
 
+def _template(_scene: Scene) -> list[object]:
+    return ["localisation"]
+
+
 def _run(status: str) -> Callable[[Scene], list[object]]:
     return lambda scene: [scenes.a_run(scene, status).pk]
 
@@ -121,8 +125,13 @@ def pattern_of(name: str) -> URLPattern:
     return next(pattern for pattern in urls.urlpatterns if pattern.name == name)
 
 
+COPIED = (("department", "marketing"), ("name", "Ours"), ("who-review", "approver"))
+
 ROUTES = [
     Route("home"),
+    Route("templates"),
+    Route("template", _template),
+    Route("copy_template", _template, "post", COPIED, "builder", "operator", 302),
     Route("workflows"),
     Route("workflow", _workflow),
     Route("start", _workflow, "post", FILLED, "operator", "viewer", 302),
@@ -173,7 +182,9 @@ ROUTES = [
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
     Route("file", _file),
 ]
-OF_A_THING = [route for route in ROUTES if "<" in str(pattern_of(route.name).pattern)]
+OF_ALL = ("template",)
+"""Named in their address, and of no department."""
+OF_A_THING = [route for route in ROUTES if "<" in str(pattern_of(route.name).pattern) and route.name not in OF_ALL]
 WITH_A_ROLE = [route for route in ROUTES if route.wrong]
 
 
