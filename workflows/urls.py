@@ -7,6 +7,7 @@ from django.urls import path
 from workflows.pages import (
     build_samples,
     build_tests,
+    exchange,
     files,
     gallery,
     home,
@@ -15,6 +16,7 @@ from workflows.pages import (
     runs,
     saved_deeds,
     tasks,
+    versions,
     workflows,
 )
 from workflows.pages.build import new, panel
@@ -47,6 +49,12 @@ urlpatterns = [
     path("workflows/<uuid:pk>/build/samples/<slug:step>/", build_samples.sample, name="build_sample"),
     path("workflows/<uuid:pk>/start/", workflows.start, name="start"),
     path("workflows/<uuid:pk>/publish/", publishing.publish, name="publish"),
+    path("workflows/<uuid:pk>/publish/decide/", publishing.decide_publishing, name="decide_publishing"),
+    path("workflows/<uuid:pk>/versions/", versions.versions, name="versions"),
+    path("workflows/<uuid:pk>/versions/compare/", versions.compare, name="compare"),
+    path("workflows/<uuid:pk>/versions/<int:number>/restore/", versions.restore, name="restore"),
+    path("workflows/<uuid:pk>/export/", exchange.export, name="export"),
+    path("workflows/import/", exchange.import_file, name="import_workflow"),
     path("workflows/<uuid:pk>/build/step/<slug:step>/saved/", saved_deeds.step_saved, name="step_saved"),
     path("workflows/<uuid:pk>/build/step/<slug:step>/saved/keep/", saved_deeds.step_keep, name="step_keep"),
     path("workflows/<uuid:pk>/build/step/<slug:step>/saved/version/", saved_deeds.step_version, name="step_version"),

@@ -155,16 +155,20 @@ def dump(definition: Definition) -> dict[str, Any]:
 
 def from_text(text: str | bytes) -> Definition:
     """YAML or JSON → definition. Raises BadDefinition; aliases, tags and duplicate names are refused."""
+    return load(values_of(text))
+
+
+def values_of(text: str | bytes) -> Any:
+    """What stands in the text, which need not be a workflow. Raises BadDefinition as `from_text` does."""
     if len(text) > MOST_BYTES:
         raise BadDefinition({"": f"larger than {MOST_BYTES:,} bytes"})
     try:
         shown = text.decode("utf-8") if isinstance(text, bytes) else text
-        raw = strict.loads(shown) if shown.lstrip()[:1] == "{" else readable.loads(shown)
+        return strict.loads(shown) if shown.lstrip()[:1] == "{" else readable.loads(shown)
     except UnicodeDecodeError as error:
         raise BadDefinition({"": f"the text is not UTF-8 (byte {error.start})"}) from None
     except (strict.NotStrict, readable.NotReadable) as error:
         raise BadDefinition({"": strict.legible(str(error), 500)}) from None
-    return load(raw)
 
 
 def to_yaml(definition: Definition) -> str:

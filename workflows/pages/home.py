@@ -18,6 +18,7 @@ from departments.models import Department
 from workflows.models import Run, RunStatus, Workflow
 from workflows.pages.gallery import suggested
 from workflows.pages.page import Request, page
+from workflows.services.publishing import requests_for
 from workflows.services.tasks import tasks_for
 
 WEEK = timedelta(days=7)
@@ -64,6 +65,7 @@ def home(request: Request) -> HttpResponse:
     runs = visible(Run.objects.live(), actor).select_related("workflow", "department").order_by("-pk")
     mine = list(runs.filter(starter_kind=actor.kind, starter_id=actor.id)[:SHOWN_RUNS])
     context = {
+        "asked_to_publish": requests_for(actor)[:SHOWN_TASKS],
         "tasks": tasks_for(actor).select_related("run__workflow", "department")[:SHOWN_TASKS],
         "mine": bool(mine),
         "runs": mine or runs[:SHOWN_RUNS],

@@ -14,6 +14,7 @@ from django.urls.converters import IntConverter
 
 from departments.access import SYSTEM, actor_for_user
 from departments.models import User
+from tests.factories import make_publish_request
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows import urls
@@ -118,6 +119,17 @@ def _undone(scene: Scene) -> list[object]:
 CHANGED = (("edit", json.dumps({"do": "change", "step": "facts", "field": "title", "value": "Facts"})),)
 GOES_ON = (("part", "failing"), ("failing-on_error", "continue"))
 PASTED = (("text", "kind: text.compose\nid: letter\nwith: {text: Hello}\n"), ("place", "{}"))
+def _asked_to_publish(scene: Scene) -> list[object]:
+    scene.department.second_person_publishes = True
+    scene.department.save()
+    make_publish_request(scene.workflow)
+    return [scene.workflow.pk]
+
+
+def _first_version(scene: Scene) -> list[object]:
+    return [scene.workflow.pk, 1]
+
+
 FILLED = (("in-brief", "Round-Up"), ("in-forbidden", "guaranteed"), ("in-channels", "E-mail"))
 
 
@@ -154,6 +166,12 @@ ROUTES = [
     Route("build_step", _drafted_step, right="builder", wrong="operator"),
     Route("build_settings", _drafted_step, "post", GOES_ON, "builder", "operator"),
     Route("publish", _workflow, right="builder", wrong="operator"),
+    Route("decide_publishing", _asked_to_publish, "post", (("decision", "approve"),), "approver", "operator", 302),
+    Route("versions", _workflow),
+    Route("compare", _workflow),
+    Route("restore", _first_version, "post", (), "builder", "operator", 302),
+    Route("export", _workflow),
+    Route("import_workflow", right="builder", wrong="operator"),
     Route("step_saved", _copy, "post", (("deed", "detach"),), "builder", "operator"),
     Route("step_keep", _step_to_save, right="builder", wrong="operator"),
     Route("step_version", _copy, right="builder", wrong="operator"),
