@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from workflows.api import catalogue, drafts, files, ledger, me, runs, schema, tasks, templates, workflows
+from workflows.api import catalogue, drafts, files, ledger, me, runs, saved_steps, schema, tasks, templates, workflows
 
 ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("workflows", workflows.Workflows.as_view(), "api_workflows"),
@@ -36,6 +36,10 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("templates", templates.Templates.as_view(), "api_templates"),
     ("templates/<str:slug>", templates.OneTemplate.as_view(), "api_template"),
     ("templates/<str:slug>/copy", templates.Copy.as_view(), "api_template_copy"),
+    ("saved-steps", saved_steps.SavedSteps.as_view(), "api_saved_steps"),
+    ("saved-steps/<str:id>", saved_steps.One.as_view(), "api_saved_step"),
+    ("saved-steps/<str:id>/versions", saved_steps.Versions.as_view(), "api_saved_step_versions"),
+    ("saved-steps/<str:id>/versions/<str:number>", saved_steps.OneVersion.as_view(), "api_saved_step_version"),
     ("ledger", ledger.Ledger.as_view(), "api_ledger"),
     ("files", files.Files.as_view(), "api_files"),
     ("files/<str:id>", files.One.as_view(), "api_file"),

@@ -17,6 +17,7 @@ from tests import factories
 from tests.workflows.api.program import ROOT, Program, assert_problem
 from tests.workflows.api.test_workflows import DEFINITION
 from workflows.models import RunStatus, Workflow
+from workflows.services.saving import keep_prompt
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +66,10 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "templates", None, "viewer"),
     ("GET", "templates/nda-desk", None, "viewer"),
     ("POST", "templates/nda-desk/copy", {}, "builder"),
+    ("GET", "saved-steps", None, "viewer"),
+    ("GET", "saved-steps/{saved}", None, "viewer"),
+    ("GET", "saved-steps/{saved}/versions", None, "viewer"),
+    ("GET", "saved-steps/{saved}/versions/1", None, "viewer"),
     ("GET", "ledger", None, "manager"),
     ("GET", "files", None, "viewer"),
     ("POST", "files", "upload", "operator"),
@@ -104,6 +109,7 @@ def things(program: Program) -> dict[str, str]:
         "failed": str(failed.pk),
         "task": str(task.pk),
         "file": file,
+        "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }
 
 
@@ -123,8 +129,19 @@ def test_every_route_is_in_the_table() -> None:
     asked = {re.sub(r"\{\w+\}", "*", path) for _, path, _, _ in OPERATIONS}
     routes = {re.sub(r"<[^>]+>", "*", route) for route, _, _ in ROUTES} - OPEN
 
-    of_catalogue = {"step-kinds/text.compose", "templates/nda-desk", "workflows/*/versions/1"}
-    assert routes - asked == {"step-kinds/*", "templates/*", "templates/*/copy", "workflows/*/versions/*"}
+    of_catalogue = {
+        "saved-steps/*/versions/1",
+        "step-kinds/text.compose",
+        "templates/nda-desk",
+        "workflows/*/versions/1",
+    }
+    assert routes - asked == {
+        "saved-steps/*/versions/*",
+        "step-kinds/*",
+        "templates/*",
+        "templates/*/copy",
+        "workflows/*/versions/*",
+    }
     assert asked - routes == of_catalogue | {"templates/nda-desk/copy"}
 
 
