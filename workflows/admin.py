@@ -73,9 +73,9 @@ class VersionAdmin(RowsOfTheProduct):
 @admin.register(DraftEdit)
 class DraftEditAdmin(RowsOfTheProduct):
     department_path = "workflow__department"
-    list_display = ("workflow", "opens", "revision", "deed", "said", "by", "at")
+    list_display = ("workflow", "opens", "revision", "deed", "by", "at")
     list_filter = ("deed", "workflow__department")
-    search_fields = ("workflow__name", "said", "by")
+    search_fields = ("workflow__name", "by")
     date_hierarchy = "at"
     list_select_related = ("workflow",)
 

@@ -33,6 +33,7 @@ from tests.factories import (
 )
 from workflows.models import (
     Attempt,
+    DraftEdit,
     IdempotencyKey,
     JournalEntry,
     Run,
@@ -48,7 +49,7 @@ pytestmark = pytest.mark.django_db
 
 APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
-CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample]
+CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey]
 SECRET = "the deal with Northwind"  # in every place that people write
 
@@ -89,6 +90,8 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
+    changed = {"do": "describe", "description": SECRET}
+    rows += [DraftEdit.objects.create(workflow=workflow, revision=2, edit=changed, said=SECRET, before=written)]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}
 

@@ -56,4 +56,4 @@ class DraftEdit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.revision}: {self.said}"
+        return f"{self.workflow_id} {self.revision}"
