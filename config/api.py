@@ -7,7 +7,20 @@ from typing import Any
 
 from django.urls import URLPattern, path
 
-from workflows.api import catalogue, drafts, files, ledger, me, runs, saved_steps, schema, tasks, templates, workflows
+from workflows.api import (
+    catalogue,
+    drafts,
+    files,
+    ledger,
+    me,
+    runs,
+    saved_steps,
+    schema,
+    tasks,
+    templates,
+    testing,
+    workflows,
+)
 
 ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("workflows", workflows.Workflows.as_view(), "api_workflows"),
@@ -21,6 +34,9 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("workflows/<str:id>/versions/<str:number>", workflows.OneVersion.as_view(), "api_version"),
     ("workflows/<str:id>/export", workflows.Export.as_view(), "api_export"),
     ("workflows/<str:id>/runs", workflows.Runs.as_view(), "api_start"),
+    ("workflows/<str:id>/tests", testing.Tests.as_view(), "api_tests"),
+    ("workflows/<str:id>/samples", testing.AllSamples.as_view(), "api_samples"),
+    ("workflows/<str:id>/samples/<str:step>", testing.OneSample.as_view(), "api_sample"),
     ("runs", runs.Runs.as_view(), "api_runs"),
     ("runs/<str:id>", runs.One.as_view(), "api_run"),
     ("runs/<str:id>/cancel", runs.Cancel.as_view(), "api_cancel"),

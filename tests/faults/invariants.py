@@ -182,12 +182,12 @@ WHERE run.status IN {_OVER} AND run.seq > 0 AND last.event IS DISTINCT FROM 'run
 _DEEDS_UNTOLD = """
 SELECT format('I6 run %s was accepted, and the ledger says so %s times', entry.run_id, count(deed.id))
 FROM workflows_journalentry AS entry
-LEFT JOIN audit_entry AS deed ON deed.run_id = entry.run_id AND deed.verb = 'run.started'
+LEFT JOIN audit_entry AS deed ON deed.run_id = entry.run_id AND deed.verb IN ('run.started', 'run.tested')
 WHERE entry.event = 'run.accepted' GROUP BY entry.run_id HAVING count(deed.id) <> 1
 UNION ALL
 SELECT format('I6 the ledger knows run %s, which does not exist', deed.run_id)
 FROM audit_entry AS deed LEFT JOIN workflows_run AS run ON run.id = deed.run_id
-WHERE deed.verb = 'run.started' AND run.id IS NULL
+WHERE deed.verb IN ('run.started', 'run.tested') AND run.id IS NULL
 UNION ALL
 SELECT format('I6 task %s was decided, and the ledger says so %s times', task.id, count(deed.id))
 FROM workflows_task AS task

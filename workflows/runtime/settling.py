@@ -96,8 +96,7 @@ class Settlement:
                 if rehearsed:
                     step.inside = {**step.inside, "rehearsed": True}
                     self.say("step.rehearsed", step.path, would=strict.legible(summary, 10_000))
-                else:
-                    self.say("step.succeeded", step.path)
+                self.say("step.succeeded", step.path)
             case Wait():
                 self._wait(step, outcome)
             case Enter(arms=arms, catches=catches, round=round, scope=scope):

@@ -51,6 +51,9 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "workflows/{workflow}/versions/1", None, "viewer"),
     ("GET", "workflows/{workflow}/export", None, "viewer"),
     ("POST", "workflows/{workflow}/runs", START, "operator"),
+    ("POST", "workflows/{workflow}/tests", START, "builder"),
+    ("GET", "workflows/{workflow}/samples", None, "viewer"),
+    ("PUT", "workflows/{workflow}/samples/greet", {"output": {"text": "Hello"}}, "builder"),
     ("GET", "runs", None, "viewer"),
     ("GET", "runs/{run}", None, "viewer"),
     ("POST", "runs/{run}/cancel", {}, "operator"),
@@ -133,6 +136,7 @@ def test_every_route_is_in_the_table() -> None:
         "saved-steps/*/versions/1",
         "step-kinds/text.compose",
         "templates/nda-desk",
+        "workflows/*/samples/greet",
         "workflows/*/versions/1",
     }
     assert routes - asked == {
@@ -140,6 +144,7 @@ def test_every_route_is_in_the_table() -> None:
         "step-kinds/*",
         "templates/*",
         "templates/*/copy",
+        "workflows/*/samples/*",
         "workflows/*/versions/*",
     }
     assert asked - routes == of_catalogue | {"templates/nda-desk/copy"}
@@ -199,7 +204,7 @@ def test_the_right_role_may(things: dict, program: Program, method: str, path: s
 
     answer = ask(right, method, path.format_map(things), body)
 
-    creates = method == "POST" and path.rpartition("/")[2] in ("workflows", "runs", "publish", "files", "copy")
+    creates = method == "POST" and path.rpartition("/")[2] in ("workflows", "runs", "publish", "files", "copy", "tests")
     assert answer.status_code == (201 if creates else 200), answer.content
 
 
