@@ -95,7 +95,9 @@ def seen(page: Page, axe: str) -> Callable[[str], None]:
                     _ask(page, axe, f"{name} at {width} in {scheme}")
                 if PICTURES:
                     Path(PICTURES).mkdir(parents=True, exist_ok=True)
-                    page.screenshot(path=Path(PICTURES) / f"{name}-{width}-{scheme}.png", full_page=True)
+                    # Hiding the caret would leave an empty style attribute on every field, which htmx then copies.
+                    picture = Path(PICTURES) / f"{name}-{width}-{scheme}.png"
+                    page.screenshot(path=picture, full_page=True, caret="initial")
         page.emulate_media(color_scheme="light")
 
     return seen
