@@ -24,8 +24,8 @@ from tests.no_calls_in_transactions import (  # noqa: F401  two more
 os.environ.setdefault("TANDEM_NO_BOOTSTRAP", "1")
 
 
-SERVERS = ("tests/faults", "tests/journeys")
-"""What starts and kills whole servers: mostly it waits for them, so it leaves a core to all the others."""
+SERVERS = "tests/faults"
+"""What shares one stack of servers, and mostly waits for them: it leaves a core to all the others."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -43,7 +43,7 @@ class TwoLanes(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "servers" if file.startswith(SERVERS) else file
+        return SERVERS if file.startswith(SERVERS) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoLanes:
