@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby, zip_longest
 from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -98,7 +98,7 @@ def copy(request: Request, slug: str) -> HttpResponse:
     except ValidationError as refused:
         return _refused(request, found, setup.refused(refused))
     messages.success(request, _("“%(name)s” is yours. Look through it, then publish it.") % {"name": workflow.name})
-    return redirect(_next(workflow.pk))
+    return redirect("build", workflow.pk)
 
 
 def _refused(request: Request, found: Template, setup: Setup) -> HttpResponse:
@@ -123,7 +123,9 @@ def suggested(actor: Actor) -> list[Shown]:
     if not mine:
         return []
     slugs = set(Department.objects.filter(pk__in=mine).values_list("slug", flat=True))
-    return sorted(_dealt(everything()), key=lambda one: one.template.department_slug not in slugs)[:SUGGESTED]
+    dealt = _in_turn(everything())
+    own = [one for one in dealt if _made_for(one) in slugs]
+    return [*own, *(one for one in dealt if one not in own)][:SUGGESTED]
 
 
 def spent(minutes: int) -> str:
@@ -150,19 +152,14 @@ def _departments() -> list[tuple[str, str]]:
     return [(slug, known.get(slug) or named(slug)) for slug in slugs]
 
 
-def _dealt(shown: Sequence[Shown]) -> list[Shown]:
-    """The first of each department, then the second of each, and so on: nobody's three are all of one kind."""
-    place: dict[str, int] = {}
-    order = []
-    for one in shown:
-        slug = one.template.department_slug
-        place[slug] = place.get(slug, 0) + 1
-        order.append((place[slug], one))
-    return [one for _number, one in sorted(order, key=_number_of)]
+def _in_turn(shown: Sequence[Shown]) -> list[Shown]:
+    """The first of each department, then the second of each, and so on; `shown` is sorted by department."""
+    rows = zip_longest(*(list(group) for _slug, group in groupby(shown, key=_made_for)))
+    return [one for row in rows for one in row if one is not None]
 
 
-def _number_of(pair: tuple[int, Shown]) -> int:
-    return pair[0]
+def _made_for(shown: Shown) -> str:
+    return shown.template.department_slug
 
 
 def _fits(shown: Shown, wanted: str, department: str) -> bool:
@@ -190,10 +187,3 @@ def _department(request: Request) -> Department:
     """The one chosen, among those the person knows of; whether it may be built in is the service's question."""
     rows = visible(Department.objects.all(), request.actor, path="pk")
     return get_object_or_404(rows, slug=request.POST.get("department", "")[:50])
-
-
-def _next(workflow_id: Any) -> str:
-    try:
-        return reverse("build", args=[workflow_id])
-    except NoReverseMatch:
-        return reverse("workflow", args=[workflow_id])

@@ -129,7 +129,8 @@ def _model_field(models: Sequence[AiModel]) -> list[Field]:
 
 def _people_fields(template: Template, department: Department) -> list[Field]:
     roles = [Choice(role, _("Anyone with the role %(role)s") % {"role": Role(role).label}) for role in DECIDERS]
-    members = [Choice(member.email, f"{member.name or member.email}") for member in members_of(department)]
+    # The address stands beside the name: two people of one name must not be taken for each other.
+    members = [Choice(member.email, f"{member.name} · {member.email}") for member in members_of(department)]
     return [
         Field(f"{WHO}{asked.step}", asked.title, "choice", required=True, choices=(*roles, *members), value=asked.role)
         for asked in people_asked(template)
