@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, create_model
 from workflows import models
 from workflows.engine.odd_names import oddities
 from workflows.engine.tree import Tree
-from workflows.models import RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
+from workflows.models import RequestStatus, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
 from workflows.runtime import journey, outputs
 from workflows.runtime.journey import tree_of
 from workflows.runtime.kinds import kinds
@@ -95,6 +95,42 @@ class Version(VersionLine):
     @classmethod
     def whole(cls, row: models.Version, live_id: UUID | None) -> Self:
         return cls.of(row, live_id, workflow=str(row.workflow_id), definition=row.definition)
+
+
+class PublishRequest(Answer):
+    """A question to a second person. An edit of the draft takes it back: `waits` is then false."""
+
+    id: str
+    workflow: str = Field(description="Id.")
+    revision: int = Field(description="Of the draft that was asked about.")
+    status: RequestStatus
+    waits: bool = Field(description="Whether somebody may still decide.")
+    note: str
+    asked_by: str
+    asked_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str
+    version: int | None = Field(description="Number of the version that was made of it.")
+    url: str = Field(description="The page on which a person decides.")
+
+    @classmethod
+    def of(cls, row: models.PublishRequest) -> Self:
+        return cls(
+            id=str(row.pk),
+            workflow=str(row.workflow_id),
+            revision=row.revision,
+            status=RequestStatus(row.status),
+            waits=row.is_waiting,
+            note=row.note,
+            asked_by=row.asked_by,
+            asked_at=row.asked_at,
+            decided_by=row.decided_by or None,
+            decided_at=row.decided_at,
+            reason=row.reason,
+            version=row.version.number if row.version else None,
+            url=page_address("publish", row.workflow_id),
+        )
 
 
 class Step(Answer):

@@ -122,6 +122,7 @@ class ExportQuestion(BaseModel):
     version: str = Field(
         "", max_length=10, description="A number, `live` or `draft`; the live version, else the draft, when left out."
     )
+    sample: bool = Field(False, description="With the sample input; `POST /import` takes it.")
 
 
 class NoQuestion(BaseModel):

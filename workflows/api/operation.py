@@ -34,6 +34,7 @@ def operation(
     *,
     answer: Any,
     status: int = 200,
+    also: Mapping[int, Any] | None = None,
     content_type: str = "application/json",
     body: Any = None,
     body_type: str = "application/json",
@@ -42,10 +43,15 @@ def operation(
     repeats: bool = False,
     refusals: tuple[int, ...] = (),
 ) -> Callable[[View], View]:
-    """`repeats`: a POST that takes an Idempotency-Key. `refusals`: statuses beside those of every address."""
+    """`also`: other successes by status. `repeats`: a POST that takes an Idempotency-Key.
+
+    `refusals`: statuses beside those of every address.
+    """
     refused = {*ALWAYS, *(WRITING if body is not None else ()), *refusals}
     parameters = [*_query(question), *_headers(headers or {}), *([KEY] if repeats else [])]
-    responses = {(status, content_type): answer, **{(code, CONTENT_TYPE): _refusal(code) for code in sorted(refused)}}
+    successes = {status: answer, **(also or {})}
+    responses = {(code, content_type): shape for code, shape in successes.items()}
+    responses |= {(code, CONTENT_TYPE): _refusal(code) for code in sorted(refused)}
 
     def described(view: View) -> View:
         return extend_schema(

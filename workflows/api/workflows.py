@@ -20,10 +20,12 @@ from workflows.api.operation import operation
 from workflows.api.paging import page
 from workflows.api.problems import Stale
 from workflows.engine import definition as definitions
-from workflows.models import Priority, Run, Version, Workflow
+from workflows.models import Priority, PublishRequest, Run, Version, Workflow
+from workflows.services.exchange import export_workflow
+from workflows.services.publishing import publish_or_ask
 from workflows.services.refusals import Conflict
 from workflows.services.runs import accept_run, find_startable
-from workflows.services.workflows import create_workflow, draft_problems, publish_workflow, save_draft
+from workflows.services.workflows import create_workflow, draft_problems, save_draft
 
 IF_MATCH = {"If-Match": "The ETag of the draft as you read it; 412 when somebody has changed it since."}
 
@@ -113,6 +115,7 @@ class Publish(OfWorkflow):
         "Make the draft the version that new runs take",
         answer=answers.Version,
         status=201,
+        also={202: answers.PublishRequest},
         body=asked.Publication,
         headers=IF_MATCH,
         repeats=True,
@@ -120,11 +123,15 @@ class Publish(OfWorkflow):
     )
     @answered_once
     def post(self, request: Request, id: str) -> HttpResponse:
-        """400 with `problems` when something in the draft cannot run."""
+        """400 with `problems` when something in the draft cannot run. Where the department wants a second person to
+        approve, that person is asked: 202 with the request instead of the version."""
         workflow = self.workflow(id, with_draft=True)
         body = self.body(asked.Publication)
         matched(request, workflow)
-        made = publish_workflow(workflow, note=body.note, actor=self.actor)
+        made = publish_or_ask(workflow, note=body.note, actor=self.actor)
+        if isinstance(made, PublishRequest):
+            where = reverse("api_publish_request", args=[made.pk])
+            return answer(answers.PublishRequest.of(made), 202, {"Location": where})
         return answer(answers.Version.whole(made, made.pk), 201)
 
 
@@ -146,7 +153,7 @@ class OneVersion(OfWorkflow):
     @operation("read_version", "Read one version with its definition", answer=answers.Version)
     def get(self, request: Request, id: str, number: str) -> HttpResponse:
         workflow = self.workflow(id)
-        return answer(answers.Version.whole(_numbered(workflow.versions.all(), number), workflow.live_id))
+        return answer(answers.Version.whole(numbered(workflow.versions.all(), number), workflow.live_id))
 
 
 class Export(OfWorkflow):
@@ -160,7 +167,8 @@ class Export(OfWorkflow):
     def get(self, request: Request, id: str) -> HttpResponse:
         question = self.question(asked.ExportQuestion)
         workflow = self.workflow(id, with_draft=True)
-        text = definitions.to_yaml(definitions.load(_definition(workflow, question.version)))
+        definition = definitions.load(definition_of(workflow, question.version))
+        text = export_workflow(definition, workflow.sample if question.sample else None).text
         disposition = content_disposition_header(True, f"{workflow.slug}.yaml")
         return HttpResponse(
             text, content_type="application/yaml; charset=utf-8", headers={"Content-Disposition": disposition}
@@ -229,16 +237,17 @@ def _draft(workflow: Workflow) -> HttpResponse:
     return answer(said, headers={"ETag": etag(workflow)})
 
 
-def _definition(workflow: Workflow, wanted: str) -> dict[str, Any]:
+def definition_of(workflow: Workflow, wanted: str) -> dict[str, Any]:
+    """A number, live or draft; nothing means the live version, else the draft. Raises Http404."""
     if wanted == "draft" or (not wanted and workflow.live is None):
         return workflow.draft
     if wanted in ("", "live") and workflow.live is None:
         raise Http404
     number = str(workflow.live.number) if wanted in ("", "live") and workflow.live else wanted
-    return _numbered(workflow.versions.all(), number).definition
+    return numbered(workflow.versions.all(), number).definition
 
 
-def _numbered(rows: QuerySet[Version], number: str) -> Version:
+def numbered(rows: QuerySet[Version], number: str) -> Version:
     known = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
     row = rows.filter(number=known).first() if known else None
     if row is None:

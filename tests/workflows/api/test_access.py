@@ -36,6 +36,7 @@ MALFORMED = (
 )
 
 START = {"inputs": {"name": "Ada"}}
+YAML = "name: From a file\nsteps: [{id: say, kind: text.compose, with: {text: Hello}}]\n"
 OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "workflows", None, "viewer"),
     ("POST", "workflows", {"name": "New", "definition": DEFINITION}, "builder"),
@@ -50,6 +51,13 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "workflows/{workflow}/versions", None, "viewer"),
     ("GET", "workflows/{workflow}/versions/1", None, "viewer"),
     ("GET", "workflows/{workflow}/export", None, "viewer"),
+    ("POST", "workflows/{workflow}/versions/1/restore", {}, "builder"),
+    ("GET", "workflows/{workflow}/compare", None, "viewer"),
+    ("POST", "import", {"text": YAML, "name": "From a file"}, "builder"),
+    ("POST", "import/look", {"text": YAML}, "builder"),
+    ("GET", "publish-requests", None, "viewer"),
+    ("GET", "publish-requests/{asked}", None, "viewer"),
+    ("POST", "publish-requests/{asked}/withdraw", {}, "builder"),
     ("POST", "workflows/{workflow}/runs", START, "operator"),
     ("POST", "workflows/{workflow}/tests", START, "builder"),
     ("GET", "workflows/{workflow}/samples", None, "viewer"),
@@ -81,6 +89,7 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "me", None, "viewer"),
 ]
 OPEN = {"schema", "docs"}
+CREATING = ("workflows", "runs", "publish", "files", "copy", "tests", "import")
 LACKS = {
     "builder": (Role.VIEWER, Role.OPERATOR, Role.APPROVER),
     "operator": (Role.VIEWER, Role.APPROVER),
@@ -112,6 +121,7 @@ def things(program: Program) -> dict[str, str]:
         "failed": str(failed.pk),
         "task": str(task.pk),
         "file": file,
+        "asked": str(factories.make_publish_request(version.workflow).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }
 
@@ -136,16 +146,18 @@ def test_every_route_is_in_the_table() -> None:
         "saved-steps/*/versions/1",
         "step-kinds/text.compose",
         "templates/nda-desk",
-        "workflows/*/samples/greet",
         "workflows/*/versions/1",
+        "workflows/*/versions/1/restore",
+        "workflows/*/samples/greet",
     }
     assert routes - asked == {
         "saved-steps/*/versions/*",
         "step-kinds/*",
         "templates/*",
         "templates/*/copy",
-        "workflows/*/samples/*",
         "workflows/*/versions/*",
+        "workflows/*/versions/*/restore",
+        "workflows/*/samples/*",
     }
     assert asked - routes == of_catalogue | {"templates/nda-desk/copy"}
 
@@ -204,7 +216,7 @@ def test_the_right_role_may(things: dict, program: Program, method: str, path: s
 
     answer = ask(right, method, path.format_map(things), body)
 
-    creates = method == "POST" and path.rpartition("/")[2] in ("workflows", "runs", "publish", "files", "copy", "tests")
+    creates = method == "POST" and path.rpartition("/")[2] in CREATING
     assert answer.status_code == (201 if creates else 200), answer.content
 
 
