@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -121,8 +122,7 @@ class Action:
     @classmethod
     def output_fields(cls, given: Mapping[str, Any]) -> dict[str, str] | None:
         """Name → JSON type of what the step gives, by its unrendered parameters; None when anything may come."""
-        schema = cls.Output.model_json_schema()
-        return {name: _json_type(prop) for name, prop in schema.get("properties", {}).items()}
+        return dict(_fields_of(cls.Output))
 
     @classmethod
     def names_inside(cls, given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -144,6 +144,13 @@ class Flow(Action):
     """A container: its `sequences` name the places where it holds steps."""
 
     local = True
+
+
+@lru_cache(maxsize=1024)
+def _fields_of(output: type[BaseModel]) -> tuple[tuple[str, str], ...]:
+    """Kept: pydantic takes milliseconds to make a schema, and a workflow of 300 steps asks for as many of them."""
+    schema = output.model_json_schema()
+    return tuple((name, _json_type(prop)) for name, prop in schema.get("properties", {}).items())
 
 
 def _json_type(prop: Mapping[str, Any]) -> str:

@@ -123,7 +123,8 @@ def _same_thought(locked: Workflow, row: DraftEdit) -> DraftEdit | None:
         and _target(last.edit) == _target(row.edit)
         and _is_typed(row.edit)
     )
-    return last if is_same else None
+    # Back at where the typing began, a page that shows what lies between could not tell what to draw again.
+    return last if is_same and last is not None and not _same(last.before, locked.draft) else None
 
 
 def _target(edit: dict[str, Any]) -> dict[str, Any]:

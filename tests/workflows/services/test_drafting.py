@@ -219,6 +219,15 @@ def test_a_pause_begins_a_new_step_of_the_history(workflow: Workflow, lena: Acto
     assert history(workflow).count() == 2
 
 
+def test_typing_back_to_where_it_began_is_a_step_of_its_own(workflow: Workflow, lena: Actor) -> None:
+    for text in ("hell", "hel", "hello"):
+        edit_draft(workflow, changed("a", "with.text", text), actor=lena)
+
+    assert [row.revision for row in history(workflow)] == [4, 3]
+    undo(workflow, actor=lena)
+    assert workflow.draft["steps"][0]["with"]["text"] == "hel"
+
+
 def test_an_edit_that_changes_nothing_writes_nothing(workflow: Workflow, lena: Actor) -> None:
     done = edit_draft(workflow, changed("a", "with.text", "hello"), actor=lena, revision=1)
 
