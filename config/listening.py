@@ -46,7 +46,7 @@ def look_now(task: Task, app: Celery, consumer: Consumer, **_: Any) -> Callable[
     def received(message: Message, _body: Any, acknowledge: Callable[..., None], *_more: Any) -> None:
         args, kwargs, _embedded = message.decode()
         done = partial(acknowledge, log, consumer.connection_errors)
-        consumer.pool.apply_async(_look, (task, done, args, kwargs), callback=_nothing_more)
+        consumer.pool.on_apply(_look, (task, done, args, kwargs), callback=_nothing_more)
 
     return received
 

@@ -19,7 +19,7 @@ QUEUED = scaled(1_000)
 def test_l07_one_run_of_a_quiet_department_is_not_behind_the_queue_of_a_busy_one(scene: Scene) -> None:
     """50,000 with FAULT_N=50. Counted in steps of the busy one that begin first, not in seconds."""
     stack = scene.stack
-    busy = published([scene.effect("a", "keyed", sleep_s=0.5)], scene.department, name="Busy")
+    busy = published([scene.effect("a", "keyed", sleep_s=2)], scene.department, name="Busy")
     other = factories.make_department("Quiet", egress_hosts=scene.department.egress_hosts)
     quiet = published([scene.effect("b", "keyed")], other, name="Quiet")
     stack.freeze("worker")
@@ -39,4 +39,4 @@ def test_l07_one_run_of_a_quiet_department_is_not_behind_the_queue_of_a_busy_one
     stack.wait_for_end([str(pk) for pk in Run.objects.values_list("pk", flat=True)], 60 + QUEUED / 10)
 
     assert Run.objects.get(pk=one.pk).status == "succeeded"
-    assert before <= QUEUED / 2
+    assert before < 0.9 * QUEUED, "in the order of their coming it would have been last"

@@ -11,7 +11,8 @@ from workflows.examples.catalogue import EXAMPLES
 from workflows.models import Attempt, StepRun, StepStatus, StoredFile, Workflow
 from workflows.services.examples import seed_examples, start_sample
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# The model is slow where others work beside it; the waits below have limits of their own.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1000)]
 
 
 @pytest.mark.parametrize("slug", [example.slug for example in EXAMPLES if example.runs_on_first_start])
