@@ -9,7 +9,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
@@ -94,8 +94,10 @@ def _render(request: Request, sheet: Sheet, status: int = 200) -> HttpResponse:
 
 def _sheet(request: Request) -> Sheet:
     departments = _own(request)
-    chosen = identifier(request.POST.get("department", ""))
-    department = next((each for each in departments if each.pk == chosen), departments[0])
+    department = departments[0]
+    if chosen := request.POST.get("department"):
+        own = Department.objects.filter(pk__in=[each.pk for each in departments])
+        department = get_object_or_404(own, pk=identifier(chosen))
     return Sheet(departments, department, text=request.POST.get("text", ""), name=request.POST.get("name", "").strip())
 
 

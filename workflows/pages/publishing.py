@@ -15,13 +15,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from departments.access import Verb, require
-from workflows.engine.definition import load
+from workflows.engine.definition import Definition, load
+from workflows.engine.differences.words import field_title
 from workflows.models import PublishRequest, Workflow
-from workflows.pages.build.draft import drafted, found_problems
+from workflows.pages.build.draft import Found, drafted, found_problems, node_of
 from workflows.pages.cards import cards_of
-from workflows.pages.page import Request, page
+from workflows.pages.page import Request, identifier, page
 from workflows.pages.telling import told
 from workflows.pages.workflows import find
+from workflows.runtime.kinds import kinds
 from workflows.services import publishing
 from workflows.services.refusals import Conflict
 
@@ -95,7 +97,7 @@ def decide_publishing(request: Request, pk: UUID) -> HttpResponse:
     """`decision`: approve, refuse (with a `reason`) or withdraw, of the question that stands open."""
     shown = find(request, pk)
     _require_concerned(request, shown)
-    asked = publishing.latest_request(shown)
+    asked = _asked(shown, request.POST.get("request", ""))
     if asked is None:
         raise Conflict(_("Nobody has asked whether “%(name)s” may go live.") % {"name": shown.name})
     try:
@@ -121,6 +123,14 @@ def _decided(request: Request, shown: Workflow, asked: PublishRequest) -> HttpRe
     return redirect("publish", shown.pk)
 
 
+def _asked(shown: Workflow, wanted: str) -> PublishRequest | None:
+    """The question that stood on the page: a newer one, about another draft, nobody has looked at yet."""
+    if not wanted:
+        return publishing.latest_request(shown)
+    place = identifier(wanted)
+    return shown.publish_requests.filter(pk=place).first() if place else None
+
+
 def _require_concerned(request: Request, shown: Workflow) -> None:
     """Those who publish, and where a second person decides, those who may be that person."""
     if shown.department.second_person_publishes and request.actor.may(Verb.DECIDE, shown.department_id):
@@ -133,7 +143,7 @@ def _shown(request: Request, shown: Workflow, refused: list[str] | None = None, 
     asked = publishing.latest_request(shown)
     context = {
         "workflow": shown,
-        "problems": found_problems(shown, definition),
+        "problems": [_blocking(each, definition) for each in found_problems(shown, definition)],
         "groups": told(load(shown.live.definition), definition) if shown.live else (),
         "cards": () if shown.live else cards_of(definition),
         "asked": asked,
@@ -144,6 +154,24 @@ def _shown(request: Request, shown: Workflow, refused: list[str] | None = None, 
         **bar_context(request, shown),
     }
     return render(request, "workflows/publish.html", context, status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """A problem with the way to where it is put right; `field` is the parameter's title."""
+
+    found: Found
+    field: str
+    query: str
+
+
+def _blocking(found: Found, definition: Definition) -> Blocking:
+    problem = found.problem
+    place = tuple(str(int(part) + 1) if part.isdigit() else part for part in problem.field.split("."))
+    node = node_of(definition, problem.step)
+    field = field_title(place, kinds().get(node.kind) if node else None) if place[0] == "with" and place[1:] else ""
+    query = f"?step={problem.step}" if problem.step else f"?open={found.panel}" if found.panel else ""
+    return Blocking(found, field, query)
 
 
 def _number(text: str) -> int | None:

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.sdk.registry import discover
+from tests.workflows.engine.edits.wild import SEED, edit_of
 from workflows.engine import definition as definitions
+from workflows.engine import edits
 from workflows.engine.definition import Definition, load
 from workflows.engine.differences import MISSING, Difference, differences
 from workflows.engine.differences.renames import followed
@@ -310,6 +312,25 @@ def test_every_changed_leaf_is_told(old: Definition, new: Definition) -> None:
         of_step = [each for each in found if each.step == step]
         assert not (gone - come) - _told(of_step, "before")
         assert not (come - gone) - _told(of_step, "after")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_whatever_people_edit_is_told_and_taken_back_there_is_nothing_to_tell(data: st.DataObject) -> None:
+    definition = SEED
+    for _ in range(data.draw(st.integers(1, 8))):
+        edit = data.draw(edit_of(definition))
+        try:
+            after = edits.apply(definition, edit, KINDS)
+        except edits.BadEdit:
+            continue
+        told = differences(definition, after, KINDS)
+        assert bool(told) == (meaning(definition) != meaning(after)), edit
+        assert all(each.said for each in told)
+        definition = after
+
+    assert bool(differences(SEED, definition, KINDS)) == (meaning(SEED) != meaning(definition))
+    assert bool(differences(definition, SEED, KINDS)) == (meaning(SEED) != meaning(definition))
 
 
 def _told(found: list[Difference], side: str) -> Counter[str]:
