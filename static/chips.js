@@ -4,7 +4,7 @@
 //
 // Mark a text input or textarea with data-chips. Inside an element with data-known (JSON: what inputs and steps are
 // called, see workflows.pages.build_data.known) chips carry titles, and one that leads nowhere is marked.
-// Others use: tandemChips.mount(root), .insert(field, text), .box(field), .known(element).
+// Others use: tandemChips.mount(root), .insert(field, text), .caret(field), .box(field), .known(element).
 (() => {
   "use strict";
 
@@ -243,7 +243,7 @@
 
     edit(start, end, inserted) {
       const text = this.read();
-      this.keep(text, start);
+      this.keep(text, Math.min(this.range()[1], text.length));
       this.set(text.slice(0, start) + inserted + text.slice(end), start + inserted.length);
     }
 
@@ -307,9 +307,8 @@
       return true;
     }
 
-    insert(text, replacing = 0) {
-      const [start, end] = document.activeElement === this.box ? this.range() : this.last;
-      this.edit(Math.max(0, start - replacing), end, text);
+    insert(text, replacing = 0, at = this.last) {
+      this.edit(Math.max(0, at[0] - replacing), at[1], text);
     }
 
     leave() {
@@ -344,9 +343,12 @@
     for (const button of document.querySelectorAll("[data-plain]")) button.setAttribute("aria-pressed", String(wanted));
   };
 
-  const insert = (field, text, replacing = 0) => {
+  // Where the caret stands or stood last: opening a dialog takes the focus away, and with it the caret.
+  const caret = (field) => [...(editors.get(field)?.last || [field.selectionStart ?? 0, field.selectionEnd ?? 0])];
+
+  const insert = (field, text, replacing = 0, at = caret(field)) => {
     const editor = editors.get(field);
-    if (editor) { editor.insert(text, replacing); return; }
+    if (editor) { editor.insert(text, replacing, at); return; }
     const start = field.selectionStart ?? field.value.length;
     field.setRangeText(text, Math.max(0, start - replacing), field.selectionEnd ?? start, "end");
     field.focus();
@@ -358,7 +360,7 @@
     return editor ? editor.read().slice(0, editor.range()[0]) : field.value.slice(0, field.selectionStart ?? 0);
   };
 
-  window.tandemChips = { mount, insert, before, known, describe, pieces, box: (field) => editors.get(field)?.box || field };
+  window.tandemChips = { mount, insert, caret, before, known, describe, pieces, box: (field) => editors.get(field)?.box || field };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-plain]");

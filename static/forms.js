@@ -18,12 +18,13 @@
   const rowsOf = (list) => [...list.querySelector(":scope > [data-row-list]").children];
   const changed = (element) => element.dispatchEvent(new Event("change", { bubbles: true }));
 
-  const numbered = (root, index) => {
+  // The blank row of a list inside a row takes the number of the outer row, and keeps the place for its own.
+  const numbered = (root, index, isInner = false) => {
     for (const element of root.querySelectorAll("*")) {
       for (const { name, value } of [...element.attributes]) {
-        if (value.includes("__i__")) element.setAttribute(name, value.replace("__i__", index));
+        if (value.includes("__i__") && !(isInner && value === "__i__")) element.setAttribute(name, value.replace("__i__", index));
       }
-      if (element.content) numbered(element.content, index);
+      if (element.content) numbered(element.content, index, true);
     }
   };
 
@@ -187,7 +188,7 @@
     const holder = field.closest("[data-picker]");
     if (!holder) return;
     if (!picker) makePicker();
-    picking = { field, opener, replacing, url: holder.dataset.picker };
+    picking = { field, opener, replacing, url: holder.dataset.picker, at: chips()?.caret(field) };
     const answer = await get(picking.url, { field: field.name });
     if (answer === null) return;
     picker.innerHTML = answer;
@@ -216,9 +217,9 @@
   };
 
   const pick = (text) => {
-    const { field, replacing } = picking;
+    const { field, replacing, at } = picking;
     picker.hidePopover();
-    chips()?.insert(field, text, replacing);
+    chips()?.insert(field, text, replacing, at);
     field.dispatchEvent(new Event("change", { bubbles: true }));
   };
 
@@ -338,7 +339,7 @@
   };
 
   const save = async (form, body, names, leaving, forced) => {
-    body.set("revision", forced || newest(form));
+    body.set("revision", forced || form.querySelector("[name=revision]")?.value || "");
     for (const name of names) body.append("touched", name);
     for (const name of seen.get(form) || []) body.append("seen", name);
     state(form, "saving");
@@ -350,14 +351,14 @@
     } catch { again(form, names); }
   };
 
-  // The page around the form may know of a newer state of the draft than the form itself.
-  const newest = (form) => {
-    const said = [form.querySelector("[name=revision]")?.value, document.querySelector("[data-revision][data-url]")?.dataset.revision];
-    return String(Math.max(0, ...said.map(Number).filter(Number.isFinite)));
-  };
-
   const shown = (form, answer, html) => {
-    window.htmx.swap(document.body, html, { swapStyle: "none", settleDelay: 0, swapDelay: 0 });
+    const said = document.createElement("template");
+    said.innerHTML = html;
+    // A row that has gone meanwhile has no place for what is wrong with it.
+    for (const place of [...said.content.querySelectorAll("[hx-swap-oob]")]) {
+      place.removeAttribute("hx-swap-oob");
+      document.getElementById(place.id)?.replaceWith(place);
+    }
     mark(form);
     for (const [name, detail] of Object.entries(JSON.parse(answer.headers.get("HX-Trigger") || "{}"))) {
       document.body.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
@@ -392,9 +393,11 @@
   };
 
   document.addEventListener("draft-changed", (event) => {
-    for (const field of document.querySelectorAll("input[name=revision]")) field.value = event.detail.revision;
     const form = document.querySelector("form[data-save]");
-    if (event.detail.others && form && !isWaiting()) refresh(form);
+    // While the form shows what others have replaced meanwhile, it stays at its revision: so that no text of theirs is
+    // written over unseen.
+    if (event.detail.others) { if (form && !isWaiting()) refresh(form); return; }
+    for (const field of document.querySelectorAll("form[data-save] [name=revision]")) field.value = event.detail.revision;
   });
 
   // Whatever is asked of the server comes after what was typed.
@@ -428,8 +431,13 @@
     const html = await get(form.dataset.save, {});
     if (html === null || touched.get(form)?.size || !form.isConnected) return;
     const held = form.contains(document.activeElement) ? document.activeElement.id : "";
-    window.htmx.swap(form, html, { swapStyle: "outerHTML", settleDelay: 0, swapDelay: 0 });
-    if (held) setTimeout(() => document.getElementById(held)?.focus(), 0);
+    const fresh = document.createElement("template");
+    fresh.innerHTML = html.trim();
+    const next = fresh.content.querySelector("form");
+    form.replaceWith(next);
+    window.htmx.process(next);
+    window.htmx.trigger(next, "htmx:load", { elt: next });
+    if (held) document.getElementById(held)?.focus();
   };
 
   window.tandemForms = { flush };

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from workflows.pages import (
+    build_forms,
     build_samples,
     build_tests,
     exchange,
@@ -43,6 +44,11 @@ urlpatterns = [
     path("workflows/<uuid:pk>/build/result/", panel.result, name="build_result"),
     path("workflows/<uuid:pk>/build/step/<slug:step>/", panel.step, name="build_step"),
     path("workflows/<uuid:pk>/build/step/<slug:step>/settings/", panel.step_settings, name="build_settings"),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/form/", build_forms.form, name="build_form"),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/data/", build_forms.data, name="build_data"),
+    path("workflows/<uuid:pk>/build/step/<slug:step>/preview/", build_forms.preview, name="build_preview"),
+    path("workflows/<uuid:pk>/build/result/data/", build_forms.data, name="build_result_data"),
+    path("workflows/<uuid:pk>/build/result/preview/", build_forms.preview, name="build_result_preview"),
     path("workflows/<uuid:pk>/build/test/", build_tests.test, name="build_test"),
     path("workflows/<uuid:pk>/build/test/<uuid:run>/", build_tests.test_run, name="build_test_run"),
     path("workflows/<uuid:pk>/build/test/<uuid:run>/stop/", build_tests.stop_test, name="build_test_stop"),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
 from connectors.forms.conditions import condition_parts
-from connectors.forms.fields import Choice, Field, Form
+from connectors.forms.fields import ROWS, Choice, Field, Form
 from connectors.forms.filling import filled, shown
 
 WIDGETS = {"boolean": "switch"}
@@ -140,6 +140,8 @@ class _Maker:
             return self._widget_of_list(self.resolved(part.get("items", {})), depth)
         if part.get("properties") and depth < DEEPEST:
             return "group"
+        if part.get("type") == "object" and part.get("additionalProperties"):
+            return "key_value"
         return SIMPLE.get(part.get("type", ""), "structure")
 
     def _widget_of_list(self, item: Mapping[str, Any], depth: int) -> str:
@@ -155,8 +157,9 @@ class _Maker:
             return condition_parts()
         if asked.widget == "group":
             return self.fields(part, f"{asked.key}-", depth + 1)
-        if asked.is_row_list:
-            return self.fields(self.resolved(part.get("items", {})), "", depth + 1)
+        if asked.widget in ROWS:
+            named, *others = self.fields(self.resolved(part.get("items", {})), "", depth + 1)
+            return (replace(named, takes_data=False), *others)
         return ()
 
     def choices(self, part: Mapping[str, Any]) -> tuple[Choice, ...]:

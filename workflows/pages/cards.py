@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from django.utils.translation import gettext as _
 from pydantic_core import PydanticUndefined
 
+from connectors.forms import operator_words
 from connectors.sdk import Action
 from workflows.engine import params
 from workflows.engine.definition import Definition, Node
@@ -164,9 +165,17 @@ def sentence(kind: type[Action], node: Node, names: Names) -> Iterator[Piece]:
     """The kind's `reads_as` with the step's parameters in its braces."""
     for index, part in enumerate(_BRACES.split(kind.reads_as)):
         chips = list(_chips(_given(kind, node, part), names)) if index % 2 else []
+        if index % 2 and _is_chosen(kind, part):
+            chips = [replace(chip, is_data=False) for chip in chips]
         if index == 1 and kind.reads_as.startswith("{"):
             chips[0] = replace(chips[0], text=f"{chips[0].text[:1].upper()}{chips[0].text[1:]}")
         yield from chips if index % 2 else [Piece(part)] if part else []
+
+
+def _is_chosen(kind: type[Action], name: str) -> bool:
+    """Whether the parameter is one of a few words of the product (filter, sort), which are read as words, not as data."""
+    declared = kind.Params.model_fields.get(name)
+    return declared is not None and get_origin(declared.annotation) is Literal
 
 
 def _given(kind: type[Action], node: Node, name: str) -> Any:
@@ -214,26 +223,3 @@ def condition_read(condition: Mapping[str, Any], names: Names) -> str:
     operator = condition.get("is", "")
     sides = [_chip(condition.get(side), names).text for side in ("value", "to") if side in condition]
     return " ".join([sides[0] if sides else "…", operator_words().get(operator, str(operator)), *sides[1:]])
-
-
-def operator_words() -> dict[str, str]:
-    return {
-        "equal": _("is"),
-        "not_equal": _("is not"),
-        "contains": _("contains"),
-        "not_contains": _("does not contain"),
-        "starts_with": _("starts with"),
-        "ends_with": _("ends with"),
-        "is_empty": _("is empty"),
-        "is_not_empty": _("is not empty"),
-        "greater": _("is greater than"),
-        "at_least": _("is at least"),
-        "less": _("is less than"),
-        "at_most": _("is at most"),
-        "before": _("is before"),
-        "after": _("is after"),
-        "one_of": _("is one of"),
-        "not_one_of": _("is none of"),
-        "is_true": _("is true"),
-        "is_false": _("is false"),
-    }

@@ -74,8 +74,24 @@ def _drafted_step(scene: Scene) -> list[object]:
     return [scene.workflow.pk, "facts"]
 
 
+def _edited(scene: Scene) -> list[object]:
+    drafting.edit_draft(scene.workflow, json.loads(CHANGED[0][1]), actor=actor_for_user(scene.builder))
+    return [scene.workflow.pk]
+
+
 def _test(scene: Scene) -> list[object]:
     return [scene.workflow.pk, scenes.a_run(scene, RunStatus.RUNNING, mode="test").pk]
+
+
+def _undone(scene: Scene) -> list[object]:
+    _edited(scene)
+    drafting.undo(scene.workflow, actor=actor_for_user(scene.builder))
+    return [scene.workflow.pk]
+
+
+CHANGED = (("edit", json.dumps({"do": "change", "step": "facts", "field": "title", "value": "Facts"})),)
+GOES_ON = (("part", "failing"), ("failing-on_error", "continue"))
+PASTED = (("text", "kind: text.compose\nid: letter\nwith: {text: Hello}\n"), ("place", "{}"))
 
 
 def _saved(scene: Scene) -> list[object]:
@@ -101,24 +117,6 @@ def _copy(scene: Scene) -> list[object]:
     return [scene.workflow.pk, "facts"]
 
 
-def _edited(scene: Scene) -> list[object]:
-    drafting.edit_draft(scene.workflow, json.loads(CHANGED[0][1]), actor=actor_for_user(scene.builder))
-    return [scene.workflow.pk]
-
-
-def _test(scene: Scene) -> list[object]:
-    return [scene.workflow.pk, scenes.a_run(scene, RunStatus.RUNNING, mode="test").pk]
-
-
-def _undone(scene: Scene) -> list[object]:
-    _edited(scene)
-    drafting.undo(scene.workflow, actor=actor_for_user(scene.builder))
-    return [scene.workflow.pk]
-
-
-CHANGED = (("edit", json.dumps({"do": "change", "step": "facts", "field": "title", "value": "Facts"})),)
-GOES_ON = (("part", "failing"), ("failing-on_error", "continue"))
-PASTED = (("text", "kind: text.compose\nid: letter\nwith: {text: Hello}\n"), ("place", "{}"))
 def _asked_to_publish(scene: Scene) -> list[object]:
     scene.department.second_person_publishes = True
     scene.department.save()
@@ -147,10 +145,6 @@ ROUTES = [
     Route("workflows"),
     Route("workflow", _workflow),
     Route("start", _workflow, "post", FILLED, "operator", "viewer", 302),
-    Route("build_test", _workflow, right="builder", wrong="operator"),
-    Route("build_test_run", _test, right="builder", wrong="operator"),
-    Route("build_test_stop", _test, "post", (), "builder", "operator"),
-    Route("build_sample", _drafted_step, right="builder", wrong="operator"),
     Route("new_workflow", right="builder", wrong="operator"),
     Route("build", _workflow, right="builder", wrong="operator"),
     Route("build_menu", _workflow, right="builder", wrong="operator"),
@@ -165,6 +159,15 @@ ROUTES = [
     Route("build_result", _workflow, right="builder", wrong="operator"),
     Route("build_step", _drafted_step, right="builder", wrong="operator"),
     Route("build_settings", _drafted_step, "post", GOES_ON, "builder", "operator"),
+    Route("build_form", _drafted_step, right="builder", wrong="operator"),
+    Route("build_data", _drafted_step, right="builder", wrong="operator"),
+    Route("build_preview", _drafted_step, "post", (("text", "{{ inputs.brief }}"),), "builder", "operator"),
+    Route("build_result_data", _workflow, right="builder", wrong="operator"),
+    Route("build_result_preview", _workflow, "post", (("text", "{{ inputs.brief }}"),), "builder", "operator"),
+    Route("build_test", _workflow, right="builder", wrong="operator"),
+    Route("build_test_run", _test, right="builder", wrong="operator"),
+    Route("build_test_stop", _test, "post", (), "builder", "operator"),
+    Route("build_sample", _drafted_step, right="builder", wrong="operator"),
     Route("publish", _workflow, right="builder", wrong="operator"),
     Route("decide_publishing", _asked_to_publish, "post", (("decision", "approve"),), "approver", "operator", 302),
     Route("versions", _workflow),
