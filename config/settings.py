@@ -126,7 +126,7 @@ STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # Names carry a digest of the content, so that browsers keep files for ever; compressed once, when collected.
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.static_files.Storage"},
 }
 SILENCED_SYSTEM_CHECKS = ["staticfiles.W004"]  # `prepare` makes FRONT_END_DIR
 MEDIA_ROOT = DATA_DIR / "files"

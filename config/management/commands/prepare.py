@@ -14,7 +14,7 @@ from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
-from config import front_end
+from config import front_end, static_files
 
 PATIENCE_S = 30
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             front_end.build(settings.FRONT_END_DIR)
         except front_end.CannotBuild as problem:
             raise CommandError(str(problem)) from None
-        call_command("collectstatic", verbosity=0, interactive=False)
+        static_files.collect()
 
     def _seed(self, news: Path | None) -> None:
         said = StringIO()
