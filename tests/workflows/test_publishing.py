@@ -46,7 +46,7 @@ def test_a_problem_keeps_the_draft_from_being_published_and_is_named(department:
     with pytest.raises(ValidationError) as refusal:
         publish_workflow(workflow, note="", actor=SYSTEM)
 
-    assert refusal.value.messages == ["say: with.text: Field required"]
+    assert refusal.value.messages == ["say: with.text: “Text” is still empty."]
     assert not Version.objects.exists()
 
 

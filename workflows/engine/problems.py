@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from connectors.sdk.actions import Action
-from workflows.engine import conditions, params
+from workflows.engine import conditions, params, shortcomings
 from workflows.engine.definition import Definition, Node
 
 SEQUENCE_FIELDS = ("steps", "rescue", "cases", "otherwise", "arms")
@@ -180,7 +180,8 @@ def _param_problems(node: Node, kind: type[Action]) -> Iterator[Problem]:
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             if not _is_open(node.given, detail["loc"]):
-                yield Problem(node.id, _dotted("with", detail["loc"]), detail["msg"])
+                message = shortcomings.sentence(kind.Params, node.given, detail)
+                yield Problem(node.id, _dotted("with", detail["loc"]), message)
     for field, message in kind.check(node.given).items():
         yield Problem(node.id, f"with.{field}", message)
 
@@ -210,6 +211,8 @@ def _rendered(node: Node, kind: type[Action]) -> dict[str, Any]:
 def _condition_problems(
     definition: Definition, step: str, field: str, condition: Any, view: _View
 ) -> Iterator[Problem]:
+    if condition in ({"all": []}, {"any": []}):
+        yield Problem(step, field, "The condition is still empty.")
     for message in conditions.problems(condition):
         yield Problem(step, field, message)
     yield from _reference_problems(definition, step, field, condition, view)

@@ -175,7 +175,7 @@ def test_random_damage_is_refused_or_loads_and_never_breaks() -> None:
         (changed(steps=[]), ": steps: The workflow has no step yet.".removeprefix(": ")),
         (changed(steps=[step(), step()], output={}), "a: id: 2 steps have this id; each needs its own."),
         (changed(steps=[step(kind="no.such")], output={}), "a: kind: There is no step kind called 'no.such'."),
-        (changed(steps=[step(**{"with": {}})], output={}), "a: with.text: Field required"),
+        (changed(steps=[step(**{"with": {}})], output={}), "a: with.text: “Text” is still empty."),
         (
             changed(steps=[step(**{"with": {"text": "{{ inputs.nothing }}"}})], output={}),
             'a: with.text: The workflow asks for no input called "nothing".',
