@@ -69,8 +69,15 @@ class Progress:
 
     @property
     def rehearsed(self) -> list[tuple[Line, str]]:
+        """What would have been done, where the list of steps does not say all of it already."""
         would = self.would
-        return [(line, would[line.path]) for line in self.lines if line.path in would]
+        found = [(line, would[line.path]) for line in self.lines if line.path in would]
+        return [(line, said) for line, said in found if not self.is_listed or said != line.step.summary]
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the steps are shown one by one."""
+        return not self.at or len(self.lines) > 1
 
     @property
     def part(self) -> Part:
