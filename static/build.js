@@ -3,7 +3,7 @@
 import { chooseTo, choose, cross, currentKey, dress, focusOn, fold, opener, walk } from "./build/cards.js";
 import * as deeds from "./build/deeds.js";
 import { watchAll } from "./build/drag.js";
-import { again, edit, over } from "./build/edits.js";
+import { again, edit, look, settled } from "./build/edits.js";
 import { openMenu, placeOf } from "./build/menu.js";
 import { build, flow, isWriting, item, placeAfter, placeIn, put, stepOf, stepsIn } from "./build/page.js";
 import { open, reload, shut } from "./build/panel.js";
@@ -81,23 +81,22 @@ function act(deed, pressed) {
   const deeper = {
     open: () => open(currentKey(), { enter: true }),
     close: shut,
-    wrap: () => deeds.wrap(pressed.dataset.kind),
-    off: () => deeds.turn(),
+    off: () => settled(deeds.turn),
     history: deeds.openHistory,
     keys: deeds.openKeys,
     retry: again,
-    over: () => { clash.close(); edit(JSON.parse(pressed.dataset.edit)); },
-    theirs: () => { clash.close(); reload(); },
-    paste: () => deeds.paste(),
-    copy: () => deeds.copy(),
+    over: () => { clash.close(); edit(JSON.parse(pressed.dataset.edit), { on: Number(pressed.dataset.revision) }); },
+    theirs: () => { clash.close(); look().then(reload); },
+    paste: () => settled(() => deeds.paste()),
+    copy: () => settled(() => deeds.copy()),
+    wrap: () => settled(() => deeds.wrap(pressed.dataset.kind)),
   };
-  (deeper[deed] ?? deeds[deed])();
+  deeper[deed] ? deeper[deed]() : settled(deeds[deed]);
 }
 
 // ── two people ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 document.addEventListener("build:clash", (met) => {
-  over(met.detail.facts);
   clash.innerHTML = met.detail.html;
   if (!clash.open) clash.showModal();
 });
@@ -119,6 +118,7 @@ const PLAIN = {
   m: () => { const step = stepOf(document.activeElement); if (step) openCardMenu(step.dataset.step, step.querySelector(".bd-dots")); },
 };
 const WITH_ALT = { ArrowUp: deeds.up, ArrowDown: deeds.down, ArrowLeft: deeds.out, ArrowRight: deeds.into };
+const CHANGES = new Set([deeds.up, deeds.down, deeds.out, deeds.into, deeds.remove, deeds.duplicate]);
 const WITH_SHIFT = { ArrowDown: () => extend(1), ArrowUp: () => extend(-1) };
 
 function addAfter() {
@@ -144,7 +144,7 @@ flow.addEventListener("keydown", (pressed) => {
   if (!deed) return;
   pressed.preventDefault();
   if (deed !== WITH_SHIFT[key] && key.startsWith("Arrow") && !pressed.altKey) choose([]);
-  deed();
+  CHANGES.has(deed) ? settled(deed) : deed();
 });
 
 document.addEventListener("keydown", (pressed) => {

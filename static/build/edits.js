@@ -7,6 +7,7 @@ const RETRY_MS = 5000;
 const LOOK_MS = 10000;
 const queue = [];
 let revision = Number(build.dataset.revision);
+const waiting = [];
 let isSending = false;
 let retry;
 
@@ -15,9 +16,10 @@ const state = (name) => { document.getElementById("saved-state").dataset.state =
 export const isBusy = () => isSending || queue.length > 0;
 export const panelKey = () => document.querySelector("[data-panel]")?.dataset.panel ?? "";
 
-// `then(facts)` is called when the change has been made, `refused(html)` when it cannot be.
-export function post(path, fields, { then, refused, own = false } = {}) {
-  queue.push({ path, fields, then, refused, own });
+// `then(facts)` is called when the change has been made, `refused(html)` when it cannot be. `on` is the revision that the
+// change builds on, where that is not the one the page shows.
+export function post(path, fields, { then, refused, own = false, on } = {}) {
+  queue.push({ path, fields, then, refused, own, on });
   send();
 }
 
@@ -41,11 +43,13 @@ async function send() {
   if (!queue.length) state("saved");
   await take(answer, job);
   send();
+  if (!isBusy()) waiting.shift()?.();
 }
 
 function ask(job) {
   const body = job.fields instanceof FormData ? new URLSearchParams(job.fields) : new URLSearchParams(Object.entries(job.fields));
-  body.set("revision", revision);
+  body.set("revision", job.on ?? revision);
+  body.set("shown", revision);
   body.set("panel", panelKey());
   return fetch(base + job.path, { method: "POST", body, headers: { "X-CSRFToken": token(), "HX-Request": "true", "HX-Current-URL": location.href } });
 }
@@ -118,8 +122,10 @@ export async function look(own = false, { anyway = false } = {}) {
   if (asked === revision && !isSending) show(answer, html, own, !own);
 }
 
-export function over(facts) {
-  revision = facts.revision;
+// A deed reads the column as it stands: it waits until what was done before is in it.
+export function settled(deed) {
+  if (!isBusy()) return deed();
+  waiting.push(deed);
 }
 
 // The form of a step saves itself (static/forms.js) and says so; what it has changed is fetched.

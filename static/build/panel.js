@@ -14,7 +14,7 @@ function select(key) {
 }
 
 export async function open(key, { enter = false, field = "" } = {}) {
-  await htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML", source: build });
+  await htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML settle:0ms", source: build });
   if (panelKey() !== key) return;
   select(key);
   build.classList.add("bd-has-panel");
@@ -25,7 +25,10 @@ export async function open(key, { enter = false, field = "" } = {}) {
   else if (enter || narrow.matches) (first() ?? panel).focus();
 }
 
-const first = () => panel.querySelector(".bd-panel-body :is(input:not([type=hidden]), textarea, select, [contenteditable=true], [contenteditable=plaintext-only]):not(:disabled)");
+// A field for data is written in a box of its own (static/chips.js); the control behind it is hidden.
+const boxOf = (control) => (control && !control.checkVisibility() ? document.getElementById(`${control.id}-box`) : control);
+const CONTROLS = "input:not([type=hidden]), textarea, select";
+const first = () => [...panel.querySelectorAll(".bd-panel-body :is(input:not([type=hidden]), textarea, select, [role=textbox]):not(:disabled)")].find((one) => one.checkVisibility());
 
 // A problem names its field as the definition does: `with.labels`, `cases.0.when`, `inputs.article`.
 function toField(name) {
@@ -35,8 +38,9 @@ function toField(name) {
   if (item?.matches("details")) item.open = true;
   const held = item ?? panel;
   const wanted = [`with-${parts[1]}`, parts.at(-1)].map((one) => `[name="${CSS.escape(one)}"], [name^="${CSS.escape(one)}-"], [name^="${CSS.escape(one)}."]`).join(", ");
-  const found = [...held.querySelectorAll(wanted)].find((one) => one.checkVisibility()) ?? held.querySelector("input:not([type=hidden]), textarea, select");
-  for (let around = found?.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+  const named = [...held.querySelectorAll(wanted)].find((one) => one.type !== "hidden") ?? held.querySelector(CONTROLS);
+  for (let around = named?.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+  const found = boxOf(named);
   found?.focus();
   found?.scrollIntoView({ block: "center" });
 }
@@ -46,7 +50,7 @@ export async function reload() {
   if (!key) return;
   const [held, top] = [document.activeElement?.id, panel.scrollTop];
   const shut = [...panel.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
-  await htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML", source: build });
+  await htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML settle:0ms", source: build });
   for (const [id, isOpen] of shut) { const each = document.getElementById(id); if (each) each.open = isOpen; }
   panel.scrollTop = top;
   if (held && document.activeElement === document.body) document.getElementById(held)?.focus();
@@ -80,7 +84,7 @@ const stepHere = () => panel.querySelector("[data-step]")?.dataset.step;
 function saved(part, control) {
   const step = stepHere();
   const path = part.dataset.part.match(/^(when|failing|way)/) ? `step/${step}/settings/` : panelKey() === "start" ? "start/" : "result/";
-  const shapes = /^(type|name|required)$/.test(control?.name ?? "");
+  const shapes = /-(type|name)$/.test(control?.name ?? "");
   post(path, new FormData(part), {
     own: true,
     then: () => { for (const wrong of part.querySelectorAll(".td-error")) wrong.remove(); if (shapes) reload(); },
@@ -120,7 +124,7 @@ panel.addEventListener("submit", (sent) => {
       await reload();
       const item = panel.querySelector(`[data-key="${isInput ? "input" : "result"}:${name}"]`);
       if (item) item.open = true;
-      item?.querySelector(isInput ? "select" : "textarea, [contenteditable], input:not([type=hidden])")?.focus();
+      boxOf(item?.querySelector(isInput ? "select" : CONTROLS))?.focus();
     },
   });
 });

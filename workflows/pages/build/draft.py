@@ -38,7 +38,8 @@ def at_revision(workflow: Workflow, revision: int) -> Definition | None:
     """The draft as it was at that revision, None when that is no longer known."""
     if revision == workflow.draft_revision:
         return drafted(workflow)
-    before = DraftEdit.objects.filter(workflow=workflow, revision=revision + 1).values_list("before", flat=True).first()
+    later = DraftEdit.objects.filter(workflow=workflow, revision__gt=revision).order_by("revision")
+    before = later.values_list("before", flat=True).first()
     return load(before) if before else None
 
 

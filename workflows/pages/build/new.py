@@ -27,11 +27,11 @@ def new(request: Request) -> HttpResponse:
     departments = _own(request)
     form = _form(departments)
     if request.method == "GET":
-        return render(request, "workflows/build/new.html", {"form": form})
+        return _shown(request, form)
 
     filled = read(form, request.POST)
     if not filled.form.is_good:
-        return render(request, "workflows/build/new.html", {"form": filled.form}, status=422)
+        return _shown(request, filled.form, 422)
     try:
         made = create_workflow(
             _chosen(departments, filled.values.get("department", "")),
@@ -48,7 +48,11 @@ def new(request: Request) -> HttpResponse:
 
 
 def _again(request: Request, form: Form, errors: dict[str, str]) -> HttpResponse:
-    return render(request, "workflows/build/new.html", {"form": form.with_errors(errors)}, status=422)
+    return _shown(request, form.with_errors(errors), 422)
+
+
+def _shown(request: Request, form: Form, status: int = 200) -> HttpResponse:
+    return render(request, "workflows/build/new.html", {"form": form}, status=status)
 
 
 def _own(request: Request) -> list[Department]:

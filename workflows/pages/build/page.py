@@ -151,8 +151,8 @@ def history(request: Request, pk: UUID) -> HttpResponse:
 
 def made(request: Request, shown: Workflow, edits: Iterable[Edit], *, loads: str = "") -> HttpResponse:
     """Make the edits, and answer with what looks different. 409 shows both sides, 422 says why it cannot be."""
-    since = revision_of(request, shown)
-    revision, last, now = since, None, shown
+    revision, last, now = revision_of(request, shown), None, shown
+    since = revision_of(request, shown, "shown")
     for wanted in edits:
         try:
             done = drafting.edit_draft(now, wanted, actor=request.actor, revision=revision)
@@ -166,7 +166,7 @@ def made(request: Request, shown: Workflow, edits: Iterable[Edit], *, loads: str
     return answers.changed(request, now, since, said=last.said if last else "")
 
 
-def revision_of(request: Request, shown: Workflow) -> int:
-    """The revision that the page shows; the present one for a page that does not say."""
-    said = request.POST.get("revision") or request.GET.get("revision") or ""
+def revision_of(request: Request, shown: Workflow, name: str = "revision") -> int:
+    """The revision that an edit builds on, or that the page has `shown`; the present one where nothing is said."""
+    said = request.POST.get(name) or request.GET.get(name) or request.POST.get("revision") or ""
     return int(said) if said.isdigit() and len(said) < 10 else shown.draft_revision

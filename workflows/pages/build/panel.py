@@ -17,6 +17,7 @@ from workflows.pages.build import settings
 from workflows.pages.build.draft import drafted, found_problems, node_of, numbered, to_build
 from workflows.pages.build.page import made
 from workflows.pages.build.settings import Edit, Part, Values
+from workflows.pages.build_data import around
 from workflows.pages.cards import Names, card_of
 from workflows.pages.page import Request, page
 from workflows.runtime.kinds import kinds
@@ -90,7 +91,12 @@ def result(request: Request, pk: UUID) -> HttpResponse:
     results = [settings.result_part(name, value, at) for at, (name, value) in enumerate(definition.output.items())]
     if request.method == "POST":
         return _answered(request, shown, results, definition)
-    context = {"workflow": shown, "results": results, "problems": _problems(shown, definition, "result")}
+    context = {
+        "workflow": shown,
+        "results": results,
+        "around": around(shown, definition, ""),
+        "problems": _problems(shown, definition, "result"),
+    }
     return render(request, "workflows/build/_result_panel.html", context)
 
 
