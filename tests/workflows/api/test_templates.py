@@ -37,7 +37,7 @@ def test_a_template_says_who_decides_and_what_is_only_rehearsed(program: Program
         {"step": "paralegal", "title": "A paralegal waves it through", "role": "operator"},
         {"step": "lawyer", "title": "A lawyer checks the proposed wording", "role": "approver"},
     ]
-    assert told["rehearsed"] == ["Signing service", "Contract store"]
+    assert told["rehearsed"] == ["Signing service", "E-mail", "Contract store"]
     assert (told["department"], told["minutes"], told["asks_a_model"]) == ("legal", 75, True)
 
 
