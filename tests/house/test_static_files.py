@@ -57,3 +57,14 @@ def test_a_changed_file_is_collected_however_old_it_is(source: Path) -> None:
 def test_nothing_is_collected_where_nothing_has_changed(source: Path) -> None:
     assert static_files.collect() is True
     assert static_files.collect() is False
+
+
+def test_everything_that_our_pages_use_can_be_collected(
+    tmp_path: Path, settings: Settings, built_front_end: Path
+) -> None:
+    settings.STATIC_ROOT = tmp_path / "collected"
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "config.static_files.Storage"}}
+
+    static_files.collect()
+
+    assert {"build.js", "tandem.css", "vendor/tabler/tabler.min.css"} <= set(staticfiles_storage.hashed_files)
