@@ -15,6 +15,7 @@ from workflows.pages.progress import Line, flat, lines_of
 from workflows.services import samples, testing
 from workflows.services.estimates import Estimate, estimate
 
+PARTS = (Extent.ONLY, Extent.FROM, Extent.UP_TO)
 RECENT_TESTS = 20
 
 
@@ -95,29 +96,33 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """What the panel of a step says about its test."""
+    """What the panel of a step says about its test. `estimates`: only, from and up_to → what that would cost."""
 
     node: Node
     before: tuple[Before, ...]
     missing: tuple[str, ...]
-    estimate: Estimate
+    estimates: Mapping[str, Estimate]
     may_send: bool
     kept: Kept | None = None
     last: Progress | None = None
     refused: tuple[str, ...] = ()
     sends: bool = False
 
+    @property
+    def costs(self) -> bool:
+        return any(each.questions for each in self.estimates.values())
+
 
 def area_of(workflow: Workflow, definition: Definition, node: Node, **more: Any) -> Area:
-    part = testing.part_of(definition, Part(Extent.ONLY, node.id))
+    parts = {extent: testing.part_of(definition, Part(extent, node.id)) for extent in PARTS}
     sample = samples.samples_of(workflow, [node]).get(node.id)
     run = _last(workflow, node)
     return Area(
         node=node,
-        before=_before(workflow, definition, part),
+        before=_before(workflow, definition, parts[Extent.ONLY]),
         missing=tuple(title_of(each) for each in testing.missing_for(workflow, definition, Part(Extent.ONLY, node.id))),
-        estimate=estimate(workflow, definition, part.steps),
-        may_send=bool(testing.sends(part)),
+        estimates={extent: estimate(workflow, definition, part.steps) for extent, part in parts.items()},
+        may_send=any(testing.sends(part) for part in parts.values()),
         kept=Kept(sample, samples.value_of(sample)) if sample else None,
         last=progress_of(run, node.id) if run else None,
         **more,

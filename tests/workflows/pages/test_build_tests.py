@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from departments.models import Role
-from tests.factories import make_department, make_user
+from tests.factories import make_department, make_model, make_user
 from tests.steps import probes
 from tests.workflows.runtime.harness import carried, silent_broker
 from workflows.models import Run, Sample, Workflow
@@ -72,7 +72,18 @@ def test_the_sheet_asks_for_the_inputs_and_says_what_is_only_rehearsed_and_what_
 
     assert "Name" in said
     assert "Otherwise these are only rehearsed: Send it." in said
-    assert "Costs nothing: no step of it asks an AI." in said
+    assert "Costs nothing: no AI is asked." in said
+
+
+def test_the_panel_says_what_each_way_of_testing_costs(workflow: Workflow, builder: Client) -> None:
+    make_model(is_default=True, usd_per_million_in=100, usd_per_million_out=100)
+    write = {"id": "write", "kind": "ai.write", "title": "Write", "with": {"instructions": "Greet"}}
+    again = {**write, "id": "again", "with": {"instructions": "{{ steps.write.text }}"}}
+    Workflow.objects.filter(pk=workflow.pk).update(draft={"format": 1, "name": "Two", "steps": [write, again]})
+
+    said = words(builder.get(address(workflow, "build_sample", "write")))
+
+    assert re.search(r"This step Asks an AI once, for about \S+ ?\S* From here Asks an AI 2 times", said), said
 
 
 def test_a_whole_test_shows_its_progress_then_its_result_and_what_would_have_been_sent(
@@ -87,7 +98,7 @@ def test_a_whole_test_shows_its_progress_then_its_result_and_what_would_have_bee
     assert "every 1s" in begun.content.decode()
     assert "Stop" in words(under_way)
     assert "every 1s" not in over.content.decode()
-    assert "Send it: rehearsed, nothing was sent" in words(over)
+    assert "Send it rehearsed Would probe" in words(over)
     assert (over["HX-Trigger"], probes.SENT) == ("samples-changed", [])
 
 
