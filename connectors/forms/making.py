@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
@@ -68,9 +69,14 @@ def form_for_model(
     `takes_data`: the values are those of a draft, in whose texts the data of earlier steps may be inserted. `sources`
     are the choices that a parameter with `hint(source=…)` offers: name → choices, loaded by the page that shows them.
     """
-    schema = model.model_json_schema()
+    schema = _schema_of(model)
     maker = _Maker(schema.get("$defs", {}), takes_data, sources or {})
     return Form(maker.fields(schema, prefix)).with_values(values or {})
+
+
+@lru_cache(maxsize=1024)
+def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def condition_field(

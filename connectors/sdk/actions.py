@@ -117,7 +117,7 @@ class Action:
     @classmethod
     def output_shapes(cls, given: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         """Name → JSON Schema of what the step gives there, as far as it is known: a date, one of these labels."""
-        return cls.Output.model_json_schema().get("properties", {})
+        return _shapes_of(cls.Output)
 
     @classmethod
     def output_fields(cls, given: Mapping[str, Any]) -> dict[str, str] | None:
@@ -144,6 +144,11 @@ class Flow(Action):
     """A container: its `sequences` name the places where it holds steps."""
 
     local = True
+
+
+@lru_cache(maxsize=1024)
+def _shapes_of(output: type[BaseModel]) -> Mapping[str, Mapping[str, Any]]:
+    return output.model_json_schema().get("properties", {})
 
 
 @lru_cache(maxsize=1024)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Any
 
 from connectors.sdk.actions import Action
@@ -16,9 +17,11 @@ from workflows.engine.sight import sight
 
 Kinds = Mapping[str, type[Action]]
 Path = tuple[str | int, ...]
+Name = tuple[str, ...]
 
 MOST = 3
-LEAST_LIKE = 0.4
+LEAST_LIKE = 0.6
+LEAST_ALIKE = 0.3
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -39,7 +42,7 @@ def fixes(definition: Definition, problem: Problem, kinds: Kinds) -> list[Fix]:
         return []
     owner, path, text = found
     known = _known(definition, problem.step, kinds)
-    proposed = []
+    proposed: list[Fix] = []
     for reference in sorted(_references(text), key=str):
         written = tuple(map(str, reference))
         for name in _nearest(written, known):
@@ -130,37 +133,76 @@ def _edit(definition: Definition, node: Node | None, path: Path, text: str) -> d
 # ── what is near ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _known(definition: Definition, step: str, kinds: Kinds) -> list[tuple[str, ...]]:
-    """Every reference that the place may use, shortest first: inputs, steps, fields of steps, names of containers."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a place may refer to: steps with their fields (None: any), inputs, and everything else by its whole name."""
+
+    steps: Mapping[str, Sequence[str] | None]
+    inputs: Sequence[str]
+    others: Sequence[Name]
+
+
+def _known(definition: Definition, step: str, kinds: Kinds) -> _Known:
     seen = sight(definition, step, kinds)
-    known: list[tuple[str, ...]] = [("inputs", name) for name in definition.inputs]
+    steps: dict[str, Sequence[str] | None] = {}
     for node in seen.steps:
-        known.append(("steps", node.id))
         kind = kinds.get(node.kind)
         fields = kind.output_fields(node.given) if kind else None
-        known += [("steps", node.id, name) for name in fields or ()]
-    known += [(root, name) for root, names in FACTS.items() for name in sorted(names)]
+        steps[node.id] = None if fields is None else list(fields)
+    others: list[Name] = [(root, name) for root, names in FACTS.items() for name in sorted(names)]
     for container in seen.around:
         kind = kinds.get(container.kind)
-        known += [(name,) for name in (kind.names_inside(container.given) if kind else ())]
-    return known
+        others += [(name,) for name in (kind.names_inside(container.given) if kind else ())]
+    return _Known(steps, list(definition.inputs), others)
 
 
-def _nearest(written: Sequence[str], known: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Known references that the written one may have meant; none when it is known itself."""
-    if tuple(written) in known or (len(written) > 3 and tuple(written[:3]) in known):
+def _nearest(written: Name, known: _Known) -> list[Name]:
+    """Known references that the written one may have meant, the likeliest first; none when it is known itself."""
+    found = {name: likeness for name, likeness in _candidates(written, known) if likeness >= LEAST_LIKE}
+    if written in found or written[:2] in known.others:
         return []
-    likeness = {name: _likeness(written, name) for name in known}
-    near = [name for name in known if likeness[name] >= LEAST_LIKE]
-    return sorted(near, key=likeness.__getitem__, reverse=True)[:MOST]
+    return sorted(found, key=found.__getitem__, reverse=True)[:MOST]
 
 
-def _likeness(written: Sequence[str], name: Sequence[str]) -> float:
-    """From 0 to 1: how alike the parts are, each beside its counterpart; the last known part weighs the most."""
-    if len(written) != len(name):
-        return 0.8 * SequenceMatcher(None, ".".join(written), ".".join(name)).ratio()
-    parts = [SequenceMatcher(None, one, other).ratio() for one, other in zip(written, name, strict=True)]
-    return sum(parts) / len(parts) if parts[0] == 1 else 0.5 * sum(parts) / len(parts)
+def _candidates(written: Name, known: _Known) -> Iterator[tuple[Name, float]]:
+    """Reference → how alike it is, from 0 to 1. Only steps with a near name have their fields looked at."""
+    if written[0] == "steps" and len(written) > 1:
+        near = [written[1]] if written[1] in known.steps else _best(written[1], known.steps)
+        for step_id in near:
+            yield from _of_step(written, step_id, known.steps[step_id])
+    elif written[0] == "inputs" and len(written) > 1:
+        for name in [written[1]] if written[1] in known.inputs else _best(written[1], known.inputs):
+            yield ("inputs", name, *written[2:]), (1 + _alike(written[1], name)) / 2
+    else:
+        for name in (*known.others, *(("inputs", name) for name in known.inputs)):
+            yield name, _alike(".".join(written), ".".join(name))
+
+
+def _of_step(written: Name, step_id: str, fields: Sequence[str] | None) -> Iterator[tuple[Name, float]]:
+    likeness = _alike(written[1], step_id)
+    if len(written) == 2 or fields is None:
+        yield ("steps", step_id, *written[2:]), (1 + likeness) / 2
+        return
+    for name in [written[2]] if written[2] in fields else _best(written[2], fields):
+        yield ("steps", step_id, name, *written[3:]), (1 + likeness + _alike(written[2], name)) / 3
+
+
+def _best(written: str, names: Iterable[str]) -> list[str]:
+    """The MOST names that are most like the written one."""
+    likeness = {name: _alike(written, name) for name in names}
+    return sorted(likeness, key=likeness.__getitem__, reverse=True)[:MOST]
+
+
+# The same pairs come back with every edit of a draft, and comparing letters is what costs.
+@lru_cache(maxsize=65_536)
+def _alike(one: str, other: str) -> float:
+    """From 0 to 1; 0 where it is surely too little."""
+    if one == other:
+        return 1.0
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    if matcher.real_quick_ratio() < LEAST_ALIKE or matcher.quick_ratio() < LEAST_ALIKE:
+        return 0.0
+    return matcher.ratio()
 
 
 def replaced(text: str, written: Sequence[str], name: Sequence[str]) -> str:
