@@ -26,6 +26,8 @@ UNITS: dict[str, str] = {
     "messages_per_run": "",
     "page_run_p95_ms": "ms",
     "page_build_p95_ms": "ms",
+    "edit_50_p95_ms": "ms",
+    "edit_300_p95_ms": "ms",
 }
 """Every figure, in the order of the table."""
 
@@ -76,6 +78,8 @@ LIMITS: dict[str, tuple[str, Limit]] = {
     "model_500_s": ("the one second that the model takes", _one_answer),
     "page_run_p95_ms": ("an empty request, p95", _empty_page),
     "page_build_p95_ms": ("an empty request, p95", _empty_page),
+    "edit_50_p95_ms": ("an empty request, p95", _empty_page),
+    "edit_300_p95_ms": ("an empty request, p95", _empty_page),
 }
 """Figure → the limit that it is compared with, in words and as a number out of the medians of the same run."""
 

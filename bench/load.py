@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 RUN_ID = re.compile(rb'"id":\s*"([0-9a-f-]{36})"')
 ENDED = re.compile(rb'"status":\s*"(succeeded|failed|cancelled)"')
@@ -148,6 +149,44 @@ def pages(job: dict[str, Any]) -> dict[str, Any]:
     return {"took_s": took, "bytes": size}
 
 
+def edits(job: dict[str, Any]) -> dict[str, Any]:
+    """`count` edits on the build page at `path`: titles, texts, moves and a switch, each of another step."""
+    connection = Connection(job["ports"][0])
+    took, size = [], 0
+    for number in range(job["count"]):
+        request = submitting(job, {"edit": json.dumps(_edit(number, job["steps"]))})
+        began = time.monotonic()
+        size = max(size, len(_good(connection.ask(request))))
+        took.append(time.monotonic() - began)
+    return {"took_s": took, "bytes": size}
+
+
+def _edit(number: int, steps: int) -> dict[str, Any]:
+    step = f"s{number * 7 % steps + 1}"
+    odd = f"s{(number * 7 % steps) // 2 * 2 + 1}"
+    place = {"into": {"step": "", "arm": ""}, "at": number * 3 % steps}
+    return (
+        {"do": "change", "step": step, "field": "title", "value": f"Step {number}"},
+        {"do": "change", "step": odd, "field": "with.text", "value": f"Text {number}: {{{{ inputs.topic }}}}"},
+        {"do": "move", "steps": [step], "place": place},
+        {"do": "change", "step": step, "field": "off", "value": True},
+    )[number % 4]
+
+
+def submitting(job: dict[str, Any], form: dict[str, str]) -> bytes:
+    """A form as a browser sends it that is signed in."""
+    body = urlencode(form).encode()
+    lines = (
+        f"POST {job['path']} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Cookie: {job['cookie']}",
+        f"X-CSRFToken: {job['csrf']}",
+        "Content-Type: application/x-www-form-urlencoded",
+        f"Content-Length: {len(body)}",
+    )
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
 def posting(target: dict[str, str], inputs: Any) -> bytes:
     body = json.dumps({"inputs": inputs}).encode()
     lines = (
@@ -177,7 +216,7 @@ def _good(answer: Answer, status: int = 200) -> bytes:
     return answer.body
 
 
-JOBS = {"start": start, "visible": visible, "pages": pages}
+JOBS = {"start": start, "visible": visible, "pages": pages, "edits": edits}
 
 
 def main() -> None:

@@ -97,6 +97,12 @@ def pages(bench: Bench) -> Values:
     }
 
 
+def edits(bench: Bench) -> Values:
+    """One edit after the other on the build page of a workflow of 50 steps and of one of 300, with all it answers."""
+    return {f"edit_{steps}_p95_ms": _edits_ms(bench, steps, name) for steps, name in EDITED.items()}
+
+
+EDITED = {50: "fifty", 300: "three_hundred"}
 AT_REST = (
     Measurement(("start_up_s",), resting.start_up),
     Measurement(("idle_rss_mib",), resting.idle),
@@ -109,6 +115,7 @@ UNDER_LOAD = (
     Measurement(("effect_steps_per_s",), effect_steps),
     Measurement(("model_500_s", "model_500_peak_rss_mib"), model_waits),
     Measurement(("page_run_p95_ms", "page_build_p95_ms"), pages),
+    Measurement(("edit_50_p95_ms", "edit_300_p95_ms"), edits),
     Measurement(("items_1000_s", "items_10000_s", "items_growth"), items),
 )
 """In their order. The limits are measured in every benchmark: the other figures are compared with them."""
@@ -134,6 +141,17 @@ def _page_ms(bench: Bench, name: str, path: str) -> float:
     with bench.phase(name, count) as phase:
         got = bench.stack.ask({"do": "pages", "path": path, "cookie": bench.stack.seeded.cookie, "count": count})
         phase.cpu_s["load"] = got["cpu_s"]
+    return percentile(_ms(got["took_s"]), 95)
+
+
+def _edits_ms(bench: Bench, steps: int, name: str) -> float:
+    seeded, count = bench.stack.seeded, bench.sizes.pages
+    path = f"{seeded.build_page.replace('{id}', bench.stack.target(name)['workflow'])}edit/"
+    job = {"do": "edits", "path": path, "cookie": seeded.cookie, "csrf": seeded.csrf, "steps": steps, "count": count}
+    with bench.phase(f"edit of {steps} steps", count) as phase:
+        got = bench.stack.ask(job)
+        phase.cpu_s["load"] = got["cpu_s"]
+    bench.notes[f"edit_{steps}_p95_ms"] = f"{_both(got['took_s'])}; the largest answer had {got['bytes']:,} bytes"
     return percentile(_ms(got["took_s"]), 95)
 
 

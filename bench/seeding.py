@@ -7,21 +7,27 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+CSRF = "0" * 32
+
 
 @dataclass(frozen=True)
 class Seeded:
     """`tokens`: department → secret. `workflows`: name in DEFINITIONS → department → id. `cookie`: a signed-in session.
 
-    `build_page` is the address behind a workflow's own where it is built; empty while there is no such page.
+    `csrf` is the token that its forms send. `build_page` is the address behind a workflow's own where it is built, empty
+    without such a page.
     """
 
     tokens: dict[str, str] = field(default_factory=dict)
     workflows: dict[str, dict[str, str]] = field(default_factory=dict)
     cookie: str = ""
+    csrf: str = ""
     build_page: str = ""
 
 
 def seed() -> Seeded:
+    from django.conf import settings
+
     from departments.models import Department
 
     _cancel_samples()
@@ -29,7 +35,8 @@ def seed() -> Seeded:
     return Seeded(
         tokens={each.slug: _token(each) for each in departments},
         workflows={name: {each.slug: _published(each, name) for each in departments} for name in _names()},
-        cookie=_session(departments[0]),
+        cookie=f"{_session(departments[0])}; {settings.CSRF_COOKIE_NAME}={CSRF}",
+        csrf=CSRF,
         build_page=_build_page(),
     )
 

@@ -52,6 +52,7 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
     "ten": chain("Bench: ten local steps", local_steps(10)),
     "three": chain("Bench: three local steps", local_steps(3)),
     "fifty": chain("Bench: fifty local steps", local_steps(50)),
+    "three_hundred": chain("Bench: three hundred local steps", local_steps(300)),
     "effects": chain("Bench: twenty effects", effect_steps(20)),
     "three_effects": chain("Bench: three effects", effect_steps(3)),
     "items": each_item(),

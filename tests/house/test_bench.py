@@ -39,6 +39,8 @@ NAMES = [
     "messages_per_run",
     "page_run_p95_ms",
     "page_build_p95_ms",
+    "edit_50_p95_ms",
+    "edit_300_p95_ms",
 ]
 
 
