@@ -25,6 +25,7 @@ OF_TYPE: Mapping[str, tuple[str, ...]] = {
     "date": ("before", "after", "equal", "not_equal", "is_empty", "is_not_empty"),
     "array": ("contains", "not_contains", "is_empty", "is_not_empty"),
     "object": ("contains", "not_contains", "is_empty", "is_not_empty"),
+    "file": ("is_empty", "is_not_empty"),
 }
 """JSON type (and `date`) → operators that make sense; an unknown type offers all of them."""
 

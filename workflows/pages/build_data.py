@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +34,7 @@ INPUT_TYPES: Mapping[str, str] = {
     "boolean": "boolean",
     "date": "date",
     "list": "array",
-    "file": "object",
+    "file": "file",
 }
 
 
@@ -114,6 +114,7 @@ def _told(json_type: str, shape: Mapping[str, Any]) -> dict[str, Any]:
     plain = [part for part in shape.get("anyOf", ()) if part.get("type") != "null"]
     shape = plain[0] if len(plain) == 1 else shape
     type_ = "date" if shape.get("format") == "date" else "number" if json_type == "integer" else json_type
+    type_ = "file" if str(shape.get("$ref", "")).endswith("/FileRef") else type_
     choices = [choice for choice in shape.get("enum", ()) if isinstance(choice, str)]
     return {"type": type_, "choices": choices} if choices else {"type": type_}
 
@@ -133,11 +134,23 @@ def _inside(node: Node) -> tuple[str, ...]:
 # ── what it holds ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def offered(workflow: Workflow, definition: Definition, step_id: str, wanted: str = "") -> list[Group]:
+def offered(
+    workflow: Workflow, definition: Definition, step_id: str, wanted: str = "", *, files_first: bool = False
+) -> list[Group]:
     """Everything that the step may use, nearest first; with words wanted, what has all of them."""
     scope = samples.scope_for(workflow, definition, step_id)
     groups = [*_groups(workflow, definition, step_id, scope)]
+    if files_first:
+        groups.insert(0, Group(_("Files"), "data", "file-text", tuple(_files(groups)), is_tested=True))
     return [found for group in groups if (found := _narrowed(group, wanted)).items]
+
+
+def _files(groups: Iterable[Group]) -> Iterator[Item]:
+    """The files among all that is offered, with where they come from."""
+    for group in groups:
+        for item in group.items:
+            if item.type == type_word("file"):
+                yield replace(item, label=f"{item.label} · {group.title}", depth=0)
 
 
 def _groups(workflow: Workflow, definition: Definition, step_id: str, scope: Mapping[str, Any]) -> Iterator[Group]:
@@ -215,6 +228,8 @@ def _narrowed(group: Group, wanted: str) -> Group:
 def _type_of(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
+    if is_file(value):
+        return "file"
     kinds_of = {str: "string", int: "number", float: "number", list: "array", dict: "object"}
     return next((name for python, name in kinds_of.items() if isinstance(value, python)), "")
 
@@ -228,6 +243,7 @@ def type_word(type_: str) -> str:
         "date": _("date"),
         "array": _("list"),
         "object": _("several values"),
+        "file": _("file"),
     }
     return words.get(type_, "")
 

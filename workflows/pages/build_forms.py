@@ -157,11 +157,18 @@ def data(request: Request, pk: UUID, step: str = "") -> HttpResponse:
     """The data picker; `q` narrows it, `list` asks for the list alone."""
     shown = to_build(request, pk)
     definition = drafted(shown)
-    if step:
-        _node(definition, step)
+    asked = _asked(_node(definition, step), words(request, "field")) if step else None
     wanted = words(request, "q")
+    found = offered(shown, definition, step, wanted, files_first=asked is not None and asked.widget == "file")
     template = "workflows/build/_data_list.html" if "list" in request.GET else "workflows/build/_data.html"
-    return render(request, template, {"groups": offered(shown, definition, step, wanted), "q": wanted})
+    return render(request, template, {"groups": found, "q": wanted})
+
+
+def _asked(node: Node, key: str) -> Field | None:
+    """The parameter that the browser is about to insert something into."""
+    kind = kinds().get(node.kind)
+    fields = form_for_model(kind.Params, prefix=PREFIX).fields if kind else ()
+    return next((asked for asked in fields if asked.key == key), None)
 
 
 @page

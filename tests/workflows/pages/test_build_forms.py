@@ -261,6 +261,24 @@ def test_the_picker_shows_what_a_tested_step_gave_and_looks_inside_it(workflow: 
     assert (first.text, first.type, first.sample) == ("{{ steps.tone.label }}", "text", "bad")
 
 
+def test_a_file_is_asked_for_with_the_files_first(client: Client, scene: Scene):
+    steps = [
+        {"id": "memo", "kind": "document.write", "with": {"format": "md", "name": "Memo", "content": "Hi"}},
+        {"id": "read", "kind": "document.read", "with": {}},
+    ]
+    inputs = {"agreement": {"type": "file", "title": "Agreement"}, "note": {"type": "text"}}
+    workflow = make_workflow(scene.department, {"format": 1, "name": "Read", "inputs": inputs, "steps": steps})
+
+    html = client.get(f"/workflows/{workflow.pk}/build/step/read/data/", {"field": "with-file"}).content.decode()
+    other = build_data.offered(workflow, load(workflow.draft), "read")
+
+    first = html.split("<section")[1]
+    assert "{{ inputs.agreement }}" in first
+    assert "{{ steps.memo.file }}" in first
+    assert "{{ inputs.note }}" not in first
+    assert other[0].title != "Files"
+
+
 def test_a_text_is_previewed_with_real_values_and_escaped(client: Client, workflow: Workflow):
     workflow.sample = {"articles": ["<i>one</i>", "two"]}
     workflow.save()
