@@ -161,6 +161,7 @@ def test_somebody_who_may_only_look_sees_the_template_and_no_form(signed_in, sce
     text = signed_in(scene.viewer).get(reverse("template", args=["press-desk"])).content.decode()
 
     assert "Your role lets you look at templates" in text
+    assert "Its step runs as a rehearsal" in text
     assert reverse("copy_template", args=["press-desk"]) not in text
 
 
@@ -200,3 +201,17 @@ def test_a_strange_search_finds_nothing_and_harms_nothing(signed_in, scene: Scen
 
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in answer.content.decode()
     assert "<script>alert(1)" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "‮desk", "🦄" * 60, "x" * 120])
+def test_hostile_names_show_as_text_and_are_never_lost(signed_in, builder, scene: Scene, name: str):
+    make_user(name[:80], scene.department, Role.APPROVER)
+    client = signed_in(builder)
+
+    text = client.get(reverse("template", args=["press-desk"])).content.decode()
+    sent = {"department": "marketing", "name": name}
+    again = client.post(reverse("copy_template", args=["press-desk"]), sent)
+
+    assert "<script>alert(1)" not in text + again.content.decode()
+    assert again.status_code == 422
+    assert again.context["setup"].name.value == name
