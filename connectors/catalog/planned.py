@@ -71,6 +71,7 @@ class Rehearse(Action):
                 file=params.file,
             ),
             summary="rehearsed, nothing was sent",
+            rehearsed=True,
         )
 
 

@@ -62,7 +62,10 @@ def scope_for(workflow: Workflow, definition: Definition, step_id: str) -> dict[
     seen = sight(definition, step_id, kinds())
     pinned = samples_of(workflow, seen.steps)
     values = {node.id: value_of(pinned[node.id]) if node.id in pinned else _made(node) for node in seen.steps}
-    return _scope(workflow, definition, seen, values)
+    scope = _scope(workflow, definition, seen, values)
+    own = Tree(definition).places[step_id].node if step_id else None
+    # A step without content that gives names uses them itself: the item in a filter's condition.
+    return {**scope, **_names(own, scope)} if own is not None and not any(own.sequences()) else scope
 
 
 def given_to(workflow: Workflow, definition: Definition, step_id: str, steps: list[Node]) -> Given:

@@ -109,6 +109,11 @@ class WorkOnList(Action):
         return ("item",)
 
     @classmethod
+    def names_sampled(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        items = given.get("items")
+        return {"item": items[0]} if isinstance(items, list) and items else {}
+
+    @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
         field, what = NEEDS.get(str(given.get("operation")), ("", ""))
         if field and given.get(field) is None:

@@ -43,6 +43,7 @@ def test_it_says_what_it_would_do_and_that_nothing_was_sent() -> None:
             file=FILE,
         ),
         summary="rehearsed, nothing was sent",
+        rehearsed=True,
     )
     assert notebook.notes == [said]
 

@@ -191,6 +191,7 @@ def test_a_live_run_is_no_test_and_a_test_of_another_workflow_is_not_found(workf
     other = Workflow.objects.create(department=workflow.department, name="Other", slug="other", draft=DRAFT)
 
     assert builder.get(address(other, "build_test_run", run.pk)).status_code == 404
+    assert builder.post(address(other, "build_test_stop", run.pk)).status_code == 404
     Run.objects.update(mode="live")
     assert builder.get(address(workflow, "build_test_run", run.pk)).status_code == 404
     assert builder.post(address(workflow), {"extent": "only", "step": "nobody"}).status_code == 404

@@ -80,3 +80,10 @@ def test_the_results_see_every_step_but_those_of_items() -> None:
 def test_an_unknown_step_is_refused() -> None:
     with pytest.raises(KeyError):
         scope_for(make_workflow(definition=PRESS), load(PRESS), "nobody")
+
+
+def test_a_filter_sees_the_first_item_of_its_own_list() -> None:
+    steps = [{"id": "few", "kind": "data.list", "with": {"operation": "filter", "items": ["Oslo", "Kyiv"]}}]
+    draft = {"format": 1, "name": "Few", "steps": steps}
+
+    assert scope_for(make_workflow(definition=draft), load(draft), "few")["item"] == "Oslo"
