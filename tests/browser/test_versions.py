@@ -74,6 +74,21 @@ def test_publishing_shows_what_is_other_and_asks_why(scene: Scene, page: Page, s
     assert (version.note, version.published_by) == ("Customers like it polite", "Britta Falk")
 
 
+def test_the_first_change_of_a_published_workflow_brings_the_way_to_publish_it(scene: Scene, page: Page, sign_in):
+    sign_in(scene.builder)
+    page.set_viewport_size({"width": 1600, "height": 900})
+    page.goto(f"/workflows/{scene.workflow.pk}/build/")
+    expect(page.get_by_role("link", name="Version 2 is live")).to_be_visible()
+    expect(page.get_by_role("link", name="Publish…")).to_have_count(0)
+
+    page.get_by_role("button", name="What does the brief say?", exact=True).focus()
+    page.keyboard.press("Alt+ArrowDown")
+
+    expect(page.get_by_role("link", name="Publish…")).to_be_visible()
+    page.get_by_role("link", name="Publish…").click()
+    expect(page.get_by_text("was moved")).to_be_visible()
+
+
 def test_a_problem_blocks_publishing_and_leads_to_its_step(scene: Scene, page: Page, sign_in, seen):
     change(scene, NEW_STEP, EMPTIED)
     sign_in(scene.builder)

@@ -15,15 +15,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from departments.access import Verb, require
-from workflows.engine.definition import Definition, load
-from workflows.engine.differences.words import field_title
+from workflows.engine.definition import load
 from workflows.models import PublishRequest, Workflow
-from workflows.pages.build.draft import Found, drafted, found_problems, node_of
+from workflows.pages.build.draft import Found, drafted, found_problems
 from workflows.pages.cards import cards_of
 from workflows.pages.page import Request, identifier, page
 from workflows.pages.telling import told
 from workflows.pages.workflows import find
-from workflows.runtime.kinds import kinds
 from workflows.services import publishing
 from workflows.services.refusals import Conflict
 
@@ -143,7 +141,7 @@ def _shown(request: Request, shown: Workflow, refused: list[str] | None = None, 
     asked = publishing.latest_request(shown)
     context = {
         "workflow": shown,
-        "problems": [_blocking(each, definition) for each in found_problems(shown, definition)],
+        "problems": [(each, _way_to(each)) for each in found_problems(shown, definition)],
         "groups": told(load(shown.live.definition), definition) if shown.live else (),
         "cards": () if shown.live else cards_of(definition),
         "asked": asked,
@@ -156,22 +154,11 @@ def _shown(request: Request, shown: Workflow, refused: list[str] | None = None, 
     return render(request, "workflows/publish.html", context, status=status)
 
 
-@dataclass(frozen=True, slots=True)
-class Blocking:
-    """A problem with the way to where it is put right; `field` is the parameter's title."""
-
-    found: Found
-    field: str
-    query: str
-
-
-def _blocking(found: Found, definition: Definition) -> Blocking:
-    problem = found.problem
-    place = tuple(str(int(part) + 1) if part.isdigit() else part for part in problem.field.split("."))
-    node = node_of(definition, problem.step)
-    field = field_title(place, kinds().get(node.kind) if node else None) if place[0] == "with" and place[1:] else ""
-    query = f"?step={problem.step}" if problem.step else f"?open={found.panel}" if found.panel else ""
-    return Blocking(found, field, query)
+def _way_to(found: Found) -> str:
+    """Where on the build page the problem is put right."""
+    if found.problem.step:
+        return f"?step={found.problem.step}"
+    return f"?open={found.panel}" if found.panel else ""
 
 
 def _number(text: str) -> int | None:
