@@ -14,8 +14,8 @@ CSRF = "0" * 32
 class Seeded:
     """`tokens`: department → secret. `workflows`: name in DEFINITIONS → department → id. `cookie`: a signed-in session.
 
-    `csrf` is the token that its forms send. `build_page` is the address behind a workflow's own where it is built, empty
-    without such a page.
+    `csrf` is the token that its forms send. `build_page` is the address behind a workflow's own where it is built, or
+    nothing where there is none.
     """
 
     tokens: dict[str, str] = field(default_factory=dict)

@@ -38,12 +38,13 @@ def create_workflow(
     """A new workflow with its draft. Raises ValidationError, PermissionDenied, Conflict when the name is taken."""
     require(actor, Verb.EDIT, department)
     loaded = _loaded({**definition, "name": name} if isinstance(definition, Mapping) else definition)
+    loaded.description = description or loaded.description
     with transaction.atomic():
         workflow = Workflow(
             department=department,
             name=clean_name(loaded.name),
             slug=_free_slug(department, loaded.name),
-            description=description or loaded.description,
+            description=loaded.description,
             draft=definitions.dump(loaded),
             sample=dict(sample or {}),
             template=template,
