@@ -132,7 +132,9 @@ def rewrite(request: Request, pk: UUID) -> HttpResponse:
         version = rewrite_prompt(shown, text, why=why, actor=request.actor, known=number_of(request))
     except (ValidationError, Conflict) as refused:
         shown.refresh_from_db()
-        context = saved_context(request, shown, typed=text, why=why, refused=said_of(refused))
+        theirs = kept.newest_of(shown).content["text"] if isinstance(refused, Conflict) else text
+        more = {"refused": said_of(refused), "clash": text_said(theirs, text)}
+        context = saved_context(request, shown, typed=text, why=why, **more)
         return render(request, "workflows/library/saved.html", context, status=422)
     said = _("Saved as version %(number)d. Workflows keep theirs until they are updated.")
     messages.success(request, said % {"number": version.number})

@@ -237,6 +237,7 @@ def test_a_prompt_that_somebody_else_changed_keeps_what_was_typed(scene: Scene, 
     assert answer.status_code == 422
     assert "Somebody else saved version 2" in html_of(answer)
     assert ">Mine</textarea>" in html_of(answer)
+    assert "<del>Theirs</del><ins>Mine</ins>" in html_of(answer)
 
 
 def test_a_new_prompt_goes_into_the_department_that_was_chosen(scene: Scene, signed_in: Any):
