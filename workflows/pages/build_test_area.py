@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from connectors.forms import Form, form_for_inputs
 from workflows.engine.cutting import Extent, Part, needs
 from workflows.engine.definition import Definition, Node
 from workflows.models import Run, RunStatus, Sample, StepRun, StepStatus, TaskStatus, Workflow
@@ -15,6 +16,7 @@ from workflows.pages.progress import Line, flat, lines_of
 from workflows.services import samples, testing
 from workflows.services.estimates import Estimate, estimate
 
+PREFIX = "test-in-"
 PARTS = (Extent.ONLY, Extent.FROM, Extent.UP_TO)
 RECENT_TESTS = 20
 
@@ -73,7 +75,9 @@ class Progress:
         """What would have been done, where the list of steps does not say all of it already."""
         would = self.would
         found = [(line, would[line.path]) for line in self.lines if line.path in would]
-        return [(line, said) for line, said in found if not self.is_listed or said != line.step.summary]
+        return [
+            (line, said) for line, said in found if not self.is_listed or line.step is None or said != line.step.summary
+        ]
 
     @property
     def is_listed(self) -> bool:
@@ -103,6 +107,7 @@ class Area:
     missing: tuple[str, ...]
     estimates: Mapping[str, Estimate]
     may_send: bool
+    form: Form
     kept: Kept | None = None
     last: Progress | None = None
     refused: tuple[str, ...] = ()
@@ -113,7 +118,18 @@ class Area:
         return any(each.questions for each in self.estimates.values())
 
 
-def area_of(workflow: Workflow, definition: Definition, node: Node, **more: Any) -> Area:
+def form_of(workflow: Workflow, definition: Definition, node: Node) -> Form:
+    """The inputs that the step, or what comes before it, needs and nobody has given in a test yet."""
+    known = samples.sample_inputs(workflow, definition, made=False)
+    asked = testing.part_of(definition, Part(Extent.UP_TO, node.id)).inputs
+    missing = {name: one for name, one in asked.items() if name not in known and one.required}
+    # Which of them a test needs depends on its extent, and is said when it begins.
+    return form_for_inputs(
+        {name: one.model_copy(update={"required": False}) for name, one in missing.items()}, prefix=PREFIX
+    )
+
+
+def area_of(workflow: Workflow, definition: Definition, node: Node, form: Form | None = None, **more: Any) -> Area:
     parts = {extent: testing.part_of(definition, Part(extent, node.id)) for extent in PARTS}
     sample = samples.samples_of(workflow, [node]).get(node.id)
     run = _last(workflow, node)
@@ -123,6 +139,7 @@ def area_of(workflow: Workflow, definition: Definition, node: Node, **more: Any)
         missing=tuple(title_of(each) for each in testing.missing_for(workflow, definition, Part(Extent.ONLY, node.id))),
         estimates={extent: estimate(workflow, definition, part.steps) for extent, part in parts.items()},
         may_send=any(testing.sends(part) for part in parts.values()),
+        form=form or form_of(workflow, definition, node),
         kept=Kept(sample, samples.value_of(sample)) if sample else None,
         last=progress_of(run, node.id) if run else None,
         **more,

@@ -15,13 +15,13 @@ from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from connectors.forms import Form, form_for_inputs
+from connectors.forms import Filled, Form, form_for_inputs
 from departments.access import Verb, require
 from workflows.engine.cutting import Extent, Part
 from workflows.engine.definition import Definition, Node
 from workflows.models import Run, Workflow
 from workflows.models.states import RUN_OVER
-from workflows.pages.build_test_area import Progress, area_of, progress_of, tests_of
+from workflows.pages.build_test_area import PREFIX, Progress, area_of, form_of, progress_of, tests_of
 from workflows.pages.cards import title_of
 from workflows.pages.page import Request, page
 from workflows.pages.starting import read_inputs
@@ -31,7 +31,6 @@ from workflows.services.estimates import estimate
 from workflows.services.refusals import Conflict
 from workflows.services.runs import cancel_run
 
-PREFIX = "test-in-"
 NO_MARK = "not-yet-seen"
 
 
@@ -105,13 +104,26 @@ def _begin_part(request: Request, workflow: Workflow, part: Part) -> HttpRespons
     if node is None:
         raise Http404
     send = request.POST.get("send") == "1"
+    filled = read_inputs(request, workflow, form_of(workflow, definition, node))
     try:
-        run = testing.start_test(workflow, actor=request.actor, part=part, send=send)
+        inputs = _inputs_of(workflow, definition, part, filled)
+        run = testing.start_test(workflow, actor=request.actor, part=part, inputs=inputs, send=send)
     except ValidationError as refused:
-        area = area_of(workflow, definition, node, refused=tuple(_reasons(definition, refused)), sends=send)
+        form = filled.form.with_errors(sentences(refused)) if hasattr(refused, "error_dict") else filled.form
+        area = area_of(workflow, definition, node, form, refused=tuple(_reasons(definition, refused)), sends=send)
         return render(request, "workflows/build/_test.html", {"workflow": workflow, "test": area}, status=422)
     area = replace(area_of(workflow, definition, node), last=progress_of(_fresh(workflow, run), node.id))
     return render(request, "workflows/build/_test.html", {"workflow": workflow, "test": area})
+
+
+def _inputs_of(workflow: Workflow, definition: Definition, part: Part, filled: Filled) -> dict[str, Any] | None:
+    """What was typed beside what is known, as far as the part asks for it; None where nothing was typed."""
+    typed = {name: value for name, value in filled.values.items() if value not in (None, "", [])}
+    if not typed:
+        return None
+    asked = testing.part_of(definition, part).inputs
+    known = {**samples.sample_inputs(workflow, definition, made=False), **typed}
+    return {name: value for name, value in known.items() if name in asked}
 
 
 def _begin_whole(request: Request, workflow: Workflow) -> HttpResponse:

@@ -72,8 +72,9 @@ def start_test(
                 expires_at=now + limits.RUN_LIFETIME,
             )
         ).run
-        if part.extent is Extent.WHOLE:
-            samples.remember_inputs(workflow, given, run)
+        if inputs is not None or part.extent is Extent.WHOLE:
+            known = samples.sample_inputs(workflow, whole, made=False)
+            samples.remember_inputs(workflow, {**known, **given}, run)
         _record(workflow, run, part, actor, send=send)
     return run
 

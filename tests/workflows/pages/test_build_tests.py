@@ -146,6 +146,20 @@ def test_a_step_is_tested_and_its_result_pinned(workflow: Workflow, builder: Cli
     assert "from a test" in words(answer)
 
 
+def test_an_input_that_nobody_gave_yet_is_asked_for_where_the_step_is_tested(
+    workflow: Workflow, builder: Client
+) -> None:
+    area = builder.get(address(workflow, "build_sample", "greet"))
+    refused = builder.post(address(workflow), {"extent": "only", "step": "greet", "test-in-name": ""})
+    tested = builder.post(address(workflow), {"extent": "only", "step": "greet", "test-in-name": "Ada"})
+    again = builder.get(address(workflow, "build_sample", "send"))
+
+    assert 'name="test-in-name"' in area.content.decode()
+    assert (refused.status_code, "This is needed." in words(refused)) == (422, True)
+    assert "Hello Ada" in words(tested)
+    assert 'name="test-in-name"' not in again.content.decode()
+
+
 def test_a_sample_is_written_by_hand_kept_and_forgotten(workflow: Workflow, builder: Client) -> None:
     there = address(workflow, "build_sample", "greet")
 
