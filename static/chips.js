@@ -24,13 +24,17 @@
   const parts = (path) => path.split(/[.[\]]+/).filter(Boolean);
   const spoken = (name) => name.replaceAll("_", " ");
 
+  // Names that a text makes itself: {% for row in … %}, {% assign total = … %}, {% capture … %}.
+  const ownNames = (text) => new Set(["forloop", "tablerowloop", ...[...text.matchAll(/\{%-?\s*(?:for|tablerow|assign|capture|increment|decrement)\s+([A-Za-z_][\w-]*)/g)].map((found) => found[1])]);
+
   // What the reference is called, its type and whether it leads anywhere, as far as the page knows.
-  const describe = (path, all) => {
+  const describe = (path, all, own = new Set()) => {
     const [root, name, ...rest] = parts(path);
     const held = all?.[root];
     if ((root !== "steps" && root !== "inputs") || name === undefined) {
-      const gone = Boolean(all) && !(root in all.names) && root !== "steps" && root !== "inputs";
-      return { label: [root, name, ...rest].filter(Boolean).map(spoken).join(" ▸ "), gone, type: "", choices: [] };
+      const gone = Boolean(all) && !(root in all.names) && !own.has(root) && root !== "steps" && root !== "inputs";
+      const title = rest.length ? "" : all?.names?.[root]?.[name]?.title;
+      return { label: title || [root, name, ...rest].filter(Boolean).map(spoken).join(" ▸ "), gone, type: "", choices: [] };
     }
     const found = held?.[name];
     const field = rest.length ? found?.fields?.[rest[0]] : found;
@@ -111,15 +115,16 @@
 
     draw(text) {
       const all = known(this.field);
-      const nodes = pieces(text).map((piece) => (piece.path ? this.chip(piece, all) : document.createTextNode(piece.text)));
+      const own = ownNames(text);
+      const nodes = pieces(text).map((piece) => (piece.path ? this.chip(piece, all, own) : document.createTextNode(piece.text)));
       // A line that ends the text is drawn only if something follows it; a chip at an end needs room for the caret.
       if (text.endsWith("\n") || nodes.at(-1)?.nodeType === Node.ELEMENT_NODE) nodes.push(this.end());
       this.box.replaceChildren(...nodes);
       this.drawn = text;
     }
 
-    chip(piece, all) {
-      const { label, gone } = describe(piece.path, all);
+    chip(piece, all, own) {
+      const { label, gone } = describe(piece.path, all, own);
       const chip = document.createElement("span");
       chip.className = `td-data${gone ? " is-gone" : ""}`;
       chip.contentEditable = "false";

@@ -216,6 +216,13 @@
     if (answer !== null && list) list.innerHTML = answer;
   };
 
+  // Enter may come before the list has followed the words.
+  const takeFirst = async () => {
+    clearTimeout(timers.get("picker"));
+    await load(picker.querySelector("[data-picker-search]").value);
+    picker.querySelector("[data-pick]")?.click();
+  };
+
   const pick = (text) => {
     const { field, replacing, at } = picking;
     picker.hidePopover();
@@ -228,7 +235,7 @@
     const here = items.indexOf(document.activeElement);
     if (event.key === "ArrowDown") items[Math.min(here + 1, items.length - 1)]?.focus();
     else if (event.key === "ArrowUp") here > 0 ? items[here - 1].focus() : picker.querySelector("[data-picker-search]").focus();
-    else if (event.key === "Enter" && here < 0) items[0]?.click();
+    else if (event.key === "Enter" && here < 0) takeFirst();
     else if (event.key === "Escape") { picker.hidePopover(); (chips()?.box(picking.field) || picking.field).focus(); }
     else return;
     event.preventDefault();
@@ -311,6 +318,7 @@
     if (!name || event.target.closest("[data-no-save]")) return;
     if (!touched.has(form)) touched.set(form, new Set());
     touched.get(form).add(name);
+    typedAt.set(form, performance.now());
     if (!seen.has(form)) seen.set(form, new Set());
     seen.get(form).add(name);
     later(form, after, () => flush());
@@ -343,12 +351,14 @@
     for (const name of names) body.append("touched", name);
     for (const name of seen.get(form) || []) body.append("seen", name);
     state(form, "saving");
+    sending.set(form, (sending.get(form) || 0) + 1);
     try {
       const answer = await fetch(form.dataset.save, { method: "POST", body, headers: headers(), keepalive: leaving });
       if (!follow(answer) && answer.status !== 409 && answer.status !== 422) throw new Error(String(answer.status));
       shown(form, answer, await answer.text());
       state(form, answer.ok ? "saved" : "refused");
     } catch { again(form, names); }
+    finally { sending.set(form, sending.get(form) - 1); }
   };
 
   const shown = (form, answer, html) => {
@@ -401,6 +411,21 @@
   });
 
   // Whatever is asked of the server comes after what was typed.
+  const sending = new Map(); // form → saves under way
+  const begun = new WeakMap(); // request → when it was sent
+  const typedAt = new WeakMap(); // form → when somebody last wrote in it
+
+  document.addEventListener("htmx:beforeSend", (event) => begun.set(event.detail.xhr, performance.now()));
+
+  // An answer that draws this very form again is older than what was written since it was asked for: the form stays.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    for (const form of document.querySelectorAll("form[data-save]")) {
+      if (!event.detail.target?.contains(form) || !String(event.detail.serverResponse).includes(`data-save="${form.dataset.save}"`)) continue;
+      const isNewer = (typedAt.get(form) || 0) > (begun.get(event.detail.xhr) || 0);
+      if (touched.get(form)?.size || sending.get(form) || isNewer) event.detail.shouldSwap = false;
+    }
+  });
+
   const isWaiting = () => [...touched.values()].some((names) => names.size);
   document.addEventListener("htmx:confirm", (event) => {
     if (!isWaiting() || event.detail.elt.closest("[data-no-save]")) return;

@@ -59,7 +59,7 @@ def condition_parts() -> tuple[Field, ...]:
     return (
         Field("value", _("What to look at"), "text", required=True, takes_data=True),
         Field("is", _("How"), "choice", required=True, choices=offered, value="equal", default="equal"),
-        Field("to", _("Held against"), "text", takes_data=True),
+        Field("to", _("Compared with"), "text", takes_data=True),
     )
 
 

@@ -89,7 +89,7 @@ def known(definition: Definition, step_id: str) -> dict[str, Any]:
     return {
         "inputs": {name: _known_input(name, asked) for name, asked in definition.inputs.items()},
         "steps": {node.id: _known_step(node) for node in seen.steps},
-        "names": {name: {} for name in [*FACTS, *_names_around(definition, step_id)]},
+        "names": {name: {} for name in [*FACTS, *_names_around(definition, step_id)]} | _fact_titles(),
     }
 
 
@@ -181,7 +181,7 @@ def _step_group(node: Node, sample: Any, is_tested: bool) -> Group:
         for name, each in names.items()
         for item in _items(("steps", node.id, name), named(name), each["type"], values.get(name) if is_tested else None)
     )
-    whole = Item(_reference("steps", node.id), _("The whole result"), "object")
+    whole = Item(_reference("steps", node.id), _("The whole result"), type_word("object"))
     return Group(title_of(node), tone, (kind.icon if kind else "") or icon, items or (whole,), is_tested)
 
 
@@ -191,14 +191,20 @@ def _named_items(container: Node, scope: Mapping[str, Any]) -> Iterator[Item]:
 
 
 def _facts(scope: Mapping[str, Any]) -> Iterator[Item]:
+    for root, names in _fact_titles().items():
+        for name, told in names.items():
+            sample = brief(scope[root].get(name), LONGEST_SAMPLE)
+            yield Item(_reference(root, name), told["title"], type_word("string"), sample)
+
+
+def _fact_titles() -> dict[str, dict[str, dict[str, str]]]:
+    """What every step may know of its run, by what it is called."""
     words = {
         "run": {"date": _("Date of the run"), "started_by": _("Who started it"), "id": _("Number of the run")},
         "department": {"name": _("Name of the department")},
         "workflow": {"name": _("Name of the workflow")},
     }
-    for root, names in words.items():
-        for name, label in names.items():
-            yield Item(_reference(root, name), label, "string", brief(scope[root].get(name), LONGEST_SAMPLE))
+    return {root: {name: {"title": title} for name, title in names.items()} for root, names in words.items()}
 
 
 def _items(path: tuple[str, ...], label: str, type_: str, sample: Any, depth: int = 0) -> Iterator[Item]:

@@ -223,6 +223,7 @@ class Outcome:
     revision: int
     clashes: Mapping[str, Clash] = field(default_factory=dict)
     others: bool = False
+    definition: Definition | None = None
 
 
 def _made(request: Request, outcome: Outcome, edit: dict[str, Any], name: str) -> Outcome:
@@ -233,7 +234,7 @@ def _made(request: Request, outcome: Outcome, edit: dict[str, Any], name: str) -
         return replace(outcome, clashes={**outcome.clashes, name: _clash(outcome.workflow, edit["step"], name, stale)})
     except ValidationError as refused:
         return replace(outcome, form=outcome.form.with_errors({name: " ".join(refused.messages)}))
-    return replace(outcome, workflow=done.workflow)
+    return replace(outcome, workflow=done.workflow, definition=done.definition)
 
 
 def _touched(request: Request, before: Form) -> set[str]:
@@ -280,7 +281,7 @@ def _answer(request: Request, outcome: Outcome, step: str, touched: set[str]) ->
     if not request.htmx:
         return redirect(request.headers.get("Referer") or "/")
     seen = {key.removeprefix(PREFIX) for key in request.POST.getlist("seen")}
-    definition = drafted(outcome.workflow)
+    definition = outcome.definition or drafted(outcome.workflow)
     node = node_of(definition, step)
     form = with_problems(outcome.form, definition, node, seen=frozenset(seen | touched)) if node else outcome.form
     fields = [replace(asked, clash=outcome.clashes.get(asked.name)) for asked in form.fields]
