@@ -174,8 +174,8 @@ def _candidates(written: Name, known: _Known) -> Iterator[tuple[Name, float]]:
         for name in [written[1]] if written[1] in known.inputs else _best(written[1], known.inputs):
             yield ("inputs", name, *written[2:]), (1 + _alike(written[1], name)) / 2
     else:
-        for name in (*known.others, *(("inputs", name) for name in known.inputs)):
-            yield name, _alike(".".join(written), ".".join(name))
+        for whole in (*known.others, *(("inputs", name) for name in known.inputs)):
+            yield whole, _alike(".".join(written), ".".join(whole))
 
 
 def _of_step(written: Name, step_id: str, fields: Sequence[str] | None) -> Iterator[tuple[Name, float]]:

@@ -2,8 +2,9 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import workflows.models.ordered
 from django.db import migrations, models
+
+import workflows.models.ordered
 
 
 class Migration(migrations.Migration):

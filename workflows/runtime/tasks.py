@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from connectors.sdk import Ask, BadParams
 from departments.models import User
 from workflows.engine import strict
@@ -14,7 +16,7 @@ def question(run: Run, step: Step, ask: Ask) -> Task:
 
     In a test run who tests is asked, whoever it would be otherwise.
     """
-    person = member(run, ask.person) if ask.person else None
+    person = member(run, ask.person).pk if ask.person else None
     is_mine = run.mode != RunMode.LIVE and run.starter_kind == "person"
     return Task(
         department_id=run.department_id,
@@ -25,7 +27,7 @@ def question(run: Run, step: Step, ask: Ask) -> Task:
         draft=ask.draft,
         shown=dict(ask.shown),
         role=ask.role,
-        person_id=run.starter_id if is_mine else person and person.pk,
+        person_id=UUID(run.starter_id) if is_mine else person,
         not_the_starter=ask.not_the_starter and not is_mine,
         due_at=ask.due,
     )

@@ -124,7 +124,8 @@ class Extract(Action):
     @classmethod
     def output_shapes(cls, given: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         found = {}
-        for fact in given.get("fields") if isinstance(given.get("fields"), list) else ():
+        written = given.get("fields")
+        for fact in written if isinstance(written, list) else ():
             try:
                 found[str(fact["name"])] = shape(Fact.model_validate(fact))
             except (ValueError, TypeError, KeyError):
