@@ -61,6 +61,21 @@ def _by_lines(before: Sequence[str], after: Sequence[str]) -> Iterator[Part]:
 
 
 def _by_words(before: Sequence[str], after: Sequence[str]) -> Iterator[Part]:
+    """What both begin and end with is set aside first: most changes are a few words, and comparing costs the square."""
+    start = _shared(before, after)
+    end = _shared(before[start:][::-1], after[start:][::-1])
+    yield Part("same", "".join(before[:start]))
+    yield from _between(before[start : len(before) - end], after[start : len(after) - end])
+    yield Part("same", "".join(before[len(before) - end :]))
+
+
+def _shared(before: Sequence[str], after: Sequence[str]) -> int:
+    """How many words both begin with."""
+    differing = (index for index, (old, new) in enumerate(zip(before, after, strict=False)) if old != new)
+    return next(differing, min(len(before), len(after)))
+
+
+def _between(before: Sequence[str], after: Sequence[str]) -> Iterator[Part]:
     if len(before) * len(after) > MOST_PAIRS:
         yield from (Part("del", "".join(before)), Part("ins", "".join(after)))
         return

@@ -14,7 +14,7 @@ from workflows.engine.definition import Definition, Node
 from workflows.engine.differences import MISSING, Deed, Difference, Thing, Word, differences
 from workflows.engine.differences.values import is_condition
 from workflows.engine.differences.words import field_title
-from workflows.pages.cards import Card, Names, card_of, condition_read
+from workflows.pages.cards import GROUPS, Names, condition_read, title_of
 from workflows.pages.difference import Part, difference
 from workflows.runtime.kinds import kinds
 
@@ -45,10 +45,19 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Everything that is other about one step; `card` is None for the workflow itself."""
+class Head:
+    """A step by its title, with the colour and icon of its kind."""
 
-    card: Card | None
+    title: str
+    tone: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Everything that is other about one step; `head` is None for the workflow itself."""
+
+    head: Head | None
     lines: tuple[Line, ...]
 
 
@@ -59,14 +68,19 @@ def told(old: Definition, new: Definition) -> tuple[Group, ...]:
 
 def _groups(found: Sequence[Difference], old: Definition, new: Definition) -> Iterator[Group]:
     before, after = Names(old), Names(new)
-    nodes = {node.id: (node, before) for node in old.nodes()} | {node.id: (node, after) for node in new.nodes()}
+    nodes = {node.id: node for node in (*old.nodes(), *new.nodes())}
     by_step: dict[str, list[Difference]] = {}
     for each in found:
         by_step.setdefault(each.step, []).append(each)
     for step, differences_of in by_step.items():
-        card = card_of(*nodes[step]) if step else None
-        lines = (_line(each, before, after, nodes.get(step, (None,))[0]) for each in differences_of)
-        yield Group(card, tuple(lines))
+        node = nodes.get(step)
+        yield Group(_head(node) if node else None, tuple(_line(each, before, after, node) for each in differences_of))
+
+
+def _head(node: Node) -> Head:
+    kind = kinds().get(node.kind)
+    tone, icon = GROUPS.get(node.kind.partition(".")[0], ("out", "world"))
+    return Head(title_of(node), tone, (kind.icon if kind else "") or icon)
 
 
 def _line(each: Difference, before: Names, after: Names, node: Node | None) -> Line:
