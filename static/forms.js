@@ -188,7 +188,7 @@
     const holder = field.closest("[data-picker]");
     if (!holder) return;
     if (!picker) makePicker();
-    picking = { field, opener, replacing, url: holder.dataset.picker, at: chips()?.caret(field) };
+    picking = { field, opener, replacing, url: holder.dataset.picker, at: chips()?.caret(field), words: "" };
     const answer = await get(picking.url, { field: field.name });
     if (answer === null) return;
     picker.innerHTML = answer;
@@ -213,13 +213,16 @@
   const load = async (words) => {
     const answer = await get(picking.url, { field: picking.field.name, q: words, list: "1" });
     const list = picker.querySelector("[data-picker-list]");
-    if (answer !== null && list) list.innerHTML = answer;
+    if (answer === null || !list) return;
+    list.innerHTML = answer;
+    picking.words = words;
   };
 
   // Enter may come before the list has followed the words.
   const takeFirst = async () => {
     clearTimeout(timers.get("picker"));
-    await load(picker.querySelector("[data-picker-search]").value);
+    const { value } = picker.querySelector("[data-picker-search]");
+    if (value !== picking.words) await load(value);
     picker.querySelector("[data-pick]")?.click();
   };
 

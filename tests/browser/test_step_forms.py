@@ -319,7 +319,7 @@ def test_a_condition_is_clicked_together_and_its_operators_follow_the_type(
     options = row.get_by_role("combobox", name="How", exact=True).locator("option")
     expect(options.filter(has_text="starts with")).to_have_count(0)
     row.get_by_role("combobox", name="How", exact=True).select_option("is at least")
-    row.get_by_role("textbox", name="Held against").fill("0.5")
+    row.get_by_role("textbox", name="Compared with").fill("0.5")
 
     wanted = {"all": [{"value": "{{ steps.tone.confidence }}", "is": "at_least", "to": 0.5}]}
     becomes(page, lambda: given(workflow, "keep").get("where"), wanted)
@@ -341,7 +341,7 @@ def test_a_condition_offers_the_labels_of_the_step_it_looks_at_and_groups_are_ne
     other = group.locator("[data-condition]").nth(1)
     other.get_by_role("textbox", name="What to look at").fill("{{ item }}")
     other.get_by_role("combobox", name="How", exact=True).select_option("is not empty")
-    expect(other.get_by_role("textbox", name="Held against")).to_be_hidden()
+    expect(other.get_by_role("textbox", name="Compared with")).to_be_hidden()
 
     rows = [
         {"value": "{{ steps.tone.label }}", "is": "equal", "to": "negative"},
@@ -534,3 +534,39 @@ def test_without_scripts_the_form_is_plain_text_with_a_button_to_save(
 
     assert given(workflow, "tone")["labels"] == ["positive", "neutral", "negative", "mixed"]
     plain.close()
+
+
+def test_names_that_a_text_makes_itself_are_no_broken_references(opened, page: Page):
+    box = opened("note").get_by_role("textbox", name="Text")
+
+    box.fill("")
+    loop = "{% for row in steps.keep.items %}{{ row.clause }} {{ forloop.index }}{% endfor %}"
+    page.keyboard.insert_text(f"{loop} {{{{ workflow.name }}}}")
+
+    expect(box.locator(".td-data")).to_have_count(3)
+    expect(box.locator(".is-gone")).to_have_count(0)
+    expect(box.get_by_text("Name of the workflow")).to_be_visible()
+
+
+def test_enter_right_after_typing_takes_what_was_searched_for(opened, page: Page, workflow: Workflow):
+    form = opened("write")
+    form.locator("[data-field='with-material']").get_by_role("button", name="Insert data").click()
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+    page.keyboard.type("betrayal")
+    page.keyboard.press("Enter")
+
+    becomes(page, lambda: given(workflow, "write").get("material"), "{{ inputs.article }}")
+
+
+def test_an_older_answer_never_replaces_what_was_typed_since_it_was_asked_for(opened, page: Page, workflow: Workflow):
+    form = opened("write")
+    tone = form.get_by_role("textbox", name="Tone")
+    tone.focus()
+
+    page.evaluate("document.dispatchEvent(new CustomEvent('build:reload'))")
+    page.keyboard.type("warm and plain")
+
+    becomes(page, lambda: given(workflow, "write").get("tone"), "warm and plain")
+    page.wait_for_timeout(1_000)
+    expect(tone).to_have_text("warm and plain")
