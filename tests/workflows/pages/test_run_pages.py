@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from audit.models import Entry
-from tests.factories import make_version
+from tests.factories import make_run, make_step, make_version, make_workflow
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows.models import Run, RunStatus, StepStatus
@@ -207,3 +207,21 @@ def test_a_list_costs_the_same_however_long_it_is(
         answer = client.get(path)
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ({"off": True}, "Skipped: it is switched off."),
+        ({"when": {"value": "1", "is": "equal", "to": "2"}}, "Skipped: its condition did not hold."),
+    ],
+)
+def test_a_step_that_was_skipped_says_why(scene: Scene, signed_in: Any, why: dict[str, Any], said: str):
+    step = {"id": "say", "kind": "text.compose", "with": {"text": "x"}, **why}
+    version = make_version(make_workflow(scene.department, {"format": 1, "name": "Any", "steps": [step]}))
+    run = make_run(version, status=RunStatus.SUCCEEDED)
+    make_step(run, "say", kind="text.compose", status=StepStatus.SKIPPED)
+
+    html = signed_in(scene.viewer).get(f"/runs/{run.pk}/steps/", **HTMX).content.decode()
+
+    assert re.findall(r"Skipped: [^<]+", html) == [said]
