@@ -44,7 +44,10 @@ def test_a_draft_is_tested_rehearsed_and_read(program: Program, workflow: str) -
 
 def test_the_same_key_tests_once(program: Program, workflow: str) -> None:
     with silent_broker():
-        answers = [program.post(f"workflows/{workflow}/tests", {"inputs": {"name": "A"}}, idempotency_key="k") for _ in range(2)]
+        answers = [
+            program.post(f"workflows/{workflow}/tests", {"inputs": {"name": "A"}}, idempotency_key="k")
+            for _ in range(2)
+        ]
 
     assert answers[0].json() == answers[1].json()
     assert Run.objects.count() == 1
