@@ -20,6 +20,8 @@ from workflows.models import (
     PublishRequest,
     Run,
     Sample,
+    SavedStep,
+    SavedStepVersion,
     StepRun,
     StoredFile,
     Task,
@@ -173,6 +175,25 @@ class StoredFileAdmin(RowsOfTheProduct):
     @admin.display(description="file", ordering="id")
     def short_id(self, file: StoredFile) -> str:
         return str(file.pk)[-8:]
+
+
+@admin.register(SavedStep)
+class SavedStepAdmin(RowsOfTheProduct):
+    list_display = ("title", "opens", "kind", "department", "newest", "changed_at", "archived_at")
+    list_filter = ("kind", "department")
+    search_fields = ("title", "slug", "department__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("department",)
+
+
+@admin.register(SavedStepVersion)
+class SavedStepVersionAdmin(RowsOfTheProduct):
+    department_path = "saved__department"
+    list_display = ("saved", "opens", "number", "saved_by", "saved_at")
+    list_filter = ("saved__kind", "saved__department")
+    search_fields = ("saved__title", "saved_by")
+    date_hierarchy = "saved_at"
+    list_select_related = ("saved",)
 
 
 @admin.register(IdempotencyKey)

@@ -38,18 +38,22 @@ from workflows.models import (
     JournalEntry,
     Run,
     Sample,
+    SavedStep,
+    SavedStepVersion,
     StepRun,
     StoredFile,
     Task,
     Version,
     Workflow,
 )
+from workflows.services.saving import keep_prompt
 
 pytestmark = pytest.mark.django_db
 
 APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
+CONTENT += [SavedStep, SavedStepVersion]
 NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey]
 SECRET = "the deal with Northwind"  # in every place that people write
 
@@ -92,6 +96,8 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}
     rows += [DraftEdit.objects.create(workflow=workflow, revision=2, edit=changed, said=SECRET, before=written)]
+    kept = keep_prompt(legal, SECRET, title="Tone", note=SECRET, actor=SYSTEM)
+    rows += [kept.saved, kept]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}
 

@@ -217,7 +217,7 @@ def test_what_was_changed_here_goes_to_the_library_or_is_put_back(scene: Scene, 
     expect(page.locator("#saved")).to_contain_text("Polite answer, version 2")
     assert saved.versions.get(number=2).note == "Warmer"
     page.get_by_role("button", name="Detach", exact=True).click()
-    expect(page.get_by_role("button", name="Save to library…")).to_be_visible()
+    expect(page.get_by_role("button", name="Save to library…")).to_be_visible(timeout=30_000)
 
 
 def test_a_prompt_is_put_into_a_text_by_keyboard_alone(scene: Scene, page: Page, sign_in, seen):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -151,7 +152,7 @@ def step_difference(request: Request, pk: UUID, step: str) -> HttpResponse:
     """What an update would change here; with `field`, in the text that came from a prompt."""
     workflow = to_change(request, pk)
     if field := request.GET.get("field", ""):
-        context = {"differences": _prompt_difference(workflow, step, field)}
+        context: dict[str, Any] = {"differences": _prompt_difference(workflow, step, field)}
     else:
         view, version, copy = _copy(workflow, step)
         newest = library.newest_of(version.saved)
@@ -309,4 +310,6 @@ def _reloaded(request: Request, workflow: Workflow, step: str) -> HttpResponse:
         return HttpResponse("", headers={"HX-Trigger": json.dumps(events)})
     answer = render(request, "workflows/build/_saved.html", step_context(request, workflow, definition, node))
     answer["HX-Trigger"] = json.dumps(events)
+    # The page draws the whole panel again: a bar drawn before that would take clicks that are then lost.
+    answer["HX-Reswap"] = "none"
     return answer
