@@ -3,7 +3,7 @@
 import { chooseTo, choose, cross, currentKey, dress, focusOn, fold, opener, walk } from "./build/cards.js";
 import * as deeds from "./build/deeds.js";
 import { watchAll } from "./build/drag.js";
-import { again, edit, look, settled } from "./build/edits.js";
+import { again, edit, look, panelKey, settled } from "./build/edits.js";
 import { openMenu, placeOf } from "./build/menu.js";
 import { build, flow, isWriting, item, placeAfter, placeIn, put, stepOf, stepsIn } from "./build/page.js";
 import { open, reload, shut } from "./build/panel.js";
@@ -153,7 +153,7 @@ document.addEventListener("keydown", (pressed) => {
   if (isCommand(pressed) && isFree && pressed.key.toLowerCase() === "z") turn(pressed, pressed.shiftKey ? deeds.redo : deeds.undo);
   else if (isCommand(pressed) && isFree && pressed.key.toLowerCase() === "y") turn(pressed, deeds.redo);
   else if (pressed.key === "?" && isFree && !isCommand(pressed)) turn(pressed, deeds.openKeys);
-  else if (pressed.key === "Escape" && pressed.target.closest("#panel") && !document.querySelector(":popover-open")) back(pressed);
+  else if (pressed.key === "Escape" && (pressed.target === document.body || pressed.target.closest("#panel")) && !document.querySelector(":popover-open")) back(pressed);
 });
 
 function turn(pressed, deed) {
@@ -165,8 +165,7 @@ function turn(pressed, deed) {
 function back(pressed) {
   pressed.preventDefault();
   if (matchMedia("(max-width: 899px)").matches) return shut();
-  const key = document.querySelector("[data-panel]")?.dataset.panel;
-  focusOn(key ?? currentKey());
+  focusOn(panelKey() || currentKey());
 }
 
 const isOurs = (target) => !isWriting(target) && !getSelection().toString() && (flow.contains(document.activeElement) || document.activeElement === document.body);

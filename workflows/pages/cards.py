@@ -173,7 +173,7 @@ def sentence(kind: type[Action], node: Node, names: Names) -> Iterator[Piece]:
 
 
 def _is_chosen(kind: type[Action], name: str) -> bool:
-    """Whether the parameter is one of a few words of the product (filter, sort), which are read as words, not as data."""
+    """Whether the parameter is one of a few words of the product (filter, sort), which read as words, not as data."""
     declared = kind.Params.model_fields.get(name)
     return declared is not None and get_origin(declared.annotation) is Literal
 
