@@ -36,6 +36,12 @@ def change(scene: Scene, *edits: dict[str, Any], by: User | None = None) -> None
 
 
 RETITLED = {"do": "change", "step": "facts", "field": "title", "value": "Find the facts"}
+REWORDED = {
+    "do": "change",
+    "step": "review",
+    "field": "with.question",
+    "value": "May this pack really go out today?",
+}
 NEW_STEP = {
     "do": "paste",
     "nodes": [
@@ -56,11 +62,12 @@ def asks_for_a_second_person(scene: Scene) -> None:
 
 
 def test_publishing_shows_what_is_other_and_asks_why(scene: Scene, page: Page, sign_in, seen):
-    change(scene, RETITLED, NEW_STEP)
+    change(scene, RETITLED, NEW_STEP, REWORDED)
     sign_in(scene.builder)
 
     page.goto(f"/workflows/{scene.workflow.pk}/versions/")
     page.get_by_role("link", name="Publish…").click()
+    expect(page.locator("ins").first).to_have_text("really ")
 
     expect(page.get_by_text("“What does the brief say?” is now called “Find the facts”")).to_be_visible()
     expect(page.get_by_text("“Say goodbye” was added at the beginning")).to_be_visible()
