@@ -8,35 +8,66 @@ import workflows.models.ordered
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('workflows', '0011_publish_requests'),
+        ("workflows", "0011_publish_requests"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DraftEdit',
+            name="DraftEdit",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('revision', models.PositiveIntegerField(help_text='the revision of the draft that it led to')),
-                ('deed', models.CharField(choices=[('edit', 'Edit'), ('undo', 'Undo'), ('redo', 'Redo')], default='edit', max_length=10)),
-                ('edit', workflows.models.ordered.OrderedJSONField()),
-                ('said', models.CharField(max_length=300, verbose_name='what was changed')),
-                ('before', workflows.models.ordered.OrderedJSONField(help_text='the draft before it; only of the last ones', null=True)),
-                ('undone', models.PositiveIntegerField(help_text='the revision of the undo that took it back', null=True)),
-                ('spent', models.BooleanField(default=False, help_text='undone, and no longer to be done again')),
-                ('by', models.CharField(max_length=254, verbose_name='who')),
-                ('by_kind', models.CharField(max_length=20)),
-                ('by_id', models.CharField(blank=True, max_length=40)),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name='when')),
-                ('workflow', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='draft_edits', to='workflows.workflow')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("revision", models.PositiveIntegerField(help_text="the revision of the draft that it led to")),
+                (
+                    "deed",
+                    models.CharField(
+                        choices=[("edit", "Edit"), ("undo", "Undo"), ("redo", "Redo")], default="edit", max_length=10
+                    ),
+                ),
+                ("edit", workflows.models.ordered.OrderedJSONField()),
+                ("said", models.CharField(max_length=300, verbose_name="what was changed")),
+                (
+                    "before",
+                    workflows.models.ordered.OrderedJSONField(
+                        help_text="the draft before it; only of the last ones", null=True
+                    ),
+                ),
+                (
+                    "undone",
+                    models.PositiveIntegerField(help_text="the revision of the undo that took it back", null=True),
+                ),
+                ("spent", models.BooleanField(default=False, help_text="undone, and no longer to be done again")),
+                ("by", models.CharField(max_length=254, verbose_name="who")),
+                ("by_kind", models.CharField(max_length=20)),
+                ("by_id", models.CharField(blank=True, max_length=40)),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="when")),
+                (
+                    "workflow",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="draft_edits",
+                        to="workflows.workflow",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'change of a draft',
-                'verbose_name_plural': 'changes of a draft',
-                'ordering': ['-revision'],
-                'indexes': [models.Index(condition=models.Q(('spent', False), ('undone__isnull', False)), fields=['workflow'], name='draft_edit_to_redo')],
-                'constraints': [models.UniqueConstraint(fields=('workflow', 'revision'), name='draft_edit_revision_once'), models.CheckConstraint(condition=models.Q(('deed__in', ['edit', 'undo', 'redo'])), name='draft_edit_deed')],
+                "verbose_name": "change of a draft",
+                "verbose_name_plural": "changes of a draft",
+                "ordering": ["-revision"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("spent", False), ("undone__isnull", False)),
+                        fields=["workflow"],
+                        name="draft_edit_to_redo",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("workflow", "revision"), name="draft_edit_revision_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("deed__in", ["edit", "undo", "redo"])), name="draft_edit_deed"
+                    ),
+                ],
             },
         ),
     ]
