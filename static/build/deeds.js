@@ -26,7 +26,7 @@ export function turn() {
 
 export function wrap(kind) {
   const steps = inOrder();
-  if (steps.length) edit({ do: "wrap", steps, kind }, { then: (facts) => facts.step && event("open", { key: `step:${facts.step}` }) });
+  if (steps.length) edit({ do: "wrap", steps, kind }, { own: true, then: (facts) => facts.step && event("open", { key: `step:${facts.step}` }) });
   choose([]);
 }
 

@@ -6,7 +6,8 @@ import { base, build, event, say, toast, words } from "./page.js";
 const RETRY_MS = 5000;
 const LOOK_MS = 10000;
 const queue = [];
-let revision = Number(build.dataset.revision);
+let revision = Number(build.dataset.revision); // the one that the page shows
+let built = revision; // the one that the next change builds on: ahead by what a form has saved and nobody has fetched yet
 const waiting = [];
 let isSending = false;
 let retry;
@@ -48,7 +49,7 @@ async function send() {
 
 function ask(job) {
   const body = job.fields instanceof FormData ? new URLSearchParams(job.fields) : new URLSearchParams(Object.entries(job.fields));
-  body.set("revision", job.on ?? revision);
+  body.set("revision", job.on ?? built);
   body.set("shown", revision);
   body.set("panel", panelKey());
   return fetch(base + job.path, { method: "POST", body, headers: { "X-CSRFToken": token(), "HX-Request": "true", "HX-Current-URL": location.href } });
@@ -99,6 +100,7 @@ function show(answer, html, own, isNews = false) {
   event("before-change", facts);
   htmx.swap(build, html, { swapStyle: "none", swapDelay: 0, settleDelay: 0 });
   revision = Math.max(revision, facts.revision);
+  built = Math.max(built, revision);
   build.dataset.revision = revision;
   if (facts.said) say(facts.said);
   tell(facts, own);
@@ -129,7 +131,11 @@ export function settled(deed) {
 }
 
 // The form of a step saves itself (static/forms.js) and says so; what it has changed is fetched.
-document.addEventListener("draft-changed", (saved) => { if (!saved.detail.isShown) look(!saved.detail.elt); });
+document.addEventListener("draft-changed", (saved) => {
+  if (saved.detail.isShown) return;
+  if (!saved.detail.others) built = Math.max(built, saved.detail.revision);
+  look(!saved.detail.elt);
+});
 
 document.addEventListener("samples-changed", () => look(true, { anyway: true }));
 setInterval(() => { if (!document.hidden) look(); }, LOOK_MS);

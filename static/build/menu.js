@@ -68,7 +68,8 @@ function choose(offer) {
   if (!offer) return;
   menu.hidePopover();
   const wanted = JSON.parse(offer.dataset.edit);
-  edit({ ...wanted, place }, { then: (facts) => facts.step && event("open", { key: `step:${facts.step}`, enter: true }) });
+  // The panel goes over to the new step: what it showed before need not be drawn again.
+  edit({ ...wanted, place }, { own: true, then: (facts) => facts.step && event("open", { key: `step:${facts.step}`, enter: true }) });
 }
 
 search.addEventListener("input", () => filter());
