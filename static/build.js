@@ -3,7 +3,7 @@
 import { chooseTo, choose, cross, currentKey, dress, focusOn, fold, opener, walk } from "./build/cards.js";
 import * as deeds from "./build/deeds.js";
 import { watchAll } from "./build/drag.js";
-import { again, edit, look, panelKey, settled } from "./build/edits.js";
+import { again, edit, isBusy, look, panelKey, settled } from "./build/edits.js";
 import { openMenu, placeOf } from "./build/menu.js";
 import { build, flow, isWriting, item, placeAfter, placeIn, put, stepOf, stepsIn } from "./build/page.js";
 import { open, reload, shut } from "./build/panel.js";
@@ -16,6 +16,7 @@ const clash = document.getElementById("clash");
 document.addEventListener("click", (clicked) => {
   const pressed = clicked.target.closest("button, a");
   if (!pressed) return;
+  if (pressed.href && isBusy() && !clicked.ctrlKey && !clicked.metaKey) return leave(pressed, clicked);
   const { open: key, dots, fold: folds, jump, edit: wanted, do: deed } = pressed.dataset;
   if (pressed.matches("[data-add]")) openMenu(pressed, placeOf(pressed));
   else if (dots) openCardMenu(dots, pressed);
@@ -26,6 +27,12 @@ document.addEventListener("click", (clicked) => {
   else if (deed) act(deed, pressed);
   else if (wanted) apply(pressed, JSON.parse(wanted));
 });
+
+// What was just done is saved before the page is left.
+function leave(link, clicked) {
+  clicked.preventDefault();
+  settled(() => location.assign(link.href));
+}
 
 function openCard(key, pressed, clicked) {
   const step = stepOf(pressed);
