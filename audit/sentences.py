@@ -51,7 +51,12 @@ SENTENCES: Mapping[str, Any] = {
     "workflow.archived": _("{actor} archived {object}"),
     "workflow.created": _("{actor} created the workflow {object}"),
     "workflow.draft_saved": _("{actor} saved the draft of {object}"),
+    "workflow.imported": _("{actor} made {object} from a file"),
     "workflow.published": _("{actor} published version {version} of {object}"),
+    "workflow.publishing_asked": _("{actor} asked for somebody to approve the publication of {object}"),
+    "workflow.publishing_refused": _("{actor} refused to publish {object}"),
+    "workflow.publishing_withdrawn": _("{actor} withdrew the request to publish {object}"),
+    "workflow.restored": _("{actor} made version {version} of {object} the draft again"),
 }
 IN_ADMINISTRATION: Mapping[str, Any] = {
     "added_in_admin": _("{actor} added {object} in the administration"),

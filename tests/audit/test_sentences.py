@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.utils import translation
 
 from audit.models import Entry
 from audit.sentences import SENTENCES, facts, sentence, verb_title
+from config.env import ROOT
 
 
 def entry(verb: str, thing: str = "Press triage", **detail: object) -> Entry:
@@ -70,3 +73,13 @@ def test_what_the_sentence_leaves_unsaid_stands_beside_it() -> None:
 
 def test_a_verb_has_a_title_for_the_filter() -> None:
     assert verb_title("sign_in_link.created") == "Sign in link: created"
+
+
+def test_every_deed_that_is_recorded_has_a_sentence() -> None:
+    floors = ("audit", "departments", "connectors", "workflows")
+    sources = [file.read_text() for floor in floors for file in (ROOT / floor).rglob("*.py")]
+
+    recorded = {verb for source in sources for verb in re.findall(r'record\(\s*"([a-z_.]+)"', source)}
+
+    assert "workflow.published" in recorded
+    assert recorded <= set(SENTENCES)
