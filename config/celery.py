@@ -127,7 +127,6 @@ def _configure(app: Celery) -> None:
         task_default_queue="normal",
         task_create_missing_queues=False,
         worker_consumer="config.listening:Listener",
-        task_annotations={"look": {"Strategy": "config.listening:look_now"}},
         worker_prefetch_multiplier=1,
         worker_eta_task_limit=100,
         worker_enable_remote_control=False,
