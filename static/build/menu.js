@@ -48,8 +48,11 @@ async function refresh() {
 function filter(keep = "") {
   const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
   for (const offer of offers()) {
-    const text = `${offer.textContent} ${offer.dataset.words ?? ""}`.toLowerCase();
-    offer.hidden = !wanted.every((word) => text.includes(word));
+    const sentence = offer.textContent.toLowerCase();
+    const names = `${offer.querySelector(".td-strong").textContent} ${offer.dataset.words ?? ""}`.toLowerCase().split(/\s+/);
+    // “if” stands in half of the sentences: so short a word is looked for where a name begins.
+    const fits = (word) => names.some((name) => (word.length < 3 ? name.startsWith(word) : name.includes(word))) || (word.length > 2 && sentence.includes(word));
+    offer.hidden = !wanted.every(fits);
   }
   for (const group of list.querySelectorAll(".bd-group")) group.hidden = !group.querySelector("[role=option]:not([hidden])");
   const found = visible();

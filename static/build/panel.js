@@ -150,6 +150,13 @@ document.addEventListener("build:changed", (changed) => {
   if (panel.contains(document.activeElement) && isWriting(document.activeElement) && changed.detail.isNews) return toast(words.newer);
   reload();
 });
+// The heading of a way is its caption above the steps, which a new title or condition has just changed.
+document.addEventListener("build:changed", () => {
+  for (const way of panel.querySelectorAll('.bd-item[data-key^="way:"]')) {
+    const caption = build.querySelector(`[data-open="${panelKey()}"][data-field="${way.dataset.key}"]`);
+    if (caption) way.querySelector("summary .td-strong").textContent = caption.textContent;
+  }
+});
 document.addEventListener("build:open", (asked) => open(asked.detail.key, asked.detail));
 document.addEventListener("build:reload", reload);
 document.addEventListener("build:changed", () => { const key = panelKey(); if (key) select(key); });

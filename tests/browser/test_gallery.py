@@ -28,8 +28,9 @@ def test_home_leads_to_three_templates_of_the_department(builder: User, page: Pa
     sign_in(builder)
 
     page.goto("/")
-    region = page.get_by_role("region", name="Begin with a template")
-    expect(region.get_by_role("listitem")).to_have_count(3)
+    region = page.get_by_role("region", name="Build a workflow")
+    expect(region.get_by_role("listitem").first).to_contain_text("New workflow")
+    expect(region.get_by_role("listitem")).to_have_count(4)
     seen("home-templates")
     region.get_by_role("link", name="All templates").click()
 

@@ -105,7 +105,7 @@ def test_the_whole_story_by_mouse(scene: Scene, page: Page, sign_in, provider: S
 
     # what it asks for
     built.card("When somebody starts it").click()
-    page.get_by_label("Another question").fill("Article")
+    page.get_by_label("First question").fill("Article")
     page.get_by_role("button", name="Add", exact=True).click()
     asked = page.locator("[data-key='input:article']")
     asked.get_by_label("Kind of answer").select_option("long_text")
@@ -159,7 +159,7 @@ def test_the_whole_story_by_mouse(scene: Scene, page: Page, sign_in, provider: S
     page.get_by_role("button", name="Up to here").click()
     carried_out(page)
     built.card("Result").click()
-    page.get_by_label("Another result").fill("Statement")
+    page.get_by_label("First result").fill("Statement")
     page.get_by_role("button", name="Add", exact=True).click()
     pick(page, "result-statement-value", "press office")
     saved(page)
@@ -188,7 +188,7 @@ def test_the_whole_story_by_keyboard_alone(scene: Scene, page: Page, sign_in, pr
     tab_to(page, "When somebody starts it")
     keys.press("Enter")
     expect(page.locator("#panel :focus")).to_be_visible()
-    tab_to(page, "Another question")
+    tab_to(page, "First question")
     keys.type("Article")
     keys.press("Enter")
     expect(page.locator("#panel select:focus")).to_be_visible()

@@ -149,7 +149,7 @@ def _caption(node: Node, place: str, names: Names) -> str:
     part, _dot, number = place.partition(".")
     if part == "cases":
         case = (node.cases or [])[int(number)]
-        return case.title or condition_read(case.when, names)
+        return case.title or (condition_read(case.when, names) if any(case.when.values()) else _("no condition yet"))
     if part == "arms":
         return (node.arms or [])[int(number)].title or _("at the same time")
     if part == "steps" and node.kind == "flow.for_each":
