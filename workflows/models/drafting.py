@@ -22,7 +22,8 @@ class Deed(models.TextChoices):
 class DraftEdit(models.Model):
     """One change of a draft: who made it, what it did, and the draft before it.
 
-    `edit` is data as `workflows.engine.edits.forms` lists it; of an undo it is the edit that was taken back.
+    `edit` is data as `workflows.engine.edits.forms` lists it; of an undo it is the edit that was taken back. A whole
+    draft that was sent stays in it as long as `before` is kept.
     """
 
     id = models.BigAutoField(primary_key=True)

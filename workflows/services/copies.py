@@ -15,12 +15,15 @@ from django.db import transaction
 from audit.services import record
 from departments.access import Actor, Verb, require
 from workflows.engine import saved as copies
-from workflows.engine.definition import Definition, Node, load
+from workflows.engine.definition import Definition, Node, load, walked
 from workflows.models import SavedStep, SavedStepVersion, Workflow
 from workflows.services.drafting import edit_draft
 from workflows.services.library import newest_of, version_of, where_used
 from workflows.services.refusals import Conflict, ValidationError
 from workflows.services.saving import add_version, content_of, keep_prompt, keep_steps
+
+MOST_AT_ONCE = 500
+"""Copies brought to the newest version in one draft: as many as a workflow has steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Draft:
         return node
 
     def ids_outside(self, steps: Sequence[Node]) -> frozenset[str]:
-        inside = {node.id for node in copies.walked(steps)}
+        inside = {node.id for node in walked(steps)}
         return frozenset(node.id for node in self.definition.nodes() if node.id not in inside)
 
     def swap(self, steps: Sequence[Node], nodes: Sequence[dict[str, Any]], actor: Actor) -> Workflow:
@@ -170,7 +173,7 @@ def _updated(workflow: Workflow, version: SavedStepVersion, actor: Actor) -> Upd
 def _update_all(workflow: Workflow, newest: SavedStepVersion, actor: Actor) -> int:
     """How many copies were behind. Each is one edit: the one before may have moved the ids of the next."""
     count = 0
-    while (draft := _held(workflow, actor)) and count < 500:
+    while (draft := _held(workflow, actor)) and count < MOST_AT_ONCE:
         if newest.saved.is_prompt:
             behind = _prompt_behind(draft, newest)
             if behind is None:

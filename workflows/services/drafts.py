@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -97,7 +98,7 @@ def _written(locked: Workflow, row: DraftEdit, actor: Actor) -> DraftEdit:
         return last
     row.save(force_insert=True)
     if row.revision % SWEPT_EVERY == 0:
-        locked.draft_edits.filter(revision__lte=row.revision - KEPT, before__isnull=False).update(before=None)
+        _sweep(locked, row.revision - KEPT)
     record(
         "workflow.draft_saved",
         actor=actor,
@@ -108,6 +109,14 @@ def _written(locked: Workflow, row: DraftEdit, actor: Actor) -> DraftEdit:
         revision=row.revision,
     )
     return row
+
+
+def _sweep(locked: Workflow, last: int) -> None:
+    """Up to this revision the history keeps who did what, and no whole drafts: neither those before nor those sent."""
+    old = locked.draft_edits.filter(revision__lte=last, before__isnull=False)
+    whole = old.annotate(do=KeyTextTransform("do", "edit")).filter(do="replace")
+    whole.update(before=None, edit={"do": "replace"})
+    old.update(before=None)
 
 
 def _same_thought(locked: Workflow, row: DraftEdit) -> DraftEdit | None:
@@ -142,7 +151,7 @@ def _description(locked: Workflow, change: Change) -> str:
     match change.edit:
         case forms.Describe(description=str(description)) if change.deed != Deed.UNDO:
             return description
-        case forms.Replace():
+        case forms.Replace() if change.deed != Deed.UNDO:
             return change.after.description or locked.description
     return change.after.description if change.after.description != change.before.description else locked.description
 

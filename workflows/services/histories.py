@@ -14,6 +14,7 @@ from workflows.engine.definition import BadDefinition, Definition
 from workflows.engine.edits import BadEdit, Earlier, forms
 from workflows.models import Deed, DraftEdit, Workflow
 from workflows.runtime.kinds import kinds
+from workflows.services.drafts import KEPT
 from workflows.services.refusals import Conflict, ValidationError
 
 
@@ -77,13 +78,13 @@ def indexes_of(rows: Sequence[DraftEdit], actor: Actor) -> frozenset[int]:
 def last_of(workflow: Workflow, actor: Actor) -> DraftEdit | None:
     """The actor's last edit that is still in the draft and can be taken back."""
     found = _active(workflow).filter(by_kind=actor.kind, by_id=actor.id).order_by("-revision").defer("before").first()
-    return found if found is not None and found.revision > workflow.draft_revision - 200 else None
+    return found if found is not None and found.revision > workflow.draft_revision - KEPT else None
 
 
 def last_undone(workflow: Workflow, actor: Actor) -> DraftEdit | None:
     """The edit that the actor has undone last and not changed anything since."""
     rows = workflow.draft_edits.filter(undone__isnull=False, spent=False, by_kind=actor.kind, by_id=actor.id)
-    return rows.order_by("-undone").first()
+    return rows.filter(revision__gt=workflow.draft_revision - KEPT).order_by("-undone").first()
 
 
 def spend(workflow: Workflow, actor: Actor) -> None:
@@ -110,7 +111,7 @@ def without(workflow: Workflow, row: DraftEdit) -> Definition:
     _refuse_clash(row, [other for other in rows if other.revision > row.revision])
     draft = definition_of(first.before)
     for other in rows:
-        draft = _again(row, other, draft)
+        draft = _again(other, draft)
     return draft
 
 
@@ -137,7 +138,7 @@ def _refuse_clash(row: DraftEdit, later: Sequence[DraftEdit]) -> None:
             raise Conflict(f"{other.by} has built on it since: {other.said}. “{row.said}” cannot be undone alone.")
 
 
-def _again(row: DraftEdit, other: DraftEdit, draft: Definition) -> Definition:
+def _again(other: DraftEdit, draft: Definition) -> Definition:
     try:
         return edits.apply(draft, fitted(other, draft), kinds())
     except BadEdit as error:

@@ -46,6 +46,14 @@ EMPTY: tuple[Any, ...] = (None, "", [])
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Input → its sample; step → its sample, or what is made from its type."""
+
+    inputs: Mapping[str, Any]
+    steps: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """What the run of a part starts with. `missing` are earlier steps that the part needs and nobody has tried yet."""
 
@@ -60,9 +68,21 @@ def scope_for(workflow: Workflow, definition: Definition, step_id: str) -> dict[
     KeyError for a step that the definition does not have. Two queries, a third where no input was ever tested.
     """
     seen = sight(definition, step_id, kinds())
-    pinned = samples_of(workflow, seen.steps)
-    values = {node.id: value_of(pinned[node.id]) if node.id in pinned else _made(node) for node in seen.steps}
-    scope = _scope(workflow, definition, seen, values)
+    return scope_among(known_of(workflow, definition, seen.steps), workflow, definition, step_id)
+
+
+def known_of(workflow: Workflow, definition: Definition, steps: Iterable[Node]) -> Known:
+    """What is known of the inputs and of these steps, for the scopes of many. As many queries as for one of them."""
+    steps = list(steps)
+    pinned = samples_of(workflow, steps)
+    values = {node.id: value_of(pinned[node.id]) if node.id in pinned else _made(node) for node in steps}
+    return Known(sample_inputs(workflow, definition), values)
+
+
+def scope_among(known: Known, workflow: Workflow, definition: Definition, step_id: str) -> dict[str, Any]:
+    """Like `scope_for`, without a query; `known` has every step before this one."""
+    seen = sight(definition, step_id, kinds())
+    scope = _scope(workflow, seen, known.inputs, {node.id: known.steps[node.id] for node in seen.steps})
     own = Tree(definition).places[step_id].node if step_id else None
     # A step without content that gives names uses them itself: the item in a filter's condition.
     return {**scope, **_names(own, scope)} if own is not None and not any(own.sequences()) else scope
@@ -81,7 +101,7 @@ def given_to(workflow: Workflow, definition: Definition, step_id: str, steps: li
     unknown = [node for node in before if node.id not in pinned]
     missing = tuple(node for node in unknown if _surely_ran(definition, node, seen))
     values |= {node.id: dict.fromkeys(_fields(node)) for node in unknown}
-    scope = _scope(workflow, definition, seen, values)
+    scope = _scope(workflow, seen, sample_inputs(workflow, definition), values)
     names = {name: scope[name] for container in seen.around for name in _names_inside(container) if name in scope}
     return Given({**names, EARLIER: values}, missing)
 
@@ -142,13 +162,6 @@ def unpin(workflow: Workflow, step_id: str, *, actor: Actor) -> None:
         record("sample.removed", actor=actor, department=workflow.department.slug, thing=workflow, step=step_id)
 
 
-def rename_samples(workflow: Workflow, names: Mapping[str, str]) -> None:
-    """The steps are called otherwise from now on: old id → new one. Inside a transaction."""
-    for before, after in names.items():
-        Sample.objects.filter(workflow=workflow, step_id=after).delete()
-        Sample.objects.filter(workflow=workflow, step_id=before).update(step_id=after)
-
-
 def remember_inputs(workflow: Workflow, inputs: Mapping[str, Any], run: Run) -> None:
     """The next test begins with what this one was given. Inside a transaction."""
     kept = {"kind": "", "output": dict(inputs), "run": run, "at": timezone.now(), "made_by": run.started_by}
@@ -174,9 +187,9 @@ def _input(asked: Input, sample: Any, *, made: bool = True) -> Any:
     return asked.choices[0] if asked.choices else MADE_INPUTS.get(asked.type)
 
 
-def _scope(workflow: Workflow, definition: Definition, seen: Sight, values: Mapping[str, Any]) -> dict[str, Any]:
+def _scope(workflow: Workflow, seen: Sight, inputs: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     scope: dict[str, Any] = {
-        "inputs": sample_inputs(workflow, definition),
+        "inputs": inputs,
         "steps": values,
         "run": {"id": "", "date": timezone.now().date().isoformat(), "started_by": "", "mode": "test"},
         "department": {"name": workflow.department.name, "slug": workflow.department.slug},

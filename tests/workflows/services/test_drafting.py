@@ -16,7 +16,7 @@ from departments.access import SYSTEM, Actor, actor_for_user
 from departments.models import Department, Role
 from tests import factories
 from workflows.models import DraftEdit, Sample, Workflow
-from workflows.services import drafts
+from workflows.services import drafts, histories
 from workflows.services.drafting import StaleDraft, can_redo, can_undo, edit_draft, history, redo, undo
 from workflows.services.refusals import Conflict
 from workflows.services.workflows import create_workflow, save_draft
@@ -253,6 +253,42 @@ def test_only_the_last_drafts_are_kept_to_go_back_to(
         edit_draft(workflow, changed("a", "timeout_s", number + 1), actor=lena)
 
     assert [row.revision for row in workflow.draft_edits.filter(before__isnull=False)] == [21, 20, 19, 18, 17, 16]
+
+
+def test_whole_drafts_that_were_sent_are_kept_no_longer_than_those_to_go_back_to(
+    workflow: Workflow, lena: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "KEPT", 5)
+    for number in range(20):
+        save_draft(workflow, {"format": 1, "name": "Triage", "steps": [say("a", str(number))]}, actor=lena)
+
+    rows = list(workflow.draft_edits.order_by("revision"))
+    assert [row.revision for row in rows if "definition" in row.edit] == [16, 17, 18, 19, 20, 21]
+    assert {row.edit["do"] for row in rows} == {"replace"}
+
+
+def test_what_was_undone_too_long_ago_is_not_done_again(
+    workflow: Workflow, lena: Actor, omar: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(histories, "KEPT", 5)
+    edit_draft(workflow, changed("a", "timeout_s", 1), actor=lena)
+    undo(workflow, actor=lena)
+    assert can_redo(workflow, lena)
+
+    for number in range(5):
+        edit_draft(workflow, changed("b", "timeout_s", number + 1), actor=omar)
+
+    assert not can_redo(workflow, lena)
+
+
+def test_undoing_a_whole_draft_takes_its_description_back_too(workflow: Workflow, lena: Actor) -> None:
+    save_draft(workflow, {"format": 1, "name": "Triage", "description": "What for", "steps": []}, actor=lena)
+    assert workflow.description == "What for"
+
+    undo(workflow, actor=lena)
+
+    workflow.refresh_from_db()
+    assert (workflow.description, workflow.draft.get("description", "")) == ("", "")
 
 
 def test_the_name_and_the_description_follow_the_draft(workflow: Workflow, lena: Actor) -> None:
