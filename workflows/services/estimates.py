@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from audit import sql
@@ -14,7 +15,7 @@ from workflows.engine import params
 from workflows.engine.definition import Definition, Node
 from workflows.models import Workflow
 from workflows.runtime.kinds import kinds
-from workflows.services.samples import scope_for
+from workflows.services import samples
 
 RECENT = 400
 """Attempts of the whole server that are looked at: the newest, so that prices of long ago do not count."""
@@ -39,14 +40,17 @@ class _Asking:
 
 
 def estimate(workflow: Workflow, whole: Definition, steps: Iterable[Node]) -> Estimate:
-    """Of these steps of the draft; of several ways the dearest, of a repetition one round. A handful of queries."""
-    asking = list(_asking(workflow, whole, list(steps), 1))
+    """Of these steps of the draft; of several ways the one that asks most, of a repetition one round where the samples
+    do not tell. A handful of queries.
+    """
+    draft = _Draft(workflow, whole)
+    asking = list(_asking(draft, list(steps), 1))
     if not asking:
         return Estimate()
     paid = _paid(workflow, {each.node.kind for each in asking})
     each_costs = [_before(each.node, paid) for each in asking]
     costs = [
-        known if known is not None else _by_length(workflow, whole, each.node)
+        known if known is not None else _by_length(draft, each.node)
         for each, known in zip(asking, each_costs, strict=True)
     ]
     return Estimate(
@@ -61,27 +65,53 @@ def asks_a_model(node: Node) -> bool:
     return kind is not None and node.kind.startswith("ai.") and "model" in kind.Params.model_fields
 
 
-def _asking(workflow: Workflow, whole: Definition, steps: list[Node], times: int) -> Iterator[_Asking]:
+@dataclass(frozen=True)
+class _Draft:
+    """The draft with its samples, and the prices of models; each is read at most once."""
+
+    workflow: Workflow
+    whole: Definition
+    prices: dict[str, cost.Prices | None] = field(default_factory=dict)
+
+    @cached_property
+    def known(self) -> samples.Known:
+        return samples.known_of(self.workflow, self.whole, self.whole.nodes())
+
+    def prices_of(self, model: str) -> cost.Prices | None:
+        """None for a model that cannot be asked."""
+        if model not in self.prices:
+            try:
+                self.prices[model] = routing.choose(model).prices
+            except StepError:
+                self.prices[model] = None
+        return self.prices[model]
+
+    def rendered(self, node: Node, value: Any) -> Any:
+        """A value of the step as a run would have it. Raises BadText, and KeyError for a step that is only a part."""
+        return params.render(value, samples.scope_among(self.known, self.workflow, self.whole, node.id))
+
+
+def _asking(draft: _Draft, steps: list[Node], times: int) -> Iterator[_Asking]:
     for node in steps:
         if node.off:
             continue
         if asks_a_model(node):
             yield _Asking(node, times)
-        rounds = times * _items(workflow, whole, node)
-        ways = [list(_asking(workflow, whole, held, rounds)) for _, held in node.sequences()]
+        rounds = times * _items(draft, node)
+        ways = [list(_asking(draft, held, rounds)) for _, held in node.sequences()]
         if node.cases is not None:
             ways = sorted(ways, key=len)[-1:]
         for way in ways:
             yield from way
 
 
-def _items(workflow: Workflow, whole: Definition, node: Node) -> int:
+def _items(draft: _Draft, node: Node) -> int:
     """How many runs of its content a step brings up, as far as the samples tell."""
     kind = kinds().get(node.kind)
     if kind is None or not kind.spawns:
         return 1
     try:
-        items = params.render(node.given.get("items"), scope_for(workflow, whole, node.id))
+        items = draft.rendered(node, node.given.get("items"))
     except (params.BadText, KeyError):
         return 1
     return max(1, len(items)) if isinstance(items, list) else 1
@@ -102,21 +132,19 @@ def _before(node: Node, paid: list[tuple[str, str, str, bool, float]]) -> float 
     return sum(row[4] for row in found) / len(found) if found else None
 
 
-def _by_length(workflow: Workflow, whole: Definition, node: Node) -> float:
-    try:
-        prices = routing.choose(str(node.given.get("model") or "")).prices
-    except StepError:
+def _by_length(draft: _Draft, node: Node) -> float:
+    prices = draft.prices_of(str(node.given.get("model") or ""))
+    if prices is None:
         return 0.0
-    asked = cost.about_tokens(json.dumps(_rendered(workflow, whole, node), ensure_ascii=False, default=str))
+    asked = cost.about_tokens(json.dumps(_said(draft, node), ensure_ascii=False, default=str))
     return float(cost.cost_usd(asked + OWN_TOKENS, ANSWER_TOKENS, prices))
 
 
-def _rendered(workflow: Workflow, whole: Definition, node: Node) -> Mapping[str, Any]:
+def _said(draft: _Draft, node: Node) -> Any:
     try:
-        rendered: Mapping[str, Any] = params.render(node.given, scope_for(workflow, whole, node.id))
+        return draft.rendered(node, node.given)
     except (params.BadText, KeyError):
         return node.given
-    return rendered
 
 
 _PAID = """

@@ -52,6 +52,13 @@ def test_without_any_experience_the_length_of_the_prompt_decides() -> None:
     assert long.cost_usd > short.cost_usd
 
 
+def test_many_steps_need_no_more_queries_than_one(django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(8):
+        many = of([{**WRITE, "id": f"write_{number}"} for number in range(20)])
+
+    assert many.questions == 20
+
+
 def test_what_this_step_cost_before_counts_more_than_what_others_of_its_kind_cost() -> None:
     workflow = make_workflow(definition={"format": 1, "name": "E", "steps": [WRITE]})
     other = make_workflow(workflow.department)
