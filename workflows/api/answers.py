@@ -13,6 +13,7 @@ from django.urls import reverse
 from pydantic import BaseModel, Field, create_model
 
 from workflows import models
+from workflows.engine import problems
 from workflows.engine.odd_names import oddities
 from workflows.engine.tree import Tree
 from workflows.models import RequestStatus, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
@@ -61,6 +62,10 @@ class Problem(Answer):
     step: str = Field(description="Id of the step; empty for the workflow itself.")
     field: str
     message: str
+
+    @classmethod
+    def each(cls, found: Iterable[problems.Problem]) -> list[Self]:
+        return [cls(step=one.step, field=one.field, message=one.message) for one in found]
 
 
 class Draft(Answer):

@@ -43,11 +43,10 @@ class ChangedDraft(answers.Draft):
 
     @classmethod
     def of(cls, done: Drafted) -> Self:
-        found = draft_problems(done.workflow)
         return cls(
             revision=done.workflow.draft_revision,
             definition=done.workflow.draft,
-            problems=[answers.Problem(step=p.step, field=p.field, message=p.message) for p in found],
+            problems=answers.Problem.each(draft_problems(done.workflow)),
             said=done.edit.said,
             added=list(done.added),
             rebased=done.rebased,

@@ -17,7 +17,7 @@ from workflows.api.endpoint import Endpoint, answer
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import page
-from workflows.api.workflows import OfWorkflow, definition_of, etag, matched, numbered
+from workflows.api.workflows import IF_MATCH, OfWorkflow, definition_of, draft_answer, matched, numbered
 from workflows.engine.definition import load
 from workflows.engine.differences import MISSING, Deed, Difference, Thing, differences
 from workflows.models import RequestStatus
@@ -25,9 +25,6 @@ from workflows.runtime.kinds import kinds
 from workflows.services.exchange import Examined, examine, import_workflow
 from workflows.services.publishing import withdraw_request
 from workflows.services.versions import restore_version
-from workflows.services.workflows import draft_problems
-
-IF_MATCH = {"If-Match": "The ETag of the draft as you read it; 412 when somebody has changed it since."}
 
 
 class Told(Answer):
@@ -73,7 +70,7 @@ class Looked(Answer):
             name=found.name,
             definition=dict(found.definition),
             sample=dict(found.sample),
-            problems=[answers.Problem(step=p.step, field=p.field, message=p.message) for p in found.problems],
+            problems=answers.Problem.each(found.problems),
             missing=list(found.missing),
         )
 
@@ -167,10 +164,7 @@ class Restore(OfWorkflow):
         workflow = self.workflow(id, with_draft=True)
         self.body(asked.Nothing)
         version = numbered(workflow.versions.select_related("workflow__department"), number)
-        restored = restore_version(version, actor=self.actor, revision=matched(request, workflow)).workflow
-        problems = [answers.Problem(step=p.step, field=p.field, message=p.message) for p in draft_problems(restored)]
-        said = answers.Draft(revision=restored.draft_revision, definition=restored.draft, problems=problems)
-        return answer(said, headers={"ETag": etag(restored)})
+        return draft_answer(restore_version(version, actor=self.actor, revision=matched(request, workflow)).workflow)
 
 
 class Imports(Endpoint):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Self
 
-from django.db.models import Q
 from django.http import Http404, HttpResponse
 from pydantic import Field
 from rest_framework.request import Request
@@ -16,7 +15,7 @@ from workflows.api import answers, asked
 from workflows.api.endpoint import Endpoint, answer, identifier
 from workflows.api.operation import operation
 from workflows.api.paging import page
-from workflows.api.workflows import is_slug
+from workflows.api.workflows import is_slug, numbered
 from workflows.models import SavedKind
 from workflows.services import library
 
@@ -125,11 +124,7 @@ class SavedSteps(Endpoint):
     )
     def get(self, request: Request) -> HttpResponse:
         question = self.question(SavedStepsQuestion)
-        rows = library.saved_steps(self.actor).filter(archived_at__isnull=not question.archived)
-        if question.words:
-            rows = rows.filter(Q(title__icontains=question.words) | Q(note__icontains=question.words))
-        if question.kind:
-            rows = rows.filter(kind=question.kind)
+        rows = library.found(self.actor, question.words, question.kind or "", archived=question.archived)
         return page(request, rows, SavedStepLine, SavedStepLine.of)
 
 
@@ -155,8 +150,4 @@ class Versions(OfSavedStep):
 class OneVersion(OfSavedStep):
     @operation("read_saved_step_version", "Read one version of a saved step", answer=SavedVersion)
     def get(self, request: Request, id: str, number: str) -> HttpResponse:
-        known = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
-        row = self.saved(id).versions.filter(number=known).first() if known else None
-        if row is None:
-            raise Http404
-        return answer(SavedVersion.whole(row))
+        return answer(SavedVersion.whole(numbered(self.saved(id).versions.all(), number)))

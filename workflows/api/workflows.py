@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -20,13 +20,14 @@ from workflows.api.operation import operation
 from workflows.api.paging import page
 from workflows.api.problems import Stale
 from workflows.engine import definition as definitions
-from workflows.models import Priority, PublishRequest, Run, Version, Workflow
+from workflows.models import Priority, PublishRequest, Run, SavedStepVersion, Version, Workflow
 from workflows.services.exchange import export_workflow
 from workflows.services.publishing import publish_or_ask
 from workflows.services.refusals import Conflict
 from workflows.services.runs import accept_run, find_startable
 from workflows.services.workflows import create_workflow, draft_problems, save_draft
 
+Numbered = TypeVar("Numbered", Version, SavedStepVersion)
 IF_MATCH = {"If-Match": "The ETag of the draft as you read it; 412 when somebody has changed it since."}
 
 
@@ -90,7 +91,7 @@ class One(OfWorkflow):
 class Draft(OfWorkflow):
     @operation("read_draft", "Read the draft and what keeps it from being published", answer=answers.Draft)
     def get(self, request: Request, id: str) -> HttpResponse:
-        return _draft(self.workflow(id, with_draft=True))
+        return draft_answer(self.workflow(id, with_draft=True))
 
     @operation(
         "save_draft", "Replace the draft", answer=answers.Draft, body=asked.DraftBody, headers=IF_MATCH, refusals=(412,)
@@ -106,7 +107,7 @@ class Draft(OfWorkflow):
             if known is None:
                 raise
             raise Stale(str(conflict)) from None
-        return _draft(workflow)
+        return draft_answer(workflow)
 
 
 class Publish(OfWorkflow):
@@ -231,8 +232,8 @@ def _with_version(run: Run, workflow: Workflow) -> Run:
     return run
 
 
-def _draft(workflow: Workflow) -> HttpResponse:
-    problems = [answers.Problem(step=p.step, field=p.field, message=p.message) for p in draft_problems(workflow)]
+def draft_answer(workflow: Workflow) -> HttpResponse:
+    problems = answers.Problem.each(draft_problems(workflow))
     said = answers.Draft(revision=workflow.draft_revision, definition=workflow.draft, problems=problems)
     return answer(said, headers={"ETag": etag(workflow)})
 
@@ -247,7 +248,8 @@ def definition_of(workflow: Workflow, wanted: str) -> dict[str, Any]:
     return numbered(workflow.versions.all(), number).definition
 
 
-def numbered(rows: QuerySet[Version], number: str) -> Version:
+def numbered(rows: QuerySet[Numbered], number: str) -> Numbered:
+    """The version of this number, as it stands in an address. Raises Http404."""
     known = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
     row = rows.filter(number=known).first() if known else None
     if row is None:

@@ -5,14 +5,14 @@ What the part refers to and does not hold has to be given to its run: `needs` na
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from connectors.sdk.actions import Action
 from workflows.engine import params
-from workflows.engine.definition import Definition, Node, Retry
+from workflows.engine.definition import Definition, Node, Retry, walked
 from workflows.engine.tree import Place, Tree
 
 Kinds = Mapping[str, type[Action]]
@@ -74,8 +74,8 @@ def cut(definition: Definition, part: Part, kinds: Kinds) -> Definition:
 
 def needs(steps: Iterable[Node]) -> Needs:
     """Everything that these steps refer to and do not hold themselves."""
-    held = {node.id for node in _all(steps)}
-    references = {reference for node in _all(steps) for reference in _references(node)}
+    held = {node.id for node in walked(steps)}
+    references = {reference for node in walked(steps) for reference in _references(node)}
     inputs = {str(r[1]) for r in references if r[0] == "inputs" and len(r) > 1}
     return Needs(
         inputs=None if ("inputs",) in references else frozenset(inputs),
@@ -147,13 +147,6 @@ def _after(sequence: list[Node], step_id: str) -> list[Node]:
 def _before(sequence: list[Node], step_id: str) -> list[Node]:
     ids = [node.id for node in sequence]
     return sequence[: ids.index(step_id)]
-
-
-def _all(steps: Iterable[Node]) -> Iterator[Node]:
-    for node in steps:
-        yield node
-        for _, held in node.sequences():
-            yield from _all(held)
 
 
 def _references(node: Node) -> set[params.Reference]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -125,7 +125,7 @@ class Definition(Part):
 
     def nodes(self) -> Iterator[Node]:
         """Every step, in reading order."""
-        yield from _nodes(self.steps)
+        yield from walked(self.steps)
 
 
 def load(raw: Any) -> Definition:
@@ -184,11 +184,12 @@ def json_schema() -> dict[str, Any]:
     return Definition.model_json_schema(by_alias=True)
 
 
-def _nodes(sequence: list[Node]) -> Iterator[Node]:
+def walked(sequence: Iterable[Node]) -> Iterator[Node]:
+    """The steps and all that they hold, in reading order."""
     for node in sequence:
         yield node
         for _, held in node.sequences():
-            yield from _nodes(held)
+            yield from walked(held)
 
 
 def _refuse_large(raw: Mapping[str, Any]) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from workflows.engine.definition import Node
-from workflows.engine.saved import walked
+from workflows.engine.definition import Node, walked
+from workflows.engine.secrets import IN_TEXT
 
 LONGEST = 80
 MOST = 20
@@ -17,7 +17,6 @@ MOST = 20
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63})+")
 _PHONE = re.compile(r"(?<![\w.])(?:\+|00)\d[\d ()/-]{6,18}\d(?!\w)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b")
-_SECRET = re.compile(r"\b(?:sk|pk|ghp|xox[abp]|Bearer)[-_ ][A-Za-z0-9_-]{16,}")
 
 
 class Why(StrEnum):
@@ -39,7 +38,7 @@ OF_A_FIELD: Mapping[str, Why] = {
 }
 """A parameter of this name says by its name what it holds."""
 OF_A_TEXT: Sequence[tuple[re.Pattern[str], Why]] = (
-    (_SECRET, Why.SECRET),
+    (IN_TEXT, Why.SECRET),
     (_MAIL, Why.PERSON),
     (_PHONE, Why.PERSON),
     (_IBAN, Why.PERSON),

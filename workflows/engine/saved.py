@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from workflows.engine import params
-from workflows.engine.definition import Definition, Node, dump
+from workflows.engine.definition import Definition, Node, dump, walked
 from workflows.engine.wording import Words, reworded, words_in
 
 EVERYWHERE = frozenset({"run", "department", "workflow"})
@@ -63,13 +63,6 @@ def copies(definition: Definition) -> list[Copy]:
 def copy_around(definition: Definition, step_id: str) -> Copy | None:
     """The innermost copy that the step belongs to."""
     return next((copy for copy in reversed(copies(definition)) if copy.holds(step_id)), None)
-
-
-def walked(steps: Sequence[Node]) -> Iterator[Node]:
-    for node in steps:
-        yield node
-        for _, held in node.sequences():
-            yield from walked(held)
 
 
 def content_of(steps: Sequence[Node]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ _NAME = re.compile(
     r"|subscription[-_ ]?key|credentials?)$",
     re.IGNORECASE,
 )
-_TEXT = re.compile(
+IN_TEXT = re.compile(
     r"""\b(?:sk|pk|rk|ghp|gho|ghs|glpat|xox[abeprs])[-_][\w-]{16,}"""
     r"""|\b(?:Bearer|Basic)\s+[\w+/=.~-]{12,}"""
     r"""|\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*"""
@@ -48,7 +48,7 @@ def cleaned(value: Any, place: tuple[str, ...], found: list[str]) -> Any:
     if not isinstance(value, str) or not value:
         return value
     is_named = bool(place) and _NAME.search(place[-1]) and not params.is_template(value)
-    clean = LEFT_OUT if is_named else _TEXT.sub(LEFT_OUT, value)
+    clean = LEFT_OUT if is_named else IN_TEXT.sub(LEFT_OUT, value)
     if clean != value:
         found.append(".".join(place))
     return clean

@@ -28,7 +28,7 @@ from workflows.pages import build_sources
 from workflows.pages.build.draft import drafted, node_of, to_build
 from workflows.pages.build_data import LONGEST_PREVIEW, around, brief, offered, rendered
 from workflows.pages.cards import title_of
-from workflows.pages.page import Request, page, words
+from workflows.pages.page import Request, page, whole_number, words
 from workflows.runtime.kinds import kinds
 from workflows.services import drafting, samples
 from workflows.services.drafting import StaleDraft
@@ -251,8 +251,8 @@ def _others_were_here(request: Request, shown: Workflow, revision: int) -> bool:
 
 
 def _revision(request: Request, shown: Workflow) -> int:
-    said = request.POST.get("revision", "")
-    return int(said) if said.isdigit() and len(said) < 10 else shown.draft_revision
+    number = whole_number(request.POST.get("revision", ""))
+    return shown.draft_revision if number is None else number
 
 
 def _stored(request: Request, shown: Workflow, value: Any) -> Any:

@@ -12,12 +12,12 @@ from django.views.decorators.http import require_http_methods
 from pydantic import BaseModel, create_model
 
 from connectors.forms import Form, form_for_model, read
-from departments.access import Verb, require
 from workflows.engine.definition import Node
 from workflows.models import Workflow
+from workflows.pages.build.draft import node_or_404, to_build
 from workflows.pages.build_test_area import area_of
 from workflows.pages.page import Request, page
-from workflows.pages.workflows import find, sentences
+from workflows.pages.workflows import sentences
 from workflows.runtime.kinds import kinds
 from workflows.services import samples, testing
 
@@ -36,9 +36,8 @@ TYPES: dict[str, Any] = {
 @require_http_methods(["GET", "POST", "DELETE"])
 def sample(request: Request, pk: UUID, step: str) -> HttpResponse:
     """GET: the test area of the step, or with `edit` the form of its sample. POST keeps it, DELETE forgets it."""
-    workflow = find(request, pk)
-    require(request.actor, Verb.EDIT, workflow.department)
-    node = _node(workflow, step)
+    workflow = to_build(request, pk)
+    node = node_or_404(testing.draft_of(workflow), step)
     if request.method == "POST":
         return _keep(request, workflow, node)
     if request.method == "DELETE":
@@ -78,13 +77,6 @@ def model_of(node: Node) -> type[BaseModel]:
 def _form(workflow: Workflow, node: Node) -> Form:
     known = samples.samples_of(workflow, [node]).get(node.id)
     return form_for_model(model_of(node), samples.value_of(known) if known else {}, prefix=PREFIX)
-
-
-def _node(workflow: Workflow, step: str) -> Node:
-    found = next((node for node in testing.draft_of(workflow).nodes() if node.id == step), None)
-    if found is None:
-        raise Http404
-    return found
 
 
 def _editor(request: Request, workflow: Workflow, node: Node, form: Form, status: int = 200) -> HttpResponse:

@@ -16,16 +16,17 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from connectors.forms import Filled, Form, form_for_inputs
-from departments.access import Verb, require
+from departments.access import Verb
 from workflows.engine.cutting import Extent, Part
 from workflows.engine.definition import Definition, Node
 from workflows.models import Run, Workflow
 from workflows.models.states import RUN_OVER
+from workflows.pages.build.draft import node_or_404, to_build
 from workflows.pages.build_test_area import PREFIX, Progress, area_of, form_of, progress_of, tests_of
 from workflows.pages.cards import title_of
 from workflows.pages.page import Request, page
 from workflows.pages.starting import read_inputs
-from workflows.pages.workflows import find, sentences
+from workflows.pages.workflows import sentences
 from workflows.services import samples, testing
 from workflows.services.estimates import estimate
 from workflows.services.refusals import Conflict
@@ -55,7 +56,7 @@ def bar_context(request: Request, workflow: Workflow) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 def test(request: Request, pk: UUID) -> HttpResponse:
     """GET: the sheet of the whole test. POST: begin a test of the whole (`extent` is whole) or of one step."""
-    workflow = _to_test(request, pk)
+    workflow = to_build(request, pk)
     if request.method == "GET":
         return _sheet(request, workflow)
     part = _part(request)
@@ -66,7 +67,7 @@ def test(request: Request, pk: UUID) -> HttpResponse:
 @require_GET
 def test_run(request: Request, pk: UUID, run: UUID) -> HttpResponse:
     """How far it is. `at` names the step in whose panel it is shown."""
-    workflow = _to_test(request, pk)
+    workflow = to_build(request, pk)
     shown = progress_of(get_object_or_404(tests_of(workflow), pk=run), request.GET.get("at", "")[:60])
     return _progress(request, workflow, shown)
 
@@ -74,19 +75,13 @@ def test_run(request: Request, pk: UUID, run: UUID) -> HttpResponse:
 @page
 @require_POST
 def stop_test(request: Request, pk: UUID, run: UUID) -> HttpResponse:
-    workflow = _to_test(request, pk)
+    workflow = to_build(request, pk)
     found = get_object_or_404(tests_of(workflow), pk=run)
     try:
         cancel_run(found, actor=request.actor)
     except Conflict:  # it was faster, and its end is shown
         found.refresh_from_db()
     return _progress(request, workflow, progress_of(found, request.POST.get("at", "")[:60]))
-
-
-def _to_test(request: Request, pk: UUID) -> Workflow:
-    workflow = find(request, pk)
-    require(request.actor, Verb.EDIT, workflow.department)
-    return workflow
 
 
 def _part(request: Request) -> Part:
@@ -100,9 +95,7 @@ def _part(request: Request) -> Part:
 def _begin_part(request: Request, workflow: Workflow, part: Part) -> HttpResponse:
     """The test area with the test under way, or with the reason why there is none (422)."""
     definition = testing.draft_of(workflow)
-    node = next((each for each in definition.nodes() if each.id == part.step), None)
-    if node is None:
-        raise Http404
+    node = node_or_404(definition, part.step)
     send = request.POST.get("send") == "1"
     filled = read_inputs(request, workflow, form_of(workflow, definition, node))
     try:

@@ -14,15 +14,14 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from departments.access import Verb
 from departments.models import Department
 from workflows.engine.definition import MOST_BYTES, load
 from workflows.pages.cards import Card, cards_of
 from workflows.pages.page import Request, identifier, page
 from workflows.pages.versions import DRAFT, side_of
-from workflows.pages.workflows import find
+from workflows.pages.workflows import find, own_departments
 from workflows.services.exchange import Examined, examine, export_workflow, import_workflow
-from workflows.services.refusals import Conflict, PermissionDenied
+from workflows.services.refusals import Conflict
 
 MOST_CHOICES = 200
 
@@ -93,22 +92,12 @@ def _render(request: Request, sheet: Sheet, status: int = 200) -> HttpResponse:
 
 
 def _sheet(request: Request) -> Sheet:
-    departments = _own(request)
+    departments = own_departments(request)
     department = departments[0]
     if chosen := request.POST.get("department"):
         own = Department.objects.filter(pk__in=[each.pk for each in departments])
         department = get_object_or_404(own, pk=identifier(chosen))
     return Sheet(departments, department, text=request.POST.get("text", ""), name=request.POST.get("name", "").strip())
-
-
-def _own(request: Request) -> list[Department]:
-    """Where the person may build. Raises PermissionDenied for somebody who may nowhere."""
-    found = list(Department.objects.filter(pk__in=request.actor.departments(Verb.EDIT)).order_by("name"))
-    if not found:
-        raise PermissionDenied(
-            _("Your role does not let you make workflows. A manager of your department can change that.")
-        )
-    return found
 
 
 def _sent(request: Request) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from departments.access import Actor, Verb, require
+from departments.access import Actor, Verb, require, visible
 from departments.models import Department
 from workflows.engine import saved as copies
 from workflows.engine.definition import BadDefinition, Definition
@@ -24,7 +24,6 @@ from workflows.models import SavedKind, SavedStep, SavedStepVersion
 from workflows.pages.cards import Card, Names, card_of
 from workflows.pages.changes_said import Said, steps_said, text_said
 from workflows.pages.page import Request, page, words
-from workflows.pages.saved_bar import step_context
 from workflows.pages.saved_deeds import said as said_of
 from workflows.services import library as kept
 from workflows.services.copies import update_everywhere
@@ -36,8 +35,6 @@ from workflows.services.saving import (
     keep_prompt,
     rewrite_prompt,
 )
-
-__all__ = ["library", "prompt_new", "saved", "step_context"]
 
 MOST_ROWS = 500
 
@@ -204,9 +201,11 @@ def prompt_new(request: Request) -> HttpResponse:
 
 def editable(actor: Actor) -> list[Department]:
     """The departments whose library the actor may change. Raises PermissionDenied when there is none."""
-    found = list(Department.objects.filter(pk__in=actor.departments(Verb.EDIT)).order_by("name"))
+    found = list(visible(Department.objects.order_by("name"), actor, verb=Verb.EDIT, path="pk"))
     if not found:
-        raise PermissionDenied(f"{actor.label} may not change the library of any department.")
+        raise PermissionDenied(
+            _("Your role does not let you change the library. A manager of your department can change that.")
+        )
     return found
 
 

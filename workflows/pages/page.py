@@ -82,3 +82,8 @@ def identifier(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def whole_number(text: str) -> int | None:
+    """The number written in ASCII digits, as many as the database takes, or None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

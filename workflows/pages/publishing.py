@@ -19,7 +19,7 @@ from workflows.engine.definition import load
 from workflows.models import PublishRequest, Workflow
 from workflows.pages.build.draft import Found, drafted, found_problems
 from workflows.pages.cards import cards_of
-from workflows.pages.page import Request, identifier, page
+from workflows.pages.page import Request, identifier, page, whole_number
 from workflows.pages.telling import told
 from workflows.pages.workflows import find
 from workflows.services import publishing
@@ -74,7 +74,7 @@ def publish(request: Request, pk: UUID) -> HttpResponse:
 
 
 def _published(request: Request, shown: Workflow) -> HttpResponse:
-    note, revision = request.POST.get("note", ""), _number(request.POST.get("revision", ""))
+    note, revision = request.POST.get("note", ""), whole_number(request.POST.get("revision", ""))
     try:
         made = publishing.publish_or_ask(shown, note=note, actor=request.actor, revision=revision)
     except ValidationError as refused:
@@ -159,7 +159,3 @@ def _way_to(found: Found) -> str:
     if found.problem.step:
         return f"?step={found.problem.step}"
     return f"?open={found.panel}" if found.panel else ""
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -13,16 +13,16 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from departments.access import Verb, require
 from workflows.engine import saved as copies
 from workflows.engine.definition import BadDefinition, Definition, Node, load
 from workflows.engine.disclosures import disclosures
 from workflows.models import SavedStepVersion, Workflow
+from workflows.pages.build.draft import node_of, node_or_404, to_build
 from workflows.pages.cards import title_of
 from workflows.pages.changes_said import Said, steps_said, text_said
 from workflows.pages.page import Request, page
 from workflows.pages.saved_bar import CopyView, copy_view, step_context, text_fields
-from workflows.pages.workflows import find
+from workflows.pages.workflows import sentences
 from workflows.runtime.kinds import kinds
 from workflows.services import copies as changes
 from workflows.services import library
@@ -38,7 +38,7 @@ MOST_SIBLINGS = 50
 @require_POST
 def step_saved(request: Request, pk: UUID, step: str) -> HttpResponse:
     """Do what `deed` names to the copy or prompt of the step, and show the panel as it is then."""
-    workflow = to_change(request, pk)
+    workflow = to_build(request, pk)
     deed = DEEDS.get(request.POST.get("deed", ""))
     if deed is None:
         raise Http404
@@ -47,7 +47,7 @@ def step_saved(request: Request, pk: UUID, step: str) -> HttpResponse:
 
 def _update_prompt(request: Request, workflow: Workflow, step: str) -> object:
     name = request.POST.get("field", "")
-    mark = copies.read_mark(_node(_definition(workflow), step).prompts.get(name))
+    mark = copies.read_mark(node_or_404(_definition(workflow), step).prompts.get(name))
     version = library.version_of(workflow.department, mark.slug, mark.number) if mark else None
     if version is None:
         raise Conflict(_("This text is not taken from the library any more."))
@@ -86,7 +86,7 @@ DEEDS: Mapping[str, Callable[[Request, Workflow, str], object]] = {
 @require_http_methods(["GET", "POST"])
 def step_keep(request: Request, pk: UUID, step: str) -> HttpResponse:
     """Save the step, or it and those after it, to the library: what goes in is shown before."""
-    workflow = to_change(request, pk)
+    workflow = to_build(request, pk)
     definition = _definition(workflow)
     together = _following(definition, step)
     chosen = together[: _count(request, len(together))]
@@ -127,7 +127,7 @@ def _keep_form(
 @require_http_methods(["GET", "POST"])
 def step_version(request: Request, pk: UUID, step: str) -> HttpResponse:
     """Make what the copy has become here the next version in the library."""
-    workflow = to_change(request, pk)
+    workflow = to_build(request, pk)
     if request.method == "POST":
         try:
             changes.save_copy(workflow, step, why=request.POST.get("why", ""), actor=request.actor)
@@ -150,7 +150,7 @@ def step_version(request: Request, pk: UUID, step: str) -> HttpResponse:
 @require_GET
 def step_difference(request: Request, pk: UUID, step: str) -> HttpResponse:
     """What an update would change here; with `field`, in the text that came from a prompt."""
-    workflow = to_change(request, pk)
+    workflow = to_build(request, pk)
     if field := request.GET.get("field", ""):
         context: dict[str, Any] = {"differences": _prompt_difference(workflow, step, field)}
     else:
@@ -164,7 +164,7 @@ def step_difference(request: Request, pk: UUID, step: str) -> HttpResponse:
 
 
 def _prompt_difference(workflow: Workflow, step: str, field: str) -> list[Said]:
-    node = _node(_definition(workflow), step)
+    node = node_or_404(_definition(workflow), step)
     mark = copies.read_mark(node.prompts.get(field))
     version = library.version_of(workflow.department, mark.slug, mark.number) if mark else None
     if version is None:
@@ -176,8 +176,8 @@ def _prompt_difference(workflow: Workflow, step: str, field: str) -> list[Said]:
 @require_http_methods(["GET", "POST"])
 def step_prompt(request: Request, pk: UUID, step: str) -> HttpResponse:
     """Choose a prompt for a text of the step."""
-    workflow = to_change(request, pk)
-    node = _node(_definition(workflow), step)
+    workflow = to_build(request, pk)
+    node = node_or_404(_definition(workflow), step)
     offered = library.prompts(request.actor, workflow.department)
     if request.method == "GET":
         context = {"workflow": workflow, "node": node, "fields": list(text_fields(node)), "offered": offered}
@@ -195,8 +195,8 @@ def step_prompt(request: Request, pk: UUID, step: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def step_prompt_keep(request: Request, pk: UUID, step: str) -> HttpResponse:
     """Save a text of the step as a prompt."""
-    workflow = to_change(request, pk)
-    node = _node(_definition(workflow), step)
+    workflow = to_build(request, pk)
+    node = node_or_404(_definition(workflow), step)
     fields = [field for field in text_fields(node) if field.has_text]
     refused = None
     if request.method == "POST":
@@ -221,17 +221,11 @@ def step_prompt_keep(request: Request, pk: UUID, step: str) -> HttpResponse:
 # ── finding and answering ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def to_change(request: Request, pk: UUID) -> Workflow:
-    workflow = find(request, pk)
-    require(request.actor, Verb.EDIT, workflow.department)
-    return workflow
-
-
 def said(refused: Exception | None) -> dict[str, str]:
     """Field → what is wrong with it; an empty name for what belongs to none."""
-    if isinstance(refused, ValidationError) and hasattr(refused, "error_dict"):
-        return {name: " ".join(texts) for name, texts in refused.message_dict.items()}
-    return {"": " ".join(getattr(refused, "messages", [str(refused)]))} if refused else {}
+    if isinstance(refused, ValidationError):
+        return sentences(refused)
+    return {"": str(refused)} if refused else {}
 
 
 def _definition(workflow: Workflow) -> Definition:
@@ -241,16 +235,9 @@ def _definition(workflow: Workflow) -> Definition:
         raise Http404 from None
 
 
-def _node(definition: Definition, step: str) -> Node:
-    node = next((node for node in definition.nodes() if node.id == step), None)
-    if node is None:
-        raise Http404
-    return node
-
-
 def _copy(workflow: Workflow, step: str) -> tuple[CopyView, SavedStepVersion, copies.Copy]:
     definition = _definition(workflow)
-    view = copy_view(workflow, definition, _node(definition, step))
+    view = copy_view(workflow, definition, node_or_404(definition, step))
     copy = copies.copy_around(definition, step)
     version = library.version_of(workflow.department, copy.slug, copy.number) if copy else None
     if view is None or copy is None or version is None:
@@ -296,7 +283,7 @@ def _done(
         return _reloaded(request, workflow, step)
     workflow = get_object_or_404(Workflow.objects.select_related("department"), pk=workflow.pk)
     definition = _definition(workflow)
-    context = step_context(request, workflow, definition, _node(definition, step))
+    context = step_context(request, workflow, definition, node_or_404(definition, step))
     return render(request, "workflows/build/_saved.html", {**context, "refused": said(refused)}, status=422)
 
 
@@ -304,7 +291,7 @@ def _reloaded(request: Request, workflow: Workflow, step: str) -> HttpResponse:
     """The bar as it is now; the page brings its column up to date and opens the panel again."""
     workflow = get_object_or_404(Workflow.objects.select_related("department"), pk=workflow.pk)
     definition = _definition(workflow)
-    node = next((node for node in definition.nodes() if node.id == step), None)
+    node = node_of(definition, step)
     events = {"draft-changed": {"revision": workflow.draft_revision}, "build:reload": {}}
     if node is None:
         return HttpResponse("", headers={"HX-Trigger": json.dumps(events)})

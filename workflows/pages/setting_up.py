@@ -14,6 +14,7 @@ from departments.access import Actor, Verb, visible
 from departments.models import Department, Role
 from workflows.gallery.catalogue import Template
 from workflows.pages.page import Request
+from workflows.pages.workflows import sentences
 from workflows.services.refusals import ValidationError
 from workflows.services.templates import (
     DECIDERS,
@@ -151,6 +152,4 @@ def _still_good(form: Form, request: Request) -> Mapping[str, Any]:
 
 
 def _sentences(refused: ValidationError) -> dict[str, str]:
-    if not hasattr(refused, "error_dict"):
-        return {"": " ".join(refused.messages)}
-    return {name.replace("deciders.", WHO): " ".join(texts) for name, texts in refused.message_dict.items()}
+    return {name.replace("deciders.", WHO): text for name, text in sentences(refused).items()}

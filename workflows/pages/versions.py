@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from departments.access import Verb, require
 from workflows.engine.definition import Definition, load
 from workflows.models import PublishRequest, Version, Workflow
-from workflows.pages.page import Request, page, piece_of
+from workflows.pages.page import Request, page, piece_of, whole_number
 from workflows.pages.publishing import bar_context, is_same
 from workflows.pages.telling import told
 from workflows.pages.workflows import find
@@ -102,7 +102,7 @@ def side_of(shown: Workflow, wanted: str) -> Side:
     """Raises Http404 for a version that there is not."""
     if wanted == DRAFT:
         return Side(DRAFT, _("the draft"), load(shown.draft))
-    number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 10 else 0
+    number = whole_number(wanted) or 0
     version = _numbered(shown, number)
     return Side(wanted, _("version %(number)s") % {"number": number}, load(version.definition), version)
 

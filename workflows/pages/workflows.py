@@ -7,15 +7,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from connectors.forms import Form
 from departments.access import Actor, Verb, require, visible
+from departments.models import Department
 from workflows.engine.definition import BadDefinition, load
 from workflows.models import Run, RunStatus, Workflow
 from workflows.pages.cards import Card, cards_of
@@ -125,6 +127,16 @@ def sentences(refused: ValidationError) -> dict[str, str]:
 def find(request: Request, pk: UUID) -> Workflow:
     rows = visible(Workflow.objects.select_related("department", "live", "owner"), request.actor)
     return get_object_or_404(rows, pk=pk)
+
+
+def own_departments(request: Request) -> list[Department]:
+    """Where the person may build. Raises PermissionDenied for somebody who may nowhere."""
+    found = list(visible(Department.objects.order_by("name"), request.actor, verb=Verb.EDIT, path="pk"))
+    if not found:
+        raise PermissionDenied(
+            _("Your role does not let you make workflows. A manager of your department can change that.")
+        )
+    return found
 
 
 def start_context(request: Request, shown: Workflow, form: Form | None) -> dict[str, Any]:

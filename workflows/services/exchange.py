@@ -20,9 +20,10 @@ from workflows.engine.problems import Problem
 from workflows.models import Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services import library
+from workflows.services.naming import clean_name
 from workflows.services.refusals import ValidationError
 from workflows.services.templates import free_name, members_of, models_in_use
-from workflows.services.workflows import clean_name, create_workflow, draft_problems
+from workflows.services.workflows import create_workflow, draft_problems
 
 SAMPLE = "sample"
 """Beside the definition's own names: values that fill the start form."""

@@ -16,8 +16,8 @@ from workflows.engine import saved as copies
 from workflows.engine.definition import Definition, Node
 from workflows.models import SavedKind, SavedStep, SavedStepVersion
 from workflows.runtime.kinds import kinds
+from workflows.services.naming import clean_name, same_name
 from workflows.services.refusals import Conflict, ValidationError
-from workflows.services.workflows import clean_name, same_name
 
 LONGEST_PROMPT = 20_000
 LONGEST_NOTE = 1_000

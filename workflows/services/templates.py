@@ -18,8 +18,9 @@ from workflows.engine.definition import Definition, Node
 from workflows.gallery.catalogue import Template
 from workflows.models import Workflow
 from workflows.services.files import reference, store_file
+from workflows.services.naming import clean_name, same_name
 from workflows.services.refusals import ValidationError
-from workflows.services.workflows import clean_name, create_workflow, same_name
+from workflows.services.workflows import create_workflow
 
 DECIDERS = (Role.OPERATOR, Role.BUILDER, Role.APPROVER, Role.MANAGER)
 LONGEST_NAME = 120

@@ -19,7 +19,6 @@ from workflows.models import Version, Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services.drafting import edit_draft
 from workflows.services.naming import clean_name, require_free_name
-from workflows.services.naming import same_name as same_name
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 
 MOST_CALLS = 500

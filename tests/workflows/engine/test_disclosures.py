@@ -21,6 +21,7 @@ def asking(**given: object) -> list[Node]:
         ({"person": "Astrid"}, "Astrid", Why.PERSON),
         ({"connection": "Sales inbox"}, "Sales inbox", Why.CONNECTION),
         ({"question": "sk-abcdefghijklmnop1234"}, "sk-abcdefghijklmnop1234", Why.SECRET),
+        ({"question": "AKIAABCDEFGHIJKLMNOP"}, "AKIAABCDEFGHIJKLMNOP", Why.SECRET),
         ({"token": "hush"}, "hush", Why.SECRET),
     ],
 )

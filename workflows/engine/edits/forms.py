@@ -287,6 +287,8 @@ def read(edit: Mapping[str, Any] | Edit) -> Edit:
     """Plain data → edit. Raises BadEdit naming what is wrong."""
     if isinstance(edit, Form):
         return edit
+    if not isinstance(edit, Mapping):
+        raise BadEdit("An edit is an object with its name in “do”.")
     try:
         return _EDIT.validate_python(dict(edit))
     except ValidationError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
@@ -121,15 +121,3 @@ def _can_go(node: Node, name: str) -> bool:
     if part in ("cases", "arms"):
         return len(getattr(node, part) or ()) > 1
     return part in ("otherwise", "rescue")
-
-
-def find_step(steps: Sequence[Step], step_id: str) -> Step | None:
-    return next((step for step in every(steps) if step.id == step_id), None)
-
-
-def every(steps: Sequence[Step]) -> Iterator[Step]:
-    """Every step of the column, in reading order."""
-    for step in steps:
-        yield step
-        for way in step.ways:
-            yield from every(way.steps)

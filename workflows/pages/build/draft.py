@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.http import Http404
 
 from departments.access import Verb, require
 from workflows.engine.definition import BadDefinition, Definition, Node, load
@@ -69,6 +70,13 @@ def found_problems(workflow: Workflow, definition: Definition) -> list[Found]:
 
 def node_of(definition: Definition, step: str) -> Node | None:
     return next((node for node in definition.nodes() if node.id == step), None)
+
+
+def node_or_404(definition: Definition, step: str) -> Node:
+    node = node_of(definition, step)
+    if node is None:
+        raise Http404
+    return node
 
 
 def numbered(definition: Definition, step: str) -> int:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from connectors.forms import Choice, Field, Form, read
-from departments.access import Verb
 from departments.models import Department
 from workflows.pages.page import Request, page
-from workflows.pages.workflows import sentences
+from workflows.pages.workflows import own_departments, sentences
 from workflows.services.refusals import Conflict
 from workflows.services.workflows import create_workflow
 
@@ -24,7 +22,7 @@ from workflows.services.workflows import create_workflow
 @require_http_methods(["GET", "POST"])
 def new(request: Request) -> HttpResponse:
     """GET shows the three ways; POST makes a blank workflow and goes to its build page."""
-    departments = _own(request)
+    departments = own_departments(request)
     form = _form(departments)
     if request.method == "GET":
         return _shown(request, form)
@@ -55,16 +53,6 @@ def _shown(request: Request, form: Form, status: int = 200) -> HttpResponse:
     return render(request, "workflows/build/new.html", {"form": form}, status=status)
 
 
-def _own(request: Request) -> list[Department]:
-    """Where the person may build. Raises PermissionDenied for somebody who may nowhere."""
-    found = list(Department.objects.filter(pk__in=request.actor.departments(Verb.EDIT)).order_by("name"))
-    if not found:
-        raise PermissionDenied(
-            _("Your role does not let you make workflows. A manager of your department can change that.")
-        )
-    return found
-
-
 def _form(departments: Sequence[Department]) -> Form:
     chosen = Field(
         "department",
@@ -86,8 +74,4 @@ def _form(departments: Sequence[Department]) -> Form:
 
 
 def _chosen(departments: Sequence[Department], wanted: str) -> Department:
-    return next((one for one in departments if one.pk == _id(wanted)), departments[0])
-
-
-def _id(text: str) -> UUID | None:
-    return UUID(text) if text else None
+    return next((one for one in departments if str(one.pk) == wanted), departments[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -13,6 +12,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from workflows.engine import strict
 from workflows.models import SavedStep, Workflow
 from workflows.pages.build import answers, clipboard
 from workflows.pages.build.bar import bar_context
@@ -20,7 +20,7 @@ from workflows.pages.build.clash import clashed
 from workflows.pages.build.column import column_of
 from workflows.pages.build.draft import drafted, to_build
 from workflows.pages.build.menu import INSERT, offered, saved_offers
-from workflows.pages.page import Request, page
+from workflows.pages.page import Request, page, whole_number
 from workflows.services import drafting, library
 from workflows.services.drafting import StaleDraft
 from workflows.services.refusals import Conflict
@@ -61,8 +61,8 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
     """One change, as plain data in `edit`, of the draft at `revision`."""
     shown = to_build(request, pk)
     try:
-        wanted = json.loads(request.POST.get("edit", ""))
-    except ValueError:
+        wanted = strict.loads(request.POST.get("edit", ""))
+    except strict.NotStrict:
         return answers.refused(request, [_("This change could not be read. Load the page again.")])
     if isinstance(wanted, dict) and wanted.get("do") == INSERT:
         return _inserted(request, shown, wanted)
@@ -72,6 +72,8 @@ def edit(request: Request, pk: UUID) -> HttpResponse:
 def _inserted(request: Request, shown: Workflow, wanted: Edit) -> HttpResponse:
     """A copy of a saved step, which the page knows by name only."""
     slug, place = str(wanted.get("saved", "")), wanted.get("place") or {}
+    if not isinstance(place, dict):
+        return answers.refused(request, [_("This change could not be read. Load the page again.")])
     try:
         return made(request, shown, [library.insertion(request.actor, shown.department, slug, place)])
     except SavedStep.DoesNotExist:
@@ -85,8 +87,8 @@ def paste(request: Request, pk: UUID) -> HttpResponse:
     shown = to_build(request, pk)
     try:
         nodes = clipboard.read(request.POST.get("text", ""))
-        place = json.loads(request.POST.get("place", "{}"))
-    except (clipboard.NoSteps, ValueError) as error:
+        place = strict.loads(request.POST.get("place", "{}"))
+    except (clipboard.NoSteps, strict.NotStrict) as error:
         return answers.refused(request, [str(error)])
     return made(request, shown, [{"do": "paste", "nodes": nodes, "place": place}])
 
@@ -169,4 +171,5 @@ def made(request: Request, shown: Workflow, edits: Iterable[Edit], *, loads: str
 def revision_of(request: Request, shown: Workflow, name: str = "revision") -> int:
     """The revision that an edit builds on, or that the page has `shown`; the present one where nothing is said."""
     said = request.POST.get(name) or request.GET.get(name) or request.POST.get("revision") or ""
-    return int(said) if said.isdigit() and len(said) < 10 else shown.draft_revision
+    number = whole_number(said)
+    return shown.draft_revision if number is None else number

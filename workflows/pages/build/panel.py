@@ -12,9 +12,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from workflows.engine.definition import Definition, Node
 from workflows.models import Workflow
-from workflows.pages import build_forms, build_tests, library
+from workflows.pages import build_forms, build_tests, saved_bar
 from workflows.pages.build import settings
-from workflows.pages.build.draft import drafted, found_problems, node_of, numbered, to_build
+from workflows.pages.build.draft import drafted, found_problems, node_or_404, numbered, to_build
 from workflows.pages.build.page import made
 from workflows.pages.build.settings import Edit, Part, Values
 from workflows.pages.build_data import around
@@ -30,7 +30,7 @@ def step(request: Request, pk: UUID, step: str) -> HttpResponse:
     shown = to_build(request, pk)
     definition = drafted(shown)
     return render(
-        request, "workflows/build/_panel.html", _step_context(request, shown, definition, _node(definition, step))
+        request, "workflows/build/_panel.html", _step_context(request, shown, definition, node_or_404(definition, step))
     )
 
 
@@ -40,7 +40,7 @@ def step_settings(request: Request, pk: UUID, step: str) -> HttpResponse:
     """What was changed in one of the panel's own forms of a step; `part` names the form."""
     shown = to_build(request, pk)
     definition = drafted(shown)
-    node = _node(definition, step)
+    node = node_or_404(definition, step)
     parts = [settings.when_part(node), settings.failing_part(node), *settings.way_parts(node, {})]
     return _answered(request, shown, parts, node)
 
@@ -63,7 +63,7 @@ def _step_context(request: Request, shown: Workflow, definition: Definition, nod
         "problems": _problems(shown, definition, f"step:{node.id}"),
         **build_forms.context(request, shown, definition, node),
         **build_tests.context(request, shown, definition, node),
-        **library.step_context(request, shown, definition, node),
+        **saved_bar.step_context(request, shown, definition, node),
     }
 
 
@@ -130,10 +130,3 @@ def _edits(part: Part, of: Node | Definition, changed: Values) -> Iterable[Edit]
     if what == "input":
         return settings.input_edits(part.name, of.inputs[part.name], changed)
     return settings.result_edits(part.name, changed)
-
-
-def _node(definition: Definition, step: str) -> Node:
-    node = node_of(definition, step)
-    if node is None:
-        raise Http404
-    return node
