@@ -11,9 +11,15 @@ from django.utils.translation import gettext_lazy as _
 from audit.models import Entry
 
 SENTENCES: Mapping[str, Any] = {
+    "absence.ended": _("{actor} ended the absence of {object}"),
+    "absence.planned": _("{actor} planned the absence of {object} from {starts} to {ends}"),
     "department.created": _("{actor} created the department {object}"),
+    "department.hours_changed": _("{actor} changed when {object} works"),
     "file.downloaded": _("{actor} downloaded the file {object}"),
     "file.stored": _("{actor} stored the file {object}"),
+    "group.changed": _("{actor} changed the group {object}"),
+    "group.deleted": _("{actor} deleted the group {object}"),
+    "group.made": _("{actor} made the group {object}"),
     "member.added": _("{actor} gave {object} the role {role}"),
     "member.removed": _("{actor} took the role {role} from {object}"),
     "model.made_usual": _("{actor} made {object} the model that steps use when they name none"),

@@ -9,7 +9,7 @@ from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group as DjangoGroup
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -20,10 +20,10 @@ from django.utils.translation import gettext_lazy
 from django.views.generic import RedirectView
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin, StrictAdmin
-from departments import services
+from departments import groups, services
 from departments.links import address_of, create_sign_in_link
 from departments.middleware import actor_of
-from departments.models import ApiToken, Department, Membership, SignInLink, User
+from departments.models import Absence, ApiToken, Department, Group, Membership, SignInLink, User
 from departments.tokens import LONGEST, create_token, revoke_token
 
 admin.site.site_header = gettext_lazy("Tandem administration")
@@ -32,8 +32,8 @@ admin.site.index_title = gettext_lazy("The whole server")
 # One sign-in page for all, so that the limits on guessing hold here too, and the ledger sees every new password.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = RedirectView.as_view(pattern_name="account_change_password")  # type: ignore
-# Roles take the place of groups, and a person's one address stands in User.
-admin.site.unregister([Group, EmailAddress])
+# Roles take the place of Django's groups, and a person's one address stands in User.
+admin.site.unregister([DjangoGroup, EmailAddress])
 
 
 class MembershipForm(forms.ModelForm):
@@ -170,7 +170,7 @@ class UserAdmin(WithMembers):
 class DepartmentAdmin(WithMembers):
     list_display = ("name", "slug", "time_zone", "created_at")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "time_zone", "egress_hosts", "second_person_publishes")
+    fields = ("name", "slug", "time_zone", *services.HOURS, "egress_hosts", "second_person_publishes")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -213,6 +213,64 @@ class MembershipAdmin(StrictAdmin):
         with transaction.atomic():
             for membership in queryset:
                 services.remove_member(membership, actor=actor_of(request))
+
+
+class GroupForm(forms.ModelForm):
+    class Meta:
+        model = Group
+        fields = ("department", "name", "slug", "members")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        department = given.get("department") if self.instance._state.adding else self.instance.department
+        if department:
+            groups.refuse_strangers(department, given.get("members", ()))
+        return given
+
+
+@admin.register(Group)
+class GroupAdmin(StrictAdmin):
+    form = GroupForm
+    list_display = ("name", "department", "slug", "created_at")
+    list_filter = ("department",)
+    search_fields = ("name", "department__name")
+    autocomplete_fields = ("department", "members")
+    list_select_related = ("department",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("department", "slug") if obj else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return {} if obj else {"slug": ("name",)}
+
+    def save_model(self, request: HttpRequest, obj: Group, form: forms.ModelForm, change: bool) -> None:
+        given, actor = form.cleaned_data, actor_of(request)
+        if change:
+            groups.change_group(Group.objects.get(pk=obj.pk), name=obj.name, members=given["members"], actor=actor)
+        else:
+            _become(obj, groups.make_group(actor=actor, **given))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The members are saved by the service."""
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        groups.delete_group(obj, actor=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        with transaction.atomic():
+            for group in queryset:
+                self.delete_model(request, group)
+
+
+@admin.register(Absence)
+class AbsenceAdmin(ReadOnlyAdmin):
+    """What somebody noted about it is theirs, and not shown."""
+
+    list_display = ("user", "starts", "ends", "stand_in")
+    search_fields = ("user__name", "user__email")
+    exclude = ("note",)
+    date_hierarchy = "starts"
+    list_select_related = ("user", "stand_in")
 
 
 class ApiTokenForm(forms.ModelForm):

@@ -13,6 +13,8 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
+from departments.hours import days_of, public_holidays, spans_of, usual_hours
+
 
 class People(BaseUserManager["User"]):
     """Makes people; e-mail addresses are kept in lower case."""
@@ -74,6 +76,10 @@ def known_time_zone(name: str) -> None:
         raise ValidationError(_("“%(name)s” is no time zone. Write it like Europe/Berlin.") % {"name": name}) from None
 
 
+def known_holidays(code: str) -> None:
+    public_holidays(code)
+
+
 def list_of_hosts(hosts: object) -> None:
     """The shape only; what a host may look like is known where the doors are (connectors/net)."""
     if not isinstance(hosts, list) or not all(isinstance(host, str) and host.split() == [host] for host in hosts):
@@ -101,6 +107,29 @@ class Department(models.Model):
         default=False,
         db_default=False,
         help_text=_("Whoever wants to publish a workflow asks; another approver, builder or manager decides."),
+    )
+    working_hours = models.JSONField(
+        _("working hours"),
+        default=usual_hours,
+        validators=[spans_of],
+        error_messages={"blank": _("Nobody works on any day. Fill in the hours of at least one day.")},
+        help_text=_('Of each weekday, like {"monday": [["09:00", "12:00"], ["13:00", "17:00"]]}.'),
+    )
+    holidays_of = models.CharField(
+        _("public holidays of"),
+        max_length=12,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[known_holidays],
+        help_text=_("A country like DE, or a part of one like DE-BE. Empty: people work on public holidays."),
+    )
+    days_off = models.JSONField(
+        _("own days off"),
+        default=list,
+        blank=True,
+        validators=[days_of],
+        help_text=_('Further days on which nobody works, like ["2026-12-24"].'),
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -143,6 +172,67 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.get_role_display()}, {self.department}"
+
+
+class Group(models.Model):
+    """People of one department who are asked together; whoever leaves the department leaves its groups."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    department = models.ForeignKey(Department, models.CASCADE, related_name="groups", verbose_name=_("department"))
+    name = models.CharField(_("name"), max_length=80)
+    slug = models.SlugField(_("short name"), max_length=60)
+    members = models.ManyToManyField(User, related_name="member_of", verbose_name=_("members"), blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("group")
+        verbose_name_plural = _("groups")
+        ordering = ["department__name", "name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["department", "slug"],
+                name="group_slug_once",
+                violation_error_message=_("The department has a group of this name already. Choose another name."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Absence(models.Model):
+    """Days on which a person is away, first and last included; departments/absences.py says in which time zone."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="absences", verbose_name=_("person"))
+    starts = models.DateField(_("first day"))
+    ends = models.DateField(_("last day"))
+    stand_in = models.ForeignKey(
+        User, models.SET_NULL, related_name="stands_in", verbose_name=_("stand-in"), null=True, blank=True
+    )
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("absence")
+        verbose_name_plural = _("absences")
+        ordering = ["starts", "id"]
+        indexes = [models.Index(fields=["user", "ends"], name="absence_of_person")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends__gte=models.F("starts")),
+                name="absence_ends_after_it_starts",
+                violation_error_message=_("The last day comes before the first one."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(stand_in__isnull=True) | ~models.Q(stand_in=models.F("user")),
+                name="absence_stand_in_is_another",
+                violation_error_message=_("Nobody stands in for themselves. Choose somebody else."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}, {self.starts} to {self.ends}"
 
 
 class ApiToken(models.Model):

@@ -13,9 +13,11 @@ from django.utils.translation import gettext as _
 
 from audit.services import record
 from departments.access import Actor, require_administrator, require_manager
+from departments.groups import leave_groups
 from departments.models import Department, Membership, Role, User
 
 RIGHTS = ("is_superuser", "is_staff", "is_auditor")
+HOURS = ("working_hours", "holidays_of", "days_off")
 
 
 @transaction.atomic
@@ -27,8 +29,9 @@ def create_department(
     time_zone: str = "Europe/Berlin",
     egress_hosts: Sequence[str] = (),
     second_person_publishes: bool = False,
+    **hours: Any,
 ) -> Department:
-    """Its slug never changes afterwards: the ledger knows the department by it."""
+    """Its slug never changes afterwards: the ledger knows the department by it. `hours` is as in change_hours."""
     require_administrator(actor)
     slug = slug or slugify(name)[:60]
     department = Department(
@@ -37,12 +40,28 @@ def create_department(
         time_zone=time_zone,
         egress_hosts=list(egress_hosts),
         second_person_publishes=second_person_publishes,
+        **_only(HOURS, hours),
     )
     department.full_clean()
 
     department.save()
     record("department.created", actor=actor, department=department.slug, thing=department)
     return department
+
+
+@transaction.atomic
+def change_hours(department: Department, *, actor: Actor, **hours: Any) -> None:
+    """Sets some of working_hours, holidays_of and days_off; departments/hours.py says how they are written."""
+    require_manager(actor, department)
+    changed = {name: value for name, value in _only(HOURS, hours).items() if value != getattr(department, name)}
+    if not changed:
+        return
+    for name, value in changed.items():
+        setattr(department, name, value)
+    department.full_clean()
+
+    department.save(update_fields=list(changed))
+    record("department.hours_changed", actor=actor, department=department.slug, thing=department, **changed)
 
 
 @transaction.atomic
@@ -61,11 +80,14 @@ def add_member(department: Department, user: User, role: Role | str, *, actor: A
 
 @transaction.atomic
 def remove_member(membership: Membership, *, actor: Actor) -> None:
-    """Takes one role from one person, from their next request on."""
+    """Takes one role from one person, from their next request on; the last one takes them out of its groups too."""
     department = membership.department
     require_manager(actor, department)
+    # Locked, so that of two who take the person's last two roles at once the second empties the groups.
+    list(Membership.objects.select_for_update().filter(department=department, user=membership.user).order_by("pk"))
 
     membership.delete()
+    leave_groups(department, membership.user)
     record("member.removed", actor=actor, department=department.slug, thing=membership.user, role=membership.role)
 
 
@@ -73,7 +95,7 @@ def remove_member(membership: Membership, *, actor: Actor) -> None:
 def create_user(email: str, name: str, *, actor: Actor, **rights: bool) -> User:
     """A person without a password, who comes in by a sign-in link. `rights`: is_superuser, is_staff, is_auditor."""
     require_administrator(actor)
-    user = User(email=User.objects.normalize_email(email), name=name, **_only_rights(rights))
+    user = User(email=User.objects.normalize_email(email), name=name, **_only(RIGHTS, rights))
     user.set_unusable_password()
     user.full_clean()
 
@@ -90,7 +112,7 @@ def change_rights(user: User, *, actor: Actor, **rights: bool) -> None:
     if rights.get("is_superuser") is False:
         refuse_for_last_administrator(user)
 
-    for right, value in _only_rights(rights).items():
+    for right, value in _only(RIGHTS, rights).items():
         setattr(user, right, value)
     user.save(update_fields=RIGHTS)
     record("person.rights_changed", actor=actor, thing=user, before=before, after=_held(user))
@@ -136,11 +158,11 @@ def refuse_for_last_administrator(user: User) -> None:
         raise ValidationError(_("%(name)s is the last administrator. Make somebody else one first.") % {"name": user})
 
 
-def _only_rights(rights: dict[str, Any]) -> dict[str, bool]:
-    unknown = rights.keys() - set(RIGHTS)
+def _only(known: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
+    unknown = given.keys() - set(known)
     if unknown:
-        raise TypeError(f"not rights: {', '.join(sorted(unknown))}")
-    return rights
+        raise TypeError(f"not one of {', '.join(known)}: {', '.join(sorted(unknown))}")
+    return given
 
 
 def _held(user: User) -> list[str]:

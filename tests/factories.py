@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from connectors.models import AiModel, Provider
-from departments.models import Department, Membership, Role, User
+from departments.models import Absence, Department, Group, Membership, Role, User
 from workflows.models import (
     PublishRequest,
     Run,
@@ -59,6 +59,18 @@ def make_user(
 
 def make_member(user: User, department: Department, role: Role | str = Role.VIEWER) -> Membership:
     return Membership.objects.create(user=user, department=department, role=role)
+
+
+def make_group(department: Department | None = None, *members: User, name: str = "", **fields: Any) -> Group:
+    name = name or f"Group {next(_numbers)}"
+    department = department or make_department()
+    group = Group.objects.create(**{"department": department, "name": name, "slug": slugify(name), **fields})
+    group.members.set(members)
+    return group
+
+
+def make_absence(user: User, starts: date, ends: date, stand_in: User | None = None, **fields: Any) -> Absence:
+    return Absence.objects.create(user=user, starts=starts, ends=ends, stand_in=stand_in, **fields)
 
 
 def make_provider(name: str = "", **fields: Any) -> Provider:

@@ -13,12 +13,22 @@ from django.utils import timezone
 
 from audit.models import Entry
 from connectors.models import AiModel, Provider
-from departments.models import ApiToken, Department, Membership, Role, User
+from departments.models import ApiToken, Department, Group, Membership, Role, User
 from departments.tokens import token_for
-from tests.factories import make_department, make_member, make_model, make_provider, make_user, make_workflow
+from tests.factories import (
+    make_department,
+    make_group,
+    make_member,
+    make_model,
+    make_provider,
+    make_user,
+    make_workflow,
+)
 
 pytestmark = pytest.mark.django_db
 
+HOURS = {"working_hours": '{"monday": [["08:00", "12:00"]]}', "holidays_of": "", "days_off": "[]"}
+HOURS |= {f"initial-{name}": HOURS[name] for name in ("working_hours", "days_off")}  # hidden beside the fields
 NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
 
 
@@ -175,7 +185,9 @@ def test_staff_who_may_change_people_make_nobody_an_administrator_and_no_links(l
         desk.post(address(Membership, "add"), {"user": staff.pk, "department": legal.pk, "role": "manager"}),
         desk.post(address(ApiToken, "add"), {"name": "x", "department": legal.pk, "role": "manager", "days": "9"}),
         desk.post(address(User, "add"), {"email": "x@tandem.example", "name": "X", "is_superuser": "on"}),
-        desk.post(address(Department, "add"), {"name": "X", "slug": "x", "time_zone": "UTC", "egress_hosts": "[]"}),
+        desk.post(
+            address(Department, "add"), {"name": "X", "slug": "x", "time_zone": "UTC", "egress_hosts": "[]", **HOURS}
+        ),
     ]
 
     assert [answer.status_code for answer in answers] == [403] * 6
@@ -242,6 +254,58 @@ def test_roles_on_their_own_page_write_the_ledger_too(desk: Client, legal: Depar
     assert not Membership.objects.exists()
 
 
+def test_a_department_is_made_with_its_hours_and_they_are_changed(desk: Client) -> None:
+    form = {"name": "Press", "slug": "press", "time_zone": "UTC", "egress_hosts": "[]", **HOURS, "holidays_of": "DE-BE"}
+
+    desk.post(address(Department, "add"), form)
+    press = Department.objects.get(slug="press")
+    form |= {"initial-egress_hosts": "[]", **NO_MEMBERS}
+    refused = desk.post(address(press, "change"), {**form, "holidays_of": "XX"})
+    desk.post(address(press, "change"), {**form, "days_off": '["2026-12-24"]'})
+
+    press.refresh_from_db()
+    assert (press.working_hours, press.holidays_of) == ({"monday": [["08:00", "12:00"]]}, "DE-BE")
+    assert press.days_off == ["2026-12-24"]
+    assert "The holidays of “XX” are not known" in refused.content.decode()
+    assert written() == [
+        ("department.created", "press", "Press", {}),
+        ("department.changed_in_admin", "press", "Press", {"fields": ["days_off"]}),
+    ]
+
+
+def test_a_group_is_made_changed_and_deleted(desk: Client, legal: Department) -> None:
+    lea, tom = make_user("Lea", department=legal), make_user("Tom", department=legal)
+
+    desk.post(address(Group, "add"), {"department": legal.pk, "name": "Deals", "slug": "deals", "members": [lea.pk]})
+    deals = Group.objects.get(department=legal, slug="deals")
+    desk.post(address(deals, "change"), {"name": "Contracts", "members": [tom.pk]})
+    deals.refresh_from_db()
+    assert (deals.name, list(deals.members.all())) == ("Contracts", [tom])
+    desk.post(address(deals, "delete"), {"post": "yes"})
+
+    assert written() == [
+        ("group.made", "legal", "Deals", {"members": ["Lea"]}),
+        ("group.changed", "legal", "Contracts", {"added": ["Tom"], "removed": ["Lea"]}),
+        ("group.deleted", "legal", "Contracts", {}),
+    ]
+    assert not Group.objects.exists()
+
+
+def test_a_group_of_strangers_or_of_a_name_that_is_taken_is_refused_in_the_form(
+    desk: Client, legal: Department
+) -> None:
+    stranger = make_user("Stranger")
+    make_group(legal, name="Deals")
+    form = {"department": legal.pk, "name": "Deals", "slug": "deals", "members": []}
+
+    twice = desk.post(address(Group, "add"), form)
+    strange = desk.post(address(Group, "add"), {**form, "slug": "other", "members": [stranger.pk]})
+
+    assert "has a group of this name already" in twice.content.decode()
+    assert "Stranger: not in Legal" in strange.content.decode()
+    assert Group.objects.count() == 1
+
+
 def test_somebody_deactivated_gets_no_role_and_the_form_says_why(desk: Client, legal: Department) -> None:
     gone = make_user("Gone", is_active=False)
 
@@ -284,6 +348,7 @@ def test_chosen_tokens_are_revoked_at_once(desk: Client, legal: Department) -> N
 
 def test_a_department_is_made_and_changed_but_keeps_the_name_that_the_ledger_knows(desk: Client) -> None:
     form = {"name": "Sales", "slug": "sales", "time_zone": "Europe/Stockholm", "egress_hosts": '["api.example.com"]'}
+    form |= HOURS
 
     desk.post(address(Department, "add"), form)
     sales = Department.objects.get()
@@ -315,7 +380,7 @@ def test_a_department_is_made_and_changed_but_keeps_the_name_that_the_ledger_kno
 def test_a_department_with_an_unknown_time_zone_or_a_wrong_host_is_refused(
     desk: Client, field: str, value: str
 ) -> None:
-    form = {"name": "Sales", "slug": "sales", "time_zone": "UTC", "egress_hosts": "[]", field: value}
+    form = {"name": "Sales", "slug": "sales", "time_zone": "UTC", "egress_hosts": "[]", **HOURS, field: value}
 
     answer = desk.post(address(Department, "add"), form)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -20,8 +21,10 @@ from departments.links import create_sign_in_link
 from departments.models import ApiToken, Department, Membership, Role, SignInLink, User
 from departments.tokens import create_token
 from tests.factories import (
+    make_absence,
     make_department,
     make_file,
+    make_group,
     make_model,
     make_publish_request,
     make_run,
@@ -98,6 +101,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     rows += [DraftEdit.objects.create(workflow=workflow, revision=2, edit=changed, said=SECRET, before=written)]
     kept = keep_prompt(legal, SECRET, title="Tone", note=SECRET, actor=SYSTEM)
     rows += [kept.saved, kept]
+    rows += [make_group(legal, member), make_absence(member, date(2026, 12, 1), date(2026, 12, 4), note=SECRET)]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}
 

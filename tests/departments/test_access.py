@@ -25,11 +25,6 @@ TABLE = {
 }
 
 
-@pytest.fixture
-def legal() -> Department:
-    return make_department("Legal")
-
-
 @pytest.mark.parametrize(("role", "verbs"), TABLE.items(), ids=TABLE)
 def test_each_role_allows_what_the_table_says_and_only_in_its_department(
     legal: Department, role: Role, verbs: set[str]

@@ -27,11 +27,6 @@ def marketing() -> Department:
 
 
 @pytest.fixture
-def legal() -> Department:
-    return make_department("Legal")
-
-
-@pytest.fixture
 def auditor() -> User:
     return make_user("Greta", is_auditor=True)
 

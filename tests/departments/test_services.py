@@ -15,7 +15,7 @@ from audit.models import Entry
 from departments import services
 from departments.access import SYSTEM, Actor, actor_for_user
 from departments.models import Department, Role, User
-from tests.factories import make_department, make_member, make_user
+from tests.factories import make_department, make_group, make_member, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -23,11 +23,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def administrator() -> Actor:
     return actor_for_user(make_user("Robin", is_superuser=True))
-
-
-@pytest.fixture
-def legal() -> Department:
-    return make_department("Legal")
 
 
 def last_entry() -> tuple[str, str, str, dict[str, Any]]:
@@ -61,6 +56,65 @@ def test_a_manager_gives_and_takes_roles_in_the_own_department(legal: Department
     assert added == ("member.added", "legal", "Lea", {"role": "operator"})
     assert last_entry() == ("member.removed", "legal", "Lea", {"role": "operator"})
     assert not lea.memberships.exists()
+
+
+def test_the_last_role_that_is_taken_takes_its_groups_along(legal: Department) -> None:
+    manager = actor_for_user(make_user("Henrik", department=legal, role=Role.MANAGER))
+    lea = make_user("Lea", department=legal, role=Role.VIEWER)
+    approver = make_member(lea, legal, Role.APPROVER)
+    elsewhere = make_department()
+    make_member(lea, elsewhere)
+    ours, theirs = make_group(legal, lea), make_group(elsewhere, lea)
+
+    services.remove_member(approver, actor=manager)
+    assert lea in ours.members.all()
+    services.remove_member(lea.memberships.get(department=legal), actor=manager)
+
+    assert list(lea.member_of.all()) == [theirs]
+
+
+def test_a_manager_says_when_the_department_works(legal: Department) -> None:
+    manager = actor_for_user(make_user("Henrik", department=legal, role=Role.MANAGER))
+    hours = {"monday": [["08:00", "12:00"]]}
+
+    services.change_hours(legal, working_hours=hours, holidays_of="DE-BE", days_off=[], actor=manager)
+
+    legal.refresh_from_db()
+    assert (legal.working_hours, legal.holidays_of, legal.days_off) == (hours, "DE-BE", [])
+    changed = {"working_hours": hours, "holidays_of": "DE-BE"}
+    assert last_entry() == ("department.hours_changed", "legal", "Legal", changed)
+
+
+def test_hours_that_stay_as_they_are_write_nothing(legal: Department, administrator: Actor) -> None:
+    services.change_hours(legal, holidays_of="", days_off=[], actor=administrator)
+
+    assert not Entry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "hours",
+    [
+        {"working_hours": {}},
+        {"working_hours": {"monday": [["17:00", "09:00"]]}},
+        {"holidays_of": "XX"},
+        {"days_off": ["x"]},
+    ],
+)
+def test_hours_that_cannot_be_are_refused(legal: Department, administrator: Actor, hours: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        services.change_hours(legal, **hours, actor=administrator)
+
+    assert refusal.value.message_dict.keys() == hours.keys()
+    assert not Entry.objects.exists()
+
+
+def test_nobody_else_says_when_a_department_works(legal: Department) -> None:
+    for person in (
+        make_user(department=legal, role=Role.BUILDER),
+        make_user(department=make_department(), role=Role.MANAGER),
+    ):
+        with pytest.raises(PermissionDenied):
+            services.change_hours(legal, days_off=["2026-12-24"], actor=actor_for_user(person))
 
 
 @pytest.mark.parametrize("role", [role for role in Role.values if role != Role.MANAGER])

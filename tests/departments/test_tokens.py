@@ -36,11 +36,6 @@ class WhoAmI(APIView):
 
 
 @pytest.fixture
-def legal() -> Department:
-    return make_department("Legal")
-
-
-@pytest.fixture
 def issued(legal: Department) -> tuple[ApiToken, str]:
     return create_token(legal, role=Role.OPERATOR, name="Contract archive", actor=SYSTEM)
 
