@@ -45,6 +45,12 @@ def changed(statement: str, values: Sequence[Any]) -> int:
     return execute(statement, values).rowcount
 
 
+def release() -> None:
+    """Give the connection back to the pool: who waits for others, outside a transaction, holds none."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
 def recordset(records: Iterable[Mapping[str, Any]]) -> str:
     """Many rows as one parameter, for `json_to_recordset`: times and ids become text that PostgreSQL reads."""
     return orjson.dumps(list(records)).decode()

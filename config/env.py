@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +31,8 @@ class Env:
     public_url: str
     egress_hosts: tuple[str, ...]
     trusted_proxy: str
+    smtp_url: str = field(repr=False)  # it holds a password
+    mail_from: str
 
     @property
     def log(self) -> Path:
@@ -67,6 +69,8 @@ def read() -> Env:
         public_url=given("TANDEM_URL", "").rstrip("/"),
         egress_hosts=_words(given("TANDEM_EGRESS_HOSTS", "")),
         trusted_proxy=given("TANDEM_TRUSTED_PROXY", "").strip(),
+        smtp_url=given("SMTP_URL", "").strip(),
+        mail_from=given("MAIL_FROM", "").strip(),
     )
 
 

@@ -23,7 +23,7 @@ from audit.administration import ReadOnlyAdmin, RecordedAdmin, StrictAdmin
 from departments import groups, services
 from departments.links import address_of, create_sign_in_link
 from departments.middleware import actor_of
-from departments.models import Absence, ApiToken, Department, Group, Membership, SignInLink, User
+from departments.models import Absence, ApiToken, Department, Group, Membership, Notice, SignInLink, User
 from departments.tokens import LONGEST, create_token, revoke_token
 
 admin.site.site_header = gettext_lazy("Tandem administration")
@@ -332,6 +332,18 @@ class SignInLinkAdmin(ReadOnlyAdmin):
     search_fields = ("user__name", "user__email")
     date_hierarchy = "created_at"
     list_select_related = ("user",)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ReadOnlyAdmin):
+    """Whether mail went, never what it said: that is for its person (case Z14)."""
+
+    list_display = ("person", "kind", "department", "status", "error", "attempts", "next_at", "created_at", "sent_at")
+    list_filter = ("status", "kind", "department")
+    search_fields = ("person__name", "person__email", "kind", "department__name", "key")
+    date_hierarchy = "created_at"
+    list_select_related = ("person", "department")
+    fields = ("key", *list_display)
 
 
 def _change_person(request: HttpRequest, wanted: User, changed: set[str]) -> None:

@@ -277,3 +277,60 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
+class NoticeStatus(models.TextChoices):
+    """Where a notice is on its way; departments/notices.py moves it."""
+
+    WAITING = "waiting", _("waits to be sent")
+    SENDING = "sending", _("is being sent")
+    SENT = "sent", _("sent")
+    FAILED = "failed", _("could not be sent")
+    OFF = "off", _("not sent")
+
+
+NOTICES_ON_THEIR_WAY = (NoticeStatus.WAITING, NoticeStatus.SENDING)
+
+
+class Notice(models.Model):
+    """One mail of the server to one person. The row is the truth; the mail follows it, and may come twice (trust.md).
+
+    `next_at` is when somebody may take it up: while it is being sent, until then nobody else may. It is empty once the
+    notice has come to its end.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    key = models.CharField(_("key"), max_length=200, unique=True)
+    person = models.ForeignKey(User, models.CASCADE, related_name="notices", verbose_name=_("person"))
+    department = models.ForeignKey(
+        Department, models.CASCADE, null=True, blank=True, related_name="+", verbose_name=_("department")
+    )
+    kind = models.CharField(_("kind"), max_length=40)
+    subject = models.CharField(_("subject"), max_length=200)
+    text = models.TextField(_("text"))
+    html = models.TextField(blank=True)
+    status = models.CharField(_("status"), max_length=20, choices=NoticeStatus.choices, default=NoticeStatus.WAITING)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    next_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
+    error = models.CharField(_("why it was not sent"), max_length=500, blank=True)
+    created_at = models.DateTimeField(_("written"), db_default=Now(), editable=False)
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("notice")
+        verbose_name_plural = _("notices")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=NoticeStatus.values), name="notice_status"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=NOTICES_ON_THEIR_WAY, next_at__isnull=False)
+                | (~models.Q(status__in=NOTICES_ON_THEIR_WAY) & models.Q(next_at__isnull=True)),
+                name="notice_next_at",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_at"], condition=models.Q(status__in=NOTICES_ON_THEIR_WAY), name="notice_due")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.person}"

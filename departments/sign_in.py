@@ -13,6 +13,8 @@ from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
 
+from departments import mail
+
 log = logging.getLogger(__name__)
 
 # Mail leaves after the answer: waiting for the mail server would tell which addresses have an account, and an
@@ -35,7 +37,11 @@ class ClosedSignUp(DefaultAccountAdapter):
 
 
 def _send(message: EmailMessage) -> None:
+    if not mail.is_set_up():
+        log.error("mail.off A link for a new password was asked for. %s", mail.NO_SERVER)
+        return
     try:
-        message.send()
-    except OSError as problem:  # smtplib's errors are OSErrors too
-        log.error("mail.not_sent A mail could not be sent: %s. Check the mail server's settings.", problem)
+        with mail.Line() as line:
+            line.send(message)
+    except mail.NotSent as problem:
+        log.error("mail.not_sent A link for a new password could not be sent. %s", problem)

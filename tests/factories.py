@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from connectors.models import AiModel, Provider
-from departments.models import Absence, Department, Group, Membership, Role, User
+from departments.models import Absence, Department, Group, Membership, Notice, NoticeStatus, Role, User
 from workflows.models import (
     PublishRequest,
     Run,
@@ -71,6 +71,21 @@ def make_group(department: Department | None = None, *members: User, name: str =
 
 def make_absence(user: User, starts: date, ends: date, stand_in: User | None = None, **fields: Any) -> Absence:
     return Absence.objects.create(user=user, starts=starts, ends=ends, stand_in=stand_in, **fields)
+
+
+def make_notice(person: User | None = None, **fields: Any) -> Notice:
+    """One that went; `notify` writes those that are to go."""
+    return Notice.objects.create(
+        **{
+            "person": person or make_user(),
+            "key": f"notice.{next(_numbers)}",
+            "kind": "test",
+            "subject": "Something happened",
+            "text": "Look at it.",
+            "status": NoticeStatus.SENT,
+            **fields,
+        }
+    )
 
 
 def make_provider(name: str = "", **fields: Any) -> Provider:

@@ -8,8 +8,8 @@ from uuid import UUID
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
+from audit.sql import release
 from workflows.runtime import worker
-from workflows.runtime.context import release
 from workflows.runtime.faults import fault_point
 from workflows.runtime.heartbeat import HEART
 

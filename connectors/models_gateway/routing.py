@@ -7,7 +7,6 @@ import os
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from audit import sql
@@ -29,7 +28,7 @@ def choose(name: str = "") -> Route:
     try:
         model = _row(name)
     finally:
-        _give_connection_back()
+        sql.release()
     if model is None:
         raise _nothing_called(name)
 
@@ -54,7 +53,7 @@ def remember_refused_key(route: Route) -> None:
             refused_key=_fingerprint(route.key), refused_at=timezone.now()
         )
     finally:
-        _give_connection_back()
+        sql.release()
 
 
 def _row(name: str) -> AiModel | None:
@@ -110,11 +109,6 @@ def _rests(provider: Provider, key: str) -> bool:
 
 def _fingerprint(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def _give_connection_back() -> None:
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 _MODEL = tuple(field.attname for field in AiModel._meta.concrete_fields)

@@ -18,7 +18,7 @@ from audit.models import Entry
 from audit.services import record
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
-from departments.models import ApiToken, Department, Membership, Role, SignInLink, User
+from departments.models import ApiToken, Department, Membership, Notice, Role, SignInLink, User
 from departments.tokens import create_token
 from tests.factories import (
     make_absence,
@@ -26,6 +26,7 @@ from tests.factories import (
     make_file,
     make_group,
     make_model,
+    make_notice,
     make_publish_request,
     make_run,
     make_step,
@@ -57,7 +58,7 @@ APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 CONTENT += [SavedStep, SavedStepVersion]
-NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey]
+NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey, Notice]
 SECRET = "the deal with Northwind"  # in every place that people write
 
 
@@ -99,6 +100,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}
     rows += [DraftEdit.objects.create(workflow=workflow, revision=2, edit=changed, said=SECRET, before=written)]
+    rows += [make_notice(member, department=legal, subject=SECRET, text=SECRET, html=SECRET)]
     kept = keep_prompt(legal, SECRET, title="Tone", note=SECRET, actor=SYSTEM)
     rows += [kept.saved, kept]
     rows += [make_group(legal, member), make_absence(member, date(2026, 12, 1), date(2026, 12, 4), note=SECRET)]
@@ -181,7 +183,7 @@ def test_content_is_opened_by_members_only(
     assert f'href="{row.pk}/change/"' in client.get(address(model, "changelist")).content.decode()
 
 
-@pytest.mark.parametrize("model", [*CONTENT, Entry])
+@pytest.mark.parametrize("model", [*CONTENT, Entry, Notice])
 def test_no_list_search_filter_or_autocomplete_tells_an_administrator_what_people_wrote(
     model: type[models.Model], content: dict, administrator: User
 ) -> None:

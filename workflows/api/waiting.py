@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from threading import BoundedSemaphore
 
+from audit.sql import release
 from workflows.models import Run
-from workflows.runtime.context import release
 
 MOST_AT_ONCE = 8
 """Per process, of the sixteen threads that answer requests: waiting must not keep others from being answered."""

@@ -10,8 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.db import connection
-
+from audit.sql import release
 from connectors import net
 from connectors.documents.reading import read_document
 from connectors.models_gateway.for_step import StepModels
@@ -193,9 +192,3 @@ class StepDocuments:
         from connectors.documents.writing import write_document
 
         return write_document(form, title, content)
-
-
-def release() -> None:
-    """Give the connection back to the pool: a step that waits for others holds none."""
-    if not connection.in_atomic_block:
-        connection.close()

@@ -14,11 +14,14 @@ from uuid import UUID
 
 from django.db import Error, connection
 
+from departments import notices
 from workflows.runtime import limits, queue, sweeping, worker
 
 log = logging.getLogger(__name__)
 DIRECT_THREADS = 32
 LOOK_ROUND_S = 60.0
+MAIL_REST_S = 2.0
+MAIL_ENDS_WITHIN_S = 3.0
 
 
 class Scheduler:
@@ -32,8 +35,11 @@ class Scheduler:
         self.next_look_round = 0.0
         self.freed = threading.Event()
         self.lock = threading.Lock()
+        # Its own thread: a mail server that hangs must not hold the sweep up. What it does not end, another one does.
+        self.mail = threading.Thread(target=self._send_notices, name="mail", daemon=True)
 
     def run(self) -> None:
+        self.mail.start()
         while not self.stop.is_set():
             self.was_full = False
             moved = self.tick()
@@ -41,6 +47,12 @@ class Scheduler:
             pause = 0.0 if moved >= limits.SWEEP_BATCH else limits.TICK_S * random.uniform(0.8, 1.2)
             self._rest(pause)
         self.direct.shutdown(wait=True, cancel_futures=True)
+        self.mail.join(MAIL_ENDS_WITHIN_S)
+
+    def _send_notices(self) -> None:
+        while not self.stop.is_set():
+            sent = notices.send_due()
+            self.stop.wait(0 if sent >= notices.BATCH else MAIL_REST_S)
 
     def _rest(self, seconds: float) -> None:
         """Until the next tick is due; where there was more to do than places, until one of them is free."""

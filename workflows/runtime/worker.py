@@ -13,10 +13,10 @@ from uuid import UUID
 import uuid_utils.compat as uuid
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
+from audit.sql import release
 from connectors.sdk import Effect, StepError, Unavailable
 from workflows.models import Run, RunStatus
 from workflows.runtime import children, ending, heartbeat, journey, performing, queue, siblings, store, writing
-from workflows.runtime.context import release
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.performing import Attempted, Skip

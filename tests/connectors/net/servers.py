@@ -127,8 +127,10 @@ class Authority:
 
     def trusted(self) -> ssl.SSLContext:
         """What a client uses that trusts this authority and nobody else."""
-        pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        return ssl.create_default_context(cadata=pem)
+        return ssl.create_default_context(cadata=self.pem())
+
+    def pem(self) -> str:
+        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def server(self, host: str, *, days: int = 30, names: list[str] | None = None) -> ssl.SSLContext:
         """What a server of this name uses; `days` until it expires, `names` collects what clients ask for (SNI)."""
