@@ -85,8 +85,9 @@ def send_due(limit: int = BATCH) -> int:
         return _send_due(limit) if mail.is_set_up() else _put_aside()
     except Exception:
         log.exception("notices.wait: the notices that are due are left for the next time")
-        sql.release()
         return 0
+    finally:
+        sql.release()
 
 
 def next_attempt(attempts: int) -> timedelta | None:

@@ -290,7 +290,6 @@ def test_two_senders_at_once_send_each_notice_once(server: MailServer, lea: User
     def send() -> None:
         start.wait()
         counts.append(notices.send_due())
-        connection.close()
 
     threads = [Thread(target=send) for _ in range(3)]
     for thread in threads:
@@ -310,8 +309,12 @@ def test_a_mail_server_that_hangs_does_not_hold_the_scheduler_up(server: MailSer
     ticks = []
     tick = scheduler.tick
     scheduler.tick = lambda: ticks.append(server.held.is_set()) or tick()  # type: ignore[method-assign]
-    thread = Thread(target=scheduler.run)
 
+    def run() -> None:
+        scheduler.run()
+        connection.close()
+
+    thread = Thread(target=run)
     thread.start()
     assert server.held.wait(10)
     time.sleep(2.5)
