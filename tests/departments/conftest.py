@@ -32,6 +32,7 @@ def lea(legal: Department) -> User:
     return make_user("Lea", department=legal)
 
 
+@pytest.fixture
 def server(settings: Settings) -> Iterator[MailServer]:
     """The mail server that the settings name."""
     server = MailServer().start()
