@@ -12,6 +12,7 @@ from django.utils.text import slugify
 from connectors.models import AiModel, Provider
 from departments.models import Absence, Department, Group, Membership, Notice, NoticeStatus, Role, User
 from workflows.models import (
+    Assignee,
     PublishRequest,
     Run,
     RunMode,
@@ -23,6 +24,7 @@ from workflows.models import (
     Version,
     Workflow,
 )
+from workflows.runtime import tasks
 
 _numbers = count(1)
 
@@ -164,17 +166,23 @@ def make_step(run: Run | None = None, path: str = "", **fields: Any) -> StepRun:
 
 
 def make_task(step: StepRun | None = None, **fields: Any) -> Task:
+    """Asked of the `person`, else of the `role`, unless `stages` say otherwise."""
     step = step or make_step(kind="people.approve", status=StepStatus.WAITING)
-    return Task.objects.create(
+    person, role = fields.get("person"), fields.get("role", Role.APPROVER)
+    first = {"people": [str(person.pk)] if person else [], "group": "", "role": "" if person else role, "needs": 1}
+    task = Task.objects.create(
         **{
             "department": step.department,
             "run": step.run,
             "step": step,
             "kind": TaskKind.APPROVE,
             "question": "May this be published?",
+            "stages": [first],
             **fields,
         }
     )
+    Assignee.objects.bulk_create(tasks.assignees(task))
+    return task
 
 
 def make_publish_request(workflow: Workflow | None = None, **fields: Any) -> PublishRequest:

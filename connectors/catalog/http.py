@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from pydantic import ConfigDict
 
@@ -17,6 +18,7 @@ from connectors.sdk import (
     Done,
     Effect,
     Field,
+    Leaving,
     Model,
     RateLimited,
     Rejected,
@@ -146,6 +148,14 @@ class SendRequest(Action):
         sent = f": {said}" if said else ", with nothing in it"
         answer = self.Output(status=(params.expect or [200])[0], headers={}, text="", data=None)
         return Done(answer, summary=f"Would send {params.method} to {params.url}{sent}", rehearsed=True)
+
+    def leaving(self, params: Params, ctx: StepContext) -> Leaving | None:
+        if params.method == "GET":
+            return None
+        query = f"?{urlencode(params.query)}" if params.query else ""
+        body = _json_body(params)
+        said = params.body_text or (json.dumps(body, ensure_ascii=False, indent=2) if body is not None else "")
+        return Leaving(f"HTTP {params.method}", (f"{params.url}{query}",), dict(params.headers), said)
 
     @classmethod
     def effect_of(cls, params: Params) -> Effect:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.sdk import Action, Done, Field, FileRef, Model, StepContext, hint, prose
+from connectors.sdk import Action, Attachment, Done, Field, FileRef, Leaving, Model, StepContext, hint, prose
 
 
 class Rehearse(Action):
@@ -72,6 +72,13 @@ class Rehearse(Action):
             ),
             summary="rehearsed, nothing was sent",
             rehearsed=True,
+        )
+
+    def leaving(self, params: Params, ctx: StepContext) -> Leaving:
+        file = params.file
+        attached = (Attachment(file.name, file.type, file.size, file.sha256),) if file is not None else ()
+        return Leaving(
+            params.system, (params.to,) if params.to else (), {"What": params.does}, params.message, attached
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -23,11 +23,15 @@ class StepModels:
     """What one attempt of a step may ask of AI models.
 
     Every call, failed ones too, is appended to `calls` (see `CallRecord`). `deadline` is a value of `time.monotonic()`.
+    `sent_back` are the drafts that a person has sent back so far, each with `draft` and `remarks`.
     """
 
-    def __init__(self, calls: list[CallRecord], deadline: float | None = None) -> None:
+    def __init__(
+        self, calls: list[CallRecord], deadline: float | None = None, sent_back: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         self._calls = calls
         self._deadline = deadline
+        self._sent_back = sent_back
 
     def ask(
         self,
@@ -43,6 +47,7 @@ class StepModels:
         from connectors.models_gateway import door
 
         route = routing.choose(model)
+        instructions, blocks = with_remarks(instructions, blocks, self._sent_back)
         request = ModelRequest(
             route=route,
             instructions=instructions,
@@ -72,6 +77,19 @@ class StepModels:
         """Characters of material that one question to this model surely takes beside instructions and answer."""
         tokens = routing.choose(model).context_tokens - RESERVED_TOKENS
         return max(FEWEST_CHARACTERS, min(tokens * CHARACTERS_PER_TOKEN, MOST_CHARACTERS))
+
+
+def with_remarks(
+    instructions: str, blocks: Mapping[str, str], sent_back: Sequence[Mapping[str, Any]]
+) -> tuple[str, Mapping[str, str]]:
+    """The last draft goes along as material; the remarks of all rounds are orders, for colleagues gave them."""
+    if not sent_back:
+        return instructions, blocks
+    remarks = "\n".join(f"- {each['remarks']}" for each in sent_back)
+    anew = (
+        f"{instructions}\n\nA colleague has sent your earlier draft back. Do it anew and heed these remarks:\n{remarks}"
+    )
+    return anew, {**blocks, "earlier draft": str(sent_back[-1]["draft"])}
 
 
 def _remember(route: Route) -> None:

@@ -10,20 +10,24 @@ from connectors.sdk.errors import (
     StepError,
     Unavailable,
 )
+from connectors.sdk.leaving import Attachment, Leaving
 from connectors.sdk.outcomes import (
     ArmsEnded,
     Ask,
     Call,
     ChildrenEnded,
+    Deadline,
     Decided,
     Done,
     Enter,
     Outcome,
+    SendBack,
     Signal,
     Spawn,
     Stop,
     TimerFired,
     Wait,
+    Whom,
 )
 
 __all__ = [
@@ -31,10 +35,12 @@ __all__ = [
     "Answer",
     "ArmsEnded",
     "Ask",
+    "Attachment",
     "AuthFailed",
     "BadParams",
     "Call",
     "ChildrenEnded",
+    "Deadline",
     "Decided",
     "Done",
     "Effect",
@@ -42,6 +48,7 @@ __all__ = [
     "Field",
     "FileRef",
     "Flow",
+    "Leaving",
     "Model",
     "Outcome",
     "Passage",
@@ -49,6 +56,7 @@ __all__ = [
     "ReadDocument",
     "Rejected",
     "Response",
+    "SendBack",
     "Signal",
     "Spawn",
     "StepContext",
@@ -57,5 +65,6 @@ __all__ = [
     "TimerFired",
     "Unavailable",
     "Wait",
+    "Whom",
     "hint",
 ]

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.sdk.context import StepContext
+from connectors.sdk.leaving import Leaving
 from connectors.sdk.outcomes import Done, Outcome, Signal
 from connectors.sdk.rehearsing import made, would
 
@@ -36,7 +37,8 @@ def hint(
     """How the form shows a parameter when its type alone does not say it: `json_schema_extra=hint("long_text")`.
 
     `widget`: text, long_text, json, number, switch, choice, list, key_value, labels, fields, rows, conditions, file.
-    `source`: the choices are loaded by the page: models, workflows, people. `nothing`: what choosing none means.
+    `source`: the choices are loaded by the page: models, workflows, people, groups, sending_steps (those after this one
+    that others would see). `nothing`: what choosing none means.
     `labels`: choice → its words. `when`: asked for only while the parameter beside it has one of these values.
     """
     told = {"x-source": source, "x-nothing": nothing, "x-labels": labels, "x-when": when}
@@ -84,6 +86,10 @@ class Action:
     """Whether its effect never leaves Tandem (a file of the run), so that a test run really does it."""
     starts_runs: ClassVar[bool] = False
     """Whether it brings up other runs, perhaps thousands: never done while somebody waits for an answer."""
+    asks_model: ClassVar[bool] = False
+    """Whether an AI does it, so that in manual mode a person does. Such a kind has a parameter `model`."""
+    by_hand: ClassVar[bool] = True
+    """Whether a person may give what the step gives, when it cannot."""
 
     class Params(Model): ...
 
@@ -103,6 +109,13 @@ class Action:
         Must not reach outside. Raises what `run` would raise for parameters it cannot use.
         """
         return Done(made(self.Output), summary=would(self.reads_as, params), rehearsed=True)
+
+    def leaving(self, params: Any, ctx: StepContext) -> Leaving | None:
+        """What others would see if the step were run with these parameters, to the letter; None where nothing leaves.
+
+        Must not reach outside. A person approves just this, and `run` sends just this (rule L12).
+        """
+        return None
 
     @classmethod
     def effect_of(cls, params: Any) -> Effect:
@@ -125,6 +138,14 @@ class Action:
         return dict(_fields_of(cls.Output))
 
     @classmethod
+    def output_form(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """JSON Schema of all that the step gives, by its unrendered parameters: the form of a person who gives it."""
+        whole = cls.Output.model_json_schema()
+        shapes = dict(cls.output_shapes(given))
+        needed = [name for name in whole.get("required", ()) if name in shapes]
+        return {"type": "object", "properties": shapes, "required": needed, "$defs": whole.get("$defs", {})}
+
+    @classmethod
     def names_inside(cls, given: Mapping[str, Any]) -> tuple[str, ...]:
         """Names that the steps inside a container may use beside the usual ones."""
         return ()
@@ -144,6 +165,7 @@ class Flow(Action):
     """A container: its `sequences` name the places where it holds steps."""
 
     local = True
+    by_hand = False
 
 
 @lru_cache(maxsize=1024)

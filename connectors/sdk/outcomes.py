@@ -1,7 +1,7 @@
 """What a step says at its end, and what wakes it again.
 
-An action says `Done` or `Wait`. A flow (branch, loop, …) may also say `Enter`, `Spawn`, `Call` or `Stop`: the engine
-knows these six words and no step kind.
+An action says `Done` or `Wait`, and one that asks people `SendBack`. A flow (branch, loop, …) may also say `Enter`,
+`Spawn`, `Call` or `Stop`: the engine knows these seven words and no step kind.
 """
 
 from __future__ import annotations
@@ -27,17 +27,56 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Whom:
+    """Whom a stage asks: the people named (e-mail addresses), else the group, else everybody with the role.
+
+    `needs` of them have to agree; 0 means every one of those named.
+    """
+
+    people: Sequence[str] = ()
+    group: str = ""
+    role: str = "approver"
+    needs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """How long people have, in hours: of the department's working hours, or of the clock.
+
+    `remind`: that long before the end they are reminded. `escalate`: hours after the question → who is asked as well.
+    `at_end`: wait (the task counts as overdue), fail, answer (with `answer`) or hand_on (to `hand_on`).
+    """
+
+    hours: float
+    working: bool = False
+    remind: float | None = None
+    escalate: Sequence[tuple[float, Whom]] = ()
+    at_end: str = "wait"
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    hand_on: Whom | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
-    """A question to a person. `shown` is what the person sees beside the question: label → value."""
+    """A question to people. `whom` are the stages, asked one after another.
+
+    `shown` is what they see beside the question: label → value. `form` is the JSON Schema of the answer where it has
+    fields, `known` what is filled in already; `options` are the drafts of which one is chosen. `sends` names the step
+    whose sending is decided: what will leave is shown, and nothing else may leave.
+    """
 
     kind: str
     question: str
-    role: str = "approver"
-    person: str = ""
+    whom: Sequence[Whom] = (Whom(),)
     draft: str = ""
     shown: Mapping[str, Any] = field(default_factory=dict)
-    due: datetime | None = None
+    options: Sequence[str] = ()
+    form: Mapping[str, Any] | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
     not_the_starter: bool = False
+    not_the_author: bool = False
+    deadline: Deadline | None = None
+    sends: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +127,16 @@ class Stop:
     message: str = ""
 
 
-Outcome = Done | Wait | Enter | Spawn | Call | Stop
+@dataclass(frozen=True, slots=True)
+class SendBack:
+    """The draft is not good enough: the step that wrote it does it again, with these remarks, and then this one."""
+
+    remarks: str
+    draft: str
+    by: str
+
+
+Outcome = Done | Wait | Enter | Spawn | Call | Stop | SendBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +146,9 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A person has answered. `answer` holds `decision` and what the task's kind adds (`text`, `reason`)."""
+    """People have answered. `answer` holds `decision`, `reason`, `by`, and what the task's kind adds: `text`, `values`
+    (of a form), `option` (from 1).
+    """
 
     answer: Mapping[str, Any]
 

@@ -65,8 +65,11 @@ class Start(Body):
 
 class Decision(Body):
     decision: str = Field(max_length=20, json_schema_extra={"enum": list(DECISIONS)})
-    text: str = Field("", description="The final text of a review; the draft when it is left out.")
-    reason: str = Field("", description="Needed to reject.")
+    text: str = Field("", description="The final text of a review or of the chosen draft; the draft when left out.")
+    reason: str = Field("", description="Needed to reject, to send back and to stop.")
+    values: dict[str, Any] = Field(default_factory=dict, description="To answer a form: field → value.")
+    option: int | None = Field(None, ge=1, le=20, description="To choose: the number of the draft.")
+    seen_sha256: str = Field("", max_length=64, description="Digest of what was looked at; 409 when it has changed.")
 
 
 class Question(BaseModel):

@@ -13,12 +13,12 @@ from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import page
 from workflows.models import Task
-from workflows.services.tasks import decide_task, tasks_for
+from workflows.services.tasks import Said, Seen, decide, tasks_for
 
-AROUND = ("run__workflow", "department", "step", "person")
+AROUND = ("run__workflow", "run__version", "department", "step", "person")
 UNREAD = (
     *("run__inputs", "run__output", "run__scope", "run__workflow__draft", "run__workflow__sample"),
-    *("step__inside", "step__output", "step__signal"),
+    *("run__version__definition", "step__inside", "step__output", "step__signal"),
 )
 
 
@@ -48,7 +48,8 @@ class Decide(Endpoint):
         """Once: 409 names who was first. 403 when the question is not for this token."""
         task = self.find(_rows(), id)
         body = self.body(asked.Decision)
-        decide_task(task, actor=self.actor, decision=body.decision, text=body.text, reason=body.reason)
+        said = Said(body.decision, body.text, body.reason, body.values, body.option)
+        decide(task, said, actor=self.actor, seen=Seen("api", body.seen_sha256))
         return answer(answers.Task.of(task))
 
 

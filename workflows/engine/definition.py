@@ -55,6 +55,15 @@ class Retry(Part):
     longest_s: float = Field(default=900, ge=0, le=86_400)
 
 
+class Helper(Part):
+    """Who carries on by hand when the step cannot: one person, else a group, else a role. Hours of the clock."""
+
+    role: Literal["", "operator", "builder", "approver", "manager"] = ""
+    person: str = Field(default="", max_length=254)
+    group: str = Field(default="", max_length=60)
+    due_hours: float | None = Field(default=None, gt=0, le=2_160)
+
+
 class Case(Part):
     """One way of a branch."""
 
@@ -73,9 +82,10 @@ class Arm(Part):
 class Node(Part):
     """One step. Containers hold their sequences in `steps`, `rescue`, `cases`, `otherwise` or `arms`.
 
-    A step that is `off` is skipped with everything it holds. `saved` says of which saved step, in which version, this
-    one is a copy: `polite-tone@3`; of a saved sequence `#2` tells its second step. `prompts` says from which saved
-    prompt a parameter's text was taken: `{"instructions": "house-tone@2"}`.
+    A step that is `off` is skipped with everything it holds. With `on_error: ask` a final failure becomes a task of the
+    `helper`, else of who started the run; the helper also does the step in manual mode. `saved` says of which saved
+    step, in which version, this one is a copy: `polite-tone@3`; of a saved sequence `#2` tells its second step.
+    `prompts` says from which saved prompt a parameter's text was taken: `{"instructions": "house-tone@2"}`.
     """
 
     id: Identifier
@@ -85,7 +95,8 @@ class Node(Part):
     when: Condition | None = None
     retry: Retry | None = None
     timeout_s: int | None = Field(default=None, ge=1, le=86_400)
-    on_error: Literal["stop", "continue"] = "stop"
+    on_error: Literal["stop", "continue", "ask"] = "stop"
+    helper: Helper | None = None
     off: bool = False
     saved: str | None = Field(default=None, pattern=SAVED)
     prompts: dict[str, Annotated[str, Field(pattern=SAVED)]] = Field(default_factory=dict, max_length=50)

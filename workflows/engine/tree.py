@@ -10,6 +10,8 @@ from workflows.engine.definition import Definition, Node
 
 ROUND = "~"
 """Separates an arm from the number of the round: `again/steps~3/draft`."""
+ASIDE = "!"
+"""Marks a step that was set aside because its draft was sent back, with the how-manieth it is: `review!1`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,29 @@ from workflows.models.library import SavedKind, SavedStep, SavedStepVersion
 from workflows.models.publishing import PublishRequest, RequestStatus
 from workflows.models.run import Attempt, JournalEntry, Run, StepRun
 from workflows.models.sample import Sample
-from workflows.models.states import Priority, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
-from workflows.models.task import Task
+from workflows.models.states import (
+    Priority,
+    RunMode,
+    RunStatus,
+    StepStatus,
+    TaskKind,
+    TaskStatus,
+    Verdict,
+    Why,
+)
+from workflows.models.task import Assignee, Decision, Look, ManualMode, Task
 from workflows.models.workflow import Version, Workflow
 
 __all__ = [
+    "Assignee",
     "Attempt",
+    "Decision",
     "Deed",
     "DraftEdit",
     "IdempotencyKey",
     "JournalEntry",
+    "Look",
+    "ManualMode",
     "Priority",
     "PublishRequest",
     "RequestStatus",
@@ -31,6 +44,8 @@ __all__ = [
     "Task",
     "TaskKind",
     "TaskStatus",
+    "Verdict",
     "Version",
+    "Why",
     "Workflow",
 ]

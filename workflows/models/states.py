@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
@@ -97,12 +98,54 @@ class Priority(models.IntegerChoices):
 class TaskKind(models.TextChoices):
     APPROVE = "approve", _("Approve")
     REVIEW = "review", _("Review and edit")
+    FORM = "form", _("Fill in")
+    CHOOSE = "choose", _("Choose a draft")
+    RESOLVE = (
+        "resolve",
+        _("Carry on by hand"),
+    )  # a step failed, was lost too often, may have sent, or no AI is to be asked
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """What may be said to such a question, the friendliest first."""
+        return TASK_DECISIONS[self]
+
+
+TASK_DECISIONS: Mapping[str, tuple[str, ...]] = {
+    TaskKind.APPROVE: ("approve", "reject"),
+    TaskKind.REVIEW: ("approve", "send_back", "reject"),
+    TaskKind.FORM: ("answer", "reject"),
+    TaskKind.CHOOSE: ("choose", "reject"),
+    TaskKind.RESOLVE: ("answer", "done", "again", "skip", "stop"),
+}
+REFUSALS = frozenset({"reject", "stop", "send_back"})
+"""Decisions that need a reason."""
 
 
 class TaskStatus(models.TextChoices):
     OPEN = "open", _("Open")
     DECIDED = "decided", _("Decided")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", _("Cancelled")  # the run ended before
+    EXPIRED = "expired", _("Time over")  # nobody answered in time, and the step says what then
+
+
+class Why(models.TextChoices):
+    """Why somebody is asked."""
+
+    ASKED = "asked", _("asked by the workflow")
+    DELEGATED = "delegated", _("handed over by a colleague")
+    ESCALATED = "escalated", _("asked because nobody had answered")
+    HANDED_ON = "handed_on", _("asked because the time was over")
+
+
+class Verdict(models.TextChoices):
+    """What became of what was proposed; of a draft by the share of its words that a person changed."""
+
+    ACCEPTED = "accepted", _("Accepted as it was")
+    LIGHTLY = "lightly", _("Lightly edited")
+    HEAVILY = "heavily", _("Heavily edited")
+    SENT_BACK = "sent_back", _("Sent back")
+    REJECTED = "rejected", _("Rejected")
 
 
 def held(field: str, choices: type[models.TextChoices] | type[models.IntegerChoices], name: str) -> Any:

@@ -68,6 +68,9 @@ class Version(models.Model):
     part = models.CharField(max_length=80, blank=True, default="", db_default="", editable=False)
     note = models.TextField(_("why"), blank=True)
     published_by = models.CharField(_("published by"), max_length=254)
+    authors: models.JSONField[list[list[str]]] = models.JSONField(
+        default=list, db_default=[], editable=False, help_text="kind and id of whoever wrote what is new in it"
+    )
     published_at = models.DateTimeField(db_default=Now(), editable=False)
 
     objects = Published()

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from workflows.engine.definition import Definition, Node
 from workflows.engine.differences import MISSING, Difference, Word, differences
-from workflows.pages.difference import Difference as Words
-from workflows.pages.difference import difference
+from workflows.engine.redline import Difference as Words
+from workflows.engine.redline import difference
 from workflows.runtime.kinds import kinds
 
 MOST = 60

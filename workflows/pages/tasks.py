@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from departments.access import Actor, visible
+from workflows.engine.redline import difference
 from workflows.models import RunMode, Task, TaskStatus
-from workflows.pages.difference import difference
 from workflows.pages.page import PAGE_SIZE, Request, page
 from workflows.services.refusals import Conflict
 from workflows.services.tasks import decide_task, may_decide, tasks_for
@@ -67,7 +67,7 @@ def decide(request: Request, pk: UUID) -> HttpResponse:
     asked = _find(request, pk)
     given = {name: request.POST.get(name, "") for name in ("decision", "text", "reason")}
     try:
-        decide_task(asked, actor=request.actor, **given)
+        decide_task(asked, actor=request.actor, decision=given["decision"], text=given["text"], reason=given["reason"])
     except ValidationError as refused:
         return render(request, "workflows/task.html", _shown(request, asked, refused=refused, **given), status=422)
     except Conflict as conflict:
@@ -82,13 +82,15 @@ def _said(decision: str) -> str:
     said = {
         "approve": _("You approved “%(question)s”."),
         "reject": _("You rejected “%(question)s”."),
+        "send_back": _("You sent “%(question)s” back."),
     }
     return said[decision]
 
 
 def _find(request: Request, pk: UUID) -> Task:
     rows = visible(
-        Task.objects.select_related("run__workflow", "department", "step", "person", "decided_by"), request.actor
+        Task.objects.select_related("run__workflow", "run__version", "department", "step", "person", "decided_by"),
+        request.actor,
     )
     return get_object_or_404(rows, pk=pk)
 

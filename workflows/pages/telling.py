@@ -14,8 +14,8 @@ from workflows.engine.definition import Definition, Node
 from workflows.engine.differences import MISSING, Deed, Difference, Thing, Word, differences
 from workflows.engine.differences.values import is_condition
 from workflows.engine.differences.words import field_title
+from workflows.engine.redline import Part, difference
 from workflows.pages.cards import GROUPS, Names, condition_read, title_of
-from workflows.pages.difference import Part, difference
 from workflows.runtime.kinds import kinds
 
 INSERTED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)

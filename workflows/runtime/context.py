@@ -18,7 +18,7 @@ from connectors.sdk import Effect, FileRef, ReadDocument, Response
 from connectors.sdk.context import RunFacts
 from workflows.engine import conditions, params
 from workflows.models import RunMode
-from workflows.runtime import files, values
+from workflows.runtime import files, setting_aside, values
 from workflows.runtime.journey import Journey, Step
 
 Fence = Callable[[Effect], None]
@@ -107,7 +107,7 @@ class Context:
     @property
     def models(self) -> StepModels:
         self.fence(Effect.PURE)
-        return StepModels(self.calls, self.deadline)
+        return StepModels(self.calls, self.deadline, setting_aside.remarks_for(self.journey, self.path))
 
     @cached_property
     def http(self) -> StepHttp:

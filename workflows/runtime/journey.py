@@ -46,6 +46,7 @@ class Step:
     intent_at: datetime | None = None
     is_told: bool = True
     waits_for: str = ""
+    made_by: str = ""
     cost_usd: float = 0.0
     tokens: int = 0
 
@@ -154,6 +155,7 @@ _STEP = (
         "wake_at",
         "intent_at",
         "waits_for",
+        "made_by",
         "cost_usd",
         "tokens",
     ),

@@ -29,7 +29,7 @@ from connectors.sdk import (
 from workflows.engine import conditions, params, strict
 from workflows.engine.definition import Node
 from workflows.models import RunMode
-from workflows.runtime import children, pinning, values
+from workflows.runtime import approved, carrying_on, children, pinning, values
 from workflows.runtime.context import Context, Fence, unfenced
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.kinds import kinds
@@ -49,12 +49,25 @@ class Skip:
     """The step's `when` is false, or it is switched off."""
 
 
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Not for the machine: a person is to do it. `code` and `message` say why."""
+
+    code: str
+    message: str
+
+
 @dataclass(slots=True)
 class Attempted:
-    """What came of one attempt. Exactly one of `outcome` and `error` is set."""
+    """What came of one attempt. Exactly one of `outcome` and `error` is set.
 
-    outcome: Outcome | Skip | None = None
+    `made_by`: the person who gave the outcome by hand. `is_decided`: a person has said that the error is the end of it.
+    """
+
+    outcome: Outcome | Skip | ByHand | None = None
     error: StepError | None = None
+    made_by: str = ""
+    is_decided: bool = False
     given: dict[str, Any] | None = None
     calls: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -80,18 +93,39 @@ class Prepared:
     effect: Effect
 
 
-def prepare(journey: Journey, step: Step) -> Prepared | Skip:
-    """Render and validate. Reads the outputs referred to. Raises StepError."""
+def prepare(journey: Journey, step: Step) -> Prepared | Attempted:
+    """Render and validate, or what there is without performing anything. Reads the outputs referred to.
+
+    Raises StepError.
+    """
     node = journey.tree.node(step.step_id)
     if node.off:
-        return Skip()
+        return Attempted(outcome=Skip())
+    if (by_hand := carrying_on.given(step)) is not None:
+        return by_hand
+    if (typed := _prepared(journey, step, node)) is None:
+        return Attempted(outcome=Skip())
+    why = carrying_on.manual_mode(journey.run, step, typed.params.model) if typed.action.asks_model else None
+    return typed if why is None else Attempted(outcome=why, given=typed.given)
+
+
+def prepared(journey: Journey, step: Step) -> Prepared:
+    """The step as it would be performed, whoever is to do it and whatever its condition says. Raises StepError."""
+    node = journey.tree.node(step.step_id)
+    known = _prepared(journey, step, node.model_copy(update={"when": None}))
+    assert known is not None
+    return known
+
+
+def _prepared(journey: Journey, step: Step, node: Node) -> Prepared | None:
+    """None when the step's condition does not hold."""
     kind = kinds()[node.kind]
     try:
         wanted = {name: value for name, value in node.given.items() if name not in kind.unrendered}
         references = params.references([wanted, node.when])
         scope = values.scope(journey, step.path, references)
         if node.when is not None and step.signal is None and not conditions.holds(node.when, scope):
-            return Skip()
+            return None
         given = params.render(wanted, scope) | {
             name: node.given[name] for name in kind.unrendered if name in node.given
         }
@@ -150,6 +184,7 @@ def _run(prepared: Prepared, ctx: Context, journey: Journey, step: Step) -> Outc
     if step.signal is None:
         if journey.run.mode == RunMode.TEST and _leaves(prepared):
             return _rehearsed(prepared, ctx, journey)
+        approved.require(journey, prepared, ctx)
         return prepared.action.run(prepared.params, ctx)
     return prepared.action.resume(prepared.params, ctx, signal_of(journey, step))
 

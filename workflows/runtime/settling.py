@@ -14,12 +14,22 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid
 
-from connectors.sdk import Call, Done, Enter, Rejected, Spawn, StepError, Stop, Unavailable, Wait
+from connectors.sdk import Call, Done, Enter, Rejected, SendBack, Spawn, StepError, Stop, Unavailable, Wait
 from workflows.engine import params, plan, strict
 from workflows.engine.definition import Retry
 from workflows.engine.retry import next_attempt
 from workflows.models import Run, RunStatus, StepStatus, Task
-from workflows.runtime import children, limits, outputs, performing, stints, tasks, values
+from workflows.runtime import (
+    approved,
+    children,
+    limits,
+    outputs,
+    performing,
+    setting_aside,
+    stints,
+    tasks,
+    values,
+)
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.kinds import kinds
 from workflows.runtime.performing import Attempted, Skip
@@ -43,6 +53,7 @@ class Settlement:
     tasks: list[Task] = field(default_factory=list)
     child_ids: list[UUID] = field(default_factory=list)
     dropped: list[Step] = field(default_factory=list)
+    aside: list[Step] = field(default_factory=list)
     first_entry: int = 0
     local_done: int = 0
     cost_usd: float = 0.0
@@ -68,7 +79,9 @@ class Settlement:
         step.attempts += 1
         step.claims = 0
         step.claim_token = None
+        answer = (step.signal or {}).get("answer") or {}
         step.signal = None
+        step.made_by = attempted.made_by
         self.touch(step)
         if attempted.error is None:
             step.intent_at = None
@@ -80,8 +93,9 @@ class Settlement:
             if attempted.error is not None:
                 raise attempted.error
             self._take(step, attempted.outcome)
+            approved.remember(step, answer)
         except StepError as error:
-            self._fail(step, error)
+            self._fail(step, error, is_decided=attempted.is_decided)
 
     def _take(self, step: Step, outcome: Any) -> None:
         match outcome:
@@ -99,6 +113,10 @@ class Settlement:
                 self.say("step.succeeded", step.path)
             case Wait():
                 self._wait(step, outcome)
+            case performing.ByHand(code=code, message=message):
+                self._ask_instead(step, self._described(step, code, message))
+            case SendBack():
+                self._send_back(step, outcome)
             case Enter(arms=arms, catches=catches, round=round, scope=scope):
                 step.status = StepStatus.INSIDE
                 step.inside = {"arms": list(arms), "catches": catches, "round": round, "scope": dict(scope)}
@@ -122,11 +140,35 @@ class Settlement:
 
     def _wait(self, step: Step, wait: Wait) -> None:
         if wait.ask:
-            self.tasks.append(tasks.question(self.run, step, wait.ask))
+            self.tasks.append(tasks.question(self.run, step, wait.ask, self.now))
         step.status = StepStatus.WAITING
         step.wake_at = wait.until
         step.waits_for = "person" if wait.ask else "time"
         self.say("step.waits", step.path, waits_for=step.waits_for)
+
+    def _ask_instead(self, step: Step, why: dict[str, Any]) -> None:
+        """The machine cannot or must not: a person is asked for what the step gives."""
+        node = self.journey.tree.node(step.step_id)
+        self.tasks.append(tasks.instead(self.run, step, node, why, self.now))
+        step.status = StepStatus.WAITING
+        step.wake_at = None
+        step.waits_for = "person"
+        step.error = why
+        self.say("step.asks", step.path, **why)
+
+    def _send_back(self, step: Step, back: SendBack) -> None:
+        """The draft's writer does it again: what came up since then is set aside, and planned anew."""
+        redone = setting_aside.redone(self.journey, step)
+        self.say("step.sent_back", step.path, to=redone.writer, by=back.by)
+        step.inside = {**step.inside, "sent_back": {"to": redone.writer, "remarks": back.remarks, "draft": back.draft}}
+        step.summary = strict.legible(f"sent back by {back.by}: {back.remarks}", 290)
+        step.status = StepStatus.CANCELLED
+        for each in redone.steps:
+            if each.is_live:
+                self._drop(each)
+            self.touch(each)
+        self.aside += setting_aside.put_aside(self.journey, redone.steps, (self.new, self.changed))
+        self.changed |= {each.path: each for each in redone.steps}
 
     def _start_children(self, step: Step, begin: list[UUID]) -> None:
         step.status = StepStatus.WAITING
@@ -134,18 +176,22 @@ class Settlement:
         self.child_ids += begin
         self.say("step.waits", step.path, waits_for="children", items=step.inside.get("items", 0))
 
-    def _fail(self, step: Step, error: StepError) -> None:
+    def _fail(self, step: Step, error: StepError, *, is_decided: bool = False) -> None:
         node = self.journey.tree.node(step.step_id)
         if step.intent_at is not None and isinstance(error, Unavailable) and error.maybe_done:
             self._park(step, error)
             return
         step.intent_at = None
-        again = next_attempt(node.retry or Retry(), step.attempts, error, self.now, DICE)
+        tries = step.attempts - int(step.inside.get("tries_before", 0))
+        again = None if is_decided else next_attempt(node.retry or Retry(), tries, error, self.now, DICE)
         step.error = self._described(step, error.code, error.message)
         if again is not None:
             step.status = StepStatus.READY
             step.run_after = again
             self.say("step.retries", step.path, **step.error, attempt=step.attempts, at=again.isoformat())
+            return
+        if node.on_error == "ask" and not is_decided and kinds()[step.kind].by_hand:
+            self._ask_instead(step, step.error)
             return
         step.status = StepStatus.FAILED
         step.output = dict(error.output) if isinstance(error, Rejected) and error.output else None
@@ -157,6 +203,7 @@ class Settlement:
         """An effect that may happen once only may have happened: a person looks, nothing is repeated."""
         step.status = StepStatus.PARKED
         step.error = self._described(step, "outcome_unknown", f"{error.message} {MAY_BE_SENT}")
+        self.tasks.append(tasks.instead(self.run, step, self.journey.tree.node(step.step_id), step.error, self.now))
         self.say("step.parked", step.path, **step.error)
 
     def _described(self, step: Step, code: str, message: str) -> dict[str, Any]:
@@ -286,8 +333,8 @@ class Settlement:
         except StepError as error:
             self.apply(step, Attempted(error=error))
             return
-        if isinstance(prepared, Skip):
-            self.apply(step, Attempted(outcome=prepared))
+        if isinstance(prepared, Attempted):
+            self.apply(step, prepared)
             return
         self.apply(step, performing.perform(self.journey, step, prepared, self.now))
 
@@ -298,6 +345,8 @@ class Settlement:
                 self._drop(step)
 
     def _drop(self, step: Step) -> None:
+        if step.status == StepStatus.PARKED:
+            step.waits_for = "person"
         step.status = StepStatus.CANCELLED
         step.claim_token = None
         self.dropped.append(step)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from uuid import UUID
 
@@ -11,8 +11,8 @@ from django.db import Error, connection, transaction
 from django.db.models.functions import Now
 
 from audit import sql
-from workflows.models import Run, RunStatus, StepRun, StepStatus
-from workflows.runtime import children, limits, store
+from workflows.models import Assignee, Run, RunStatus, StepRun, StepStatus
+from workflows.runtime import children, journey, limits, store, tasks
 from workflows.runtime.due import Hands, hand_out, take_up_forgotten, wake_sleepers
 from workflows.runtime.faults import fault_point
 from workflows.runtime.settling import MAY_BE_SENT
@@ -107,6 +107,8 @@ def _expire(step_run_id: UUID, run_id: UUID, token: UUID) -> bool:
     step.claim_token, step.lease_until, step.handed_out_at, step.run_after = None, None, None, Now()
     step.error = reason or step.error
     step.save(update_fields=["status", "claim_token", "lease_until", "handed_out_at", "run_after", "error"])
+    if reason:
+        _ask_a_person(step, reason)
     store.log(run_id, "step.parked" if reason else "step.lost", step.path, claims=step.claims, **(reason or {}))
     if reason:
         _wait_if_idle(run_id)
@@ -130,6 +132,15 @@ def _why_parked(step: StepRun) -> dict[str, str] | None:
             "title": step.kind,
         }
     return None
+
+
+def _ask_a_person(step: StepRun, reason: Mapping[str, str]) -> None:
+    """A parked step goes on when somebody has looked at the other side."""
+    run = Run.objects.select_related("department", "workflow").get(pk=step.run_id)
+    known = journey.read_steps(run.pk)[step.path]
+    task = tasks.instead(run, known, journey.tree_of(run.version_id).node(step.step_id), reason, store.clock())
+    task.save()
+    Assignee.objects.bulk_create(tasks.assignees(task))
 
 
 def _wait_if_idle(run_id: UUID) -> None:

@@ -1,44 +1,176 @@
-"""The question that a step asks a person."""
+"""The question that a step asks people, made of what the step says and of who there is."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from connectors.sdk import Ask, BadParams
-from departments.models import User
+from connectors.sdk import Ask, BadParams, Deadline, StepError, Whom
+from departments import hours
+from departments.models import Department, User
 from workflows.engine import strict
-from workflows.models import Run, RunMode, Task
+from workflows.engine.definition import Helper, Node
+from workflows.models import Assignee, Run, RunMode, Task, TaskKind, Why
 from workflows.runtime.journey import Step
+from workflows.runtime.kinds import kinds
+
+LONGEST_QUESTION = 490
+UNSAFE_DONE = frozenset({"outcome_unknown"})
 
 
-def question(run: Run, step: Step, ask: Ask) -> Task:
-    """The row, not yet saved. Raises BadParams when the person named is not a member of the department.
+def question(run: Run, step: Step, ask: Ask, now: datetime) -> Task:
+    """The row, not yet saved. Raises BadParams when whoever is named is not in the department.
 
     In a test run who tests is asked, whoever it would be otherwise.
     """
-    person = member(run, ask.person).pk if ask.person else None
-    is_mine = run.mode != RunMode.LIVE and run.starter_kind == "person"
-    return Task(
+    stages: list[dict[str, Any]] = [{"people": [run.starter_id], "group": "", "role": "", "needs": 1}]
+    is_live = not _is_mine(run)
+    if is_live:
+        stages = [resolved(run, whom) for whom in ask.whom]
+    first = stages[0]
+    task = Task(
         department_id=run.department_id,
         run_id=run.pk,
         step_id=step.id,
         kind=ask.kind,
-        question=strict.legible(ask.question, 490),
+        question=strict.legible(ask.question, LONGEST_QUESTION),
         draft=ask.draft,
         shown=dict(ask.shown),
-        role=ask.role,
-        person_id=UUID(run.starter_id) if is_mine else person,
-        not_the_starter=ask.not_the_starter and not is_mine,
-        due_at=ask.due,
+        options=list(ask.options),
+        form=dict(ask.form) if ask.form is not None else None,
+        known=dict(ask.known),
+        role=first["role"],
+        person_id=UUID(first["people"][0]) if len(first["people"]) == 1 else None,
+        stages=stages,
+        needs=needed(first),
+        not_the_starter=ask.not_the_starter and is_live,
+        not_the_author=ask.not_the_author and is_live,
+        sends=ask.sends,
     )
+    set_clock(task, run, ask.deadline if is_live else None, now)
+    return task
+
+
+def instead(run: Run, step: Step, node: Node, why: Mapping[str, Any], now: datetime) -> Task:
+    """A person carries on where the step cannot: its form is what the step gives."""
+    kind = kinds()[node.kind]
+    ask = Ask(
+        kind=TaskKind.RESOLVE,
+        question=f"Carry on by hand: {node.title or kind.title}",
+        whom=(_helper(run, node.helper),),
+        form=kind.output_form(node.given) if kind.by_hand else None,
+        known=step.output if isinstance(step.output, dict) else {},
+        deadline=Deadline(node.helper.due_hours) if node.helper and node.helper.due_hours else None,
+    )
+    task = question(run, step, ask, now)
+    task.why = dict(why)
+    return task
+
+
+def _helper(run: Run, helper: Helper | None) -> Whom:
+    """Whom the step names; else who started the run, if that is a member; else the operators."""
+    if helper is not None and (helper.person or helper.group or helper.role):
+        return Whom((helper.person,) if helper.person else (), helper.group, helper.role)
+    starter = _members(run).filter(pk=run.starter_id).first() if run.starter_kind == "person" else None
+    return Whom((starter.email,)) if starter else Whom(role="operator")
+
+
+def assignees(task: Task, whom: Mapping[str, Any] | None = None, why: str = Why.ASKED) -> list[Assignee]:
+    """Who is asked in the task's stage, not yet saved."""
+    asked = whom if whom is not None else task.stages[task.stage]
+    if asked["people"]:
+        return [Assignee(task=task, stage=task.stage, person_id=id, why=why) for id in asked["people"]]
+    return [Assignee(task=task, stage=task.stage, group=asked["group"], role=asked["role"], why=why)]
+
+
+def needed(stage: Mapping[str, Any]) -> int:
+    """How many have to agree; 0 stands for everyone who is named."""
+    return int(stage["needs"]) or max(1, len(stage["people"]))
+
+
+def resolved(run: Run, whom: Whom) -> dict[str, Any]:
+    """Names become ids. Raises BadParams for somebody who is not there, or for more voices than there are people."""
+    people = list(dict.fromkeys(str(member(run, name).pk) for name in whom.people))
+    if people and whom.needs > len(people):
+        raise BadParams(
+            f"{whom.needs} have to agree, but only {len(people)} are named. Name more people, or ask fewer."
+        )
+    group = "" if people else whom.group
+    if group and not _group_has_members(run.department_id, group):
+        raise BadParams(f"“{strict.legible(group, 60)}” is no group of {run.department.name} with anybody in it.")
+    return {"people": people, "group": group, "role": "" if people or group else whom.role, "needs": whom.needs}
 
 
 def member(run: Run, email: str) -> User:
-    found = User.objects.filter(
-        email__iexact=email.strip(), is_active=True, memberships__department_id=run.department_id
-    ).first()
+    found = _members(run).filter(email__iexact=email.strip()).first()
     if found is None:
         raise BadParams(
             f"“{strict.legible(email, 100)}” is nobody in {run.department.name}. Name a member of the department."
         )
     return found
+
+
+def _members(run: Run) -> Any:
+    return User.objects.filter(is_active=True, memberships__department_id=run.department_id)
+
+
+def _group_has_members(department_id: UUID, slug: str) -> bool:
+    return User.objects.filter(is_active=True, member_of__department=department_id, member_of__slug=slug).exists()
+
+
+def _is_mine(run: Run) -> bool:
+    return run.mode != RunMode.LIVE and run.starter_kind == "person"
+
+
+# ── the clock ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def set_clock(task: Task, run: Run, deadline: Deadline | None, now: datetime) -> None:
+    """What the clock will do to the task, the first thing (telling those who are asked) at once."""
+    moments = [{"at": now, "do": "tell"}]
+    if deadline is not None:
+        task.due_at = _after(run, deadline, deadline.hours, now)
+        if deadline.remind is not None and deadline.remind < deadline.hours:
+            moments.append({"at": _after(run, deadline, deadline.hours - deadline.remind, now), "do": "remind"})
+        for after, whom in deadline.escalate:
+            at = _after(run, deadline, after, now)
+            moments.append({"at": at, "do": "escalate", "whom": resolved(run, whom)})
+        moments.append({"at": task.due_at, "do": "end"})
+        task.at_end = _at_end(run, deadline)
+    set_moments(task, moments)
+
+
+def set_moments(task: Task, moments: Iterable[Mapping[str, Any]]) -> None:
+    """Keep these, the earliest first; `at` is a datetime or what it was written as."""
+    told = [{**moment, "at": _written(moment["at"])} for moment in moments]
+    task.moments = sorted(told, key=lambda moment: datetime.fromisoformat(moment["at"]))
+    task.next_at = datetime.fromisoformat(task.moments[0]["at"]) if task.moments else None
+
+
+def _written(at: datetime | str) -> str:
+    return at if isinstance(at, str) else at.isoformat()
+
+
+def _after(run: Run, deadline: Deadline, spent: float, now: datetime) -> datetime:
+    """The moment when so many hours have passed. Raises BadParams when the department never works."""
+    if not deadline.working:
+        return now + timedelta(hours=spent)
+    department = Department.objects.get(pk=run.department_id)
+    try:
+        return hours.calendar_of(department).after(now, spent)
+    except hours.NoWorkingHours:
+        raise BadParams(
+            f"{department.name} has no working hours. Its manager sets them on the page of the department."
+        ) from None
+
+
+def _at_end(run: Run, deadline: Deadline) -> dict[str, Any]:
+    if deadline.at_end == "hand_on" and deadline.hand_on is not None:
+        return {"do": "hand_on", "whom": resolved(run, deadline.hand_on)}
+    return {"do": deadline.at_end, "answer": dict(deadline.answer)}
+
+
+def described(error: StepError) -> dict[str, str]:
+    return {"code": error.code, "message": strict.legible(error.message)}

@@ -19,7 +19,7 @@ from workflows.models import Run, RunStatus
 from workflows.runtime import children, ending, heartbeat, journey, performing, queue, siblings, store, writing
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
-from workflows.runtime.performing import Attempted, Skip
+from workflows.runtime.performing import Attempted
 from workflows.runtime.settling import Settlement
 from workflows.runtime.store import Claimed
 
@@ -125,8 +125,8 @@ def carry_out(work: Claimed) -> Next:
         prepared = performing.prepare(work.journey, work.step)
     except StepError as error:
         return finish_attempt(work, Attempted(error=error))
-    if isinstance(prepared, Skip):
-        return finish_attempt(work, Attempted(outcome=prepared))
+    if isinstance(prepared, Attempted):
+        return finish_attempt(work, prepared)
 
     limit_s = prepared.node.timeout_s or prepared.action.timeout_s
     with heartbeat.beating(work.step.id, work.token, limit_s, partial(_give_up, work, limit_s)) as beat:

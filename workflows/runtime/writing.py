@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from audit import sql
-from workflows.models import Run, StepStatus, Task
-from workflows.runtime import limits, outputs, pinning
+from workflows.models import Assignee, Run, StepRun, StepStatus, Task
+from workflows.runtime import limits, outputs, pinning, tasks
 from workflows.runtime.journey import UNREAD, Step
 from workflows.runtime.settling import Settlement
 
@@ -21,6 +21,7 @@ Record = dict[str, Any]
 def write(settlements: list[Settlement]) -> None:
     """Write runs that exist: their new and changed steps, attempts, journal, and the runs themselves."""
     _number(settlements)
+    _put_aside(settlements)
     sql.execute(
         _WRITE,
         [
@@ -65,12 +66,19 @@ def _number(settlements: list[Settlement]) -> None:
         settlement.journey.seq = settlement.run.seq
 
 
+def _put_aside(settlements: list[Settlement]) -> None:
+    """Before the others, so that the new steps find their places free."""
+    for step in (step for each in settlements for step in each.aside):
+        StepRun.objects.filter(pk=step.id).update(path=step.path)
+
+
 def _write_tasks(settlements: list[Settlement]) -> None:
     """What was asked, and what nobody needs to answer any more."""
     dropped = {id for each in settlements for id in each.dropped_while("person")}
     asked = [task for each in settlements for task in each.tasks if task.step_id not in dropped]
     if asked:
         Task.objects.bulk_create(asked)
+        Assignee.objects.bulk_create(each for task in asked for each in tasks.assignees(task))
     if dropped:
         Task.objects.filter(step_id__in=dropped, status="open").update(status="cancelled")
 
@@ -87,7 +95,6 @@ def _new_steps(settlements: list[Settlement]) -> Iterator[Record]:
                 "kind": step.kind,
                 "priority": run.priority,
                 "position": step.position,
-                "made_by": "",
                 "created_at": settlement.now,
                 **_state(step, settlement.now),
             }
@@ -107,6 +114,7 @@ def _state(step: Step, now: datetime) -> Record:
     output, sha256 = outputs.put_away(step.output) if has_output else (None, "")
     return {
         "id": step.id,
+        "made_by": step.made_by,
         "status": status,
         "claim_token": step.claim_token,
         "claims": step.claims,
@@ -188,19 +196,19 @@ RUN_COLUMNS = (
 )
 
 _STATE = (
-    *("status", "claim_token", "claims", "attempts", "lease_until", "run_after", "wake_at", "waits_for"),
-    *("handed_out_at", "intent_at", "inside", "signal", "error", "summary", "cost_usd", "tokens"),
+    *("made_by", "status", "claim_token", "claims", "attempts", "lease_until", "run_after", "wake_at"),
+    *("waits_for", "handed_out_at", "intent_at", "inside", "signal", "error", "summary", "cost_usd", "tokens"),
     *("started_at", "finished_at"),
 )
 _STEP = (
-    *("id", "run_id", "department_id", "path", "step_id", "kind", "priority", "position", "made_by", "created_at"),
+    *("id", "run_id", "department_id", "path", "step_id", "kind", "priority", "position", "created_at"),
     *("output", "output_sha256", *_STATE),
 )
 _STATE_TYPES = """
-id uuid, status text, claim_token uuid, claims int, attempts int, lease_until timestamptz, run_after timestamptz,
-wake_at timestamptz, waits_for text, handed_out_at timestamptz, intent_at timestamptz, inside jsonb, signal jsonb,
-error jsonb, summary text, cost_usd numeric, tokens int, started_at timestamptz, finished_at timestamptz,
-has_output boolean, output json, output_sha256 text
+id uuid, made_by text, status text, claim_token uuid, claims int, attempts int, lease_until timestamptz,
+run_after timestamptz, wake_at timestamptz, waits_for text, handed_out_at timestamptz, intent_at timestamptz,
+inside jsonb, signal jsonb, error jsonb, summary text, cost_usd numeric, tokens int, started_at timestamptz,
+finished_at timestamptz, has_output boolean, output json, output_sha256 text
 """
 
 

@@ -9,8 +9,8 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from workflows.engine.state import OVER
-from workflows.engine.tree import ROUND
-from workflows.models import JournalEntry, Run, RunStatus, StepRun, StepStatus
+from workflows.engine.tree import ASIDE, ROUND
+from workflows.models import JournalEntry, Run, RunStatus, StepRun, StepStatus, Task, TaskStatus
 from workflows.runtime import children, ending, queue
 from workflows.runtime.journey import Step, read_steps, tree_of
 from workflows.services.refusals import Conflict
@@ -70,7 +70,11 @@ def _stopped(run: Run) -> list[StepRun]:
     if not RunStatus(run.status).is_over:
         return list(_parked(run))
     known = read_steps(run.pk)
-    rows = StepRun.objects.filter(run=run, status__in=STOPPED).exclude(inside__has_key="tolerated")
+    rows = (
+        StepRun.objects.filter(run=run, status__in=STOPPED)
+        .exclude(inside__has_key="tolerated")
+        .exclude(path__contains=ASIDE)
+    )
     return [row for row in rows if not _is_left_behind(row.path, known)]
 
 
@@ -109,6 +113,7 @@ def _make_ready(run: Run, ids: list[UUID], *, held: bool) -> None:
         claim_token=None,
         claims=0,
     )
+    Task.objects.filter(step__in=ids, status=TaskStatus.OPEN).update(status=TaskStatus.CANCELLED)
 
 
 def _make_wait(steps: list[StepRun]) -> None:

@@ -1,136 +1,258 @@
-"""Deciding what a run asks."""
+"""Deciding what a run asks: each voice is kept, and the last one that was needed wakes the run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from audit.services import record
-from departments.access import Actor, visible
-from departments.models import Role
-from workflows.engine import strict
-from workflows.models import Run, RunStatus, StepRun, StepStatus, Task, TaskStatus
-from workflows.runtime import queue
+from departments.access import Actor
+from workflows.models import Assignee, Decision, Run, RunStatus, StepRun, StepStatus, Task, TaskKind, TaskStatus
+from workflows.models.states import REFUSALS
+from workflows.runtime import queue, store, tasks
 from workflows.runtime.faults import fault_point
-from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
+from workflows.services import leaving
+from workflows.services.deciders import Seat, may_decide, require_decider, tasks_for
+from workflows.services.measuring import drafter, looked_s, measured
+from workflows.services.refusals import Conflict, ValidationError
+from workflows.services.task_answers import Said, checked, decisions_of
 
-DECISIONS = ("approve", "reject")
-LONGEST_TEXT = 100_000
+DECISIONS = tuple(dict.fromkeys(said for kind in TaskKind for said in kind.decisions))
+
+__all__ = [
+    "DECISIONS",
+    "Said",
+    "Seen",
+    "decide",
+    "decide_task",
+    "decisions_of",
+    "may_decide",
+    "require_decider",
+    "tasks_for",
+]
 
 
-def decide_task(task: Task, *, actor: Actor, decision: str, text: str = "", reason: str = "") -> Task:
-    """Answer the question once. `text` is the final text of a review; a rejection needs a reason.
-
-    Raises ValidationError, PermissionDenied, and Conflict naming who was first.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How the question was looked at: by which way (page, many, mail, api), the digest of what was shown where it was
+    shown, and for how many seconds.
     """
-    require_decider(task, actor)
-    _check(task, decision, text, reason)
-    answer = {"decision": decision, "text": text, "reason": reason.strip(), "by": actor.label}
+
+    via: str = "page"
+    sha256: str = ""
+    visible_s: float | None = None
+
+
+def decide_task(
+    task: Task,
+    *,
+    actor: Actor,
+    decision: str,
+    text: str = "",
+    reason: str = "",
+    values: Mapping[str, Any] | None = None,
+    option: int | None = None,
+    seen: Seen = Seen(),
+) -> Task:
+    """As `decide`, from plain values."""
+    return decide(task, Said(decision, text, reason, values or {}, option), actor=actor, seen=seen)
+
+
+def decide(task: Task, said: Said, *, actor: Actor, seen: Seen = Seen()) -> Task:
+    """Answer the question once. A refusal needs a reason.
+
+    Raises ValidationError keyed by field, PermissionDenied, and Conflict naming who was first, or what has changed.
+    """
+    seat = require_decider(task, actor)
+    answer = {**checked(task, said), "by": actor.label}
+    if task.kind == TaskKind.REVIEW and not answer["text"]:
+        answer["text"] = task.current
+    shown = leaving.shown(task, answer)
+    if seen.sha256 and seen.sha256 != shown.sha256:
+        raise Conflict("What would be sent has changed since you looked at it. Look at it again, then decide.")
     with transaction.atomic():
         # Run, steps, tasks: whoever ends a run takes the locks in this order, too.
         run = Run.objects.select_for_update(no_key=True).get(pk=task.run_id)
-        _decide_once(task, actor, answer)
-        if not _wake(task, answer):
-            raise Conflict("The run no longer waits for this decision.")
-        Run.objects.filter(pk=run.pk, status=RunStatus.WAITING).update(status=RunStatus.RUNNING)
-        record(
-            "task.decided",
-            actor=actor,
-            department=task.department.slug,
-            thing=task,
-            run_id=task.run_id,
-            **_ledger(task, answer),
-        )
-        transaction.on_commit(lambda: fault_point("approval_committed_before_publish"))
-        queue.hand_out("step", [task.step_id], run.priority)
+        locked = _locked_open(task)
+        if locked.stage != task.stage:
+            raise Conflict("This question has gone on to others meanwhile. Load the page again.")
+        _refuse_claimed(locked, actor)
+        now = store.clock()
+        _vote(locked, answer, actor, seat, seen, shown.sha256, now)
+        _go_on(locked, answer, run, shown)
+        _record(locked, answer, actor, seat, shown.sha256)
     task.refresh_from_db()
     return task
 
 
-def may_decide(task: Task, actor: Actor) -> bool:
-    """Whether the question is the actor's: the person named, or the role asked; never the starter if so said."""
-    if actor.kind == "system":
-        return True
-    if task.not_the_starter and actor.kind == task.run.starter_kind and actor.id == task.run.starter_id:
-        return False
-    if task.person_id is not None:
-        return actor.kind == "person" and str(task.person_id) == actor.id
-    held = actor.roles.get(task.department_id, frozenset())
-    return task.role in held or Role.MANAGER in held
+def end_for_time(task: Task, run: Run, answer: Mapping[str, Any], *, status: str = TaskStatus.EXPIRED) -> None:
+    """The time is over, and this is what counts then. The run and the task are locked."""
+    _close(task, {"text": "", "reason": "", **answer}, run, status=status)
 
 
-def require_decider(task: Task, actor: Actor) -> None:
-    """Raises PermissionDenied saying why."""
-    if may_decide(task, actor):
-        return
-    if task.not_the_starter and actor.id == task.run.starter_id:
-        raise PermissionDenied("You started this run, so somebody else has to decide.")
-    whom = task.person.name if task.person else f"{Role(task.role).label} of {task.department.name}"
-    raise PermissionDenied(f"This question is for {whom}.")
+def _locked_open(task: Task) -> Task:
+    row = Task.objects.select_for_update().filter(pk=task.pk).first()
+    if row is None or row.status != TaskStatus.OPEN:
+        task.refresh_from_db()
+        raise Conflict(too_late(task))
+    row.run, row.step, row.department = task.run, task.step, task.department
+    return row
 
 
-def tasks_for(actor: Actor) -> QuerySet[Task]:
-    """The open questions that the actor may answer, the most urgent first."""
-    rows = visible(Task.objects.filter(status=TaskStatus.OPEN), actor)
-    if actor.kind == "system":
-        return rows
-    mine = Q(pk__in=[])
-    for department_id, held in actor.roles.items():
-        asked = Q() if Role.MANAGER in held else Q(role__in=held)
-        mine |= Q(department_id=department_id, person=None) & asked
-    if actor.kind == "person":
-        mine |= Q(person_id=actor.id)
-    return rows.filter(mine).exclude(not_the_starter=True, run__starter_kind=actor.kind, run__starter_id=actor.id)
+def _refuse_claimed(task: Task, actor: Actor) -> None:
+    """Who has taken it decides it, until they or a manager give it back; of several voices each counts anyway."""
+    taken = task.claimed_by
+    if taken is not None and task.needs == 1 and str(taken.pk) != actor.id:
+        raise Conflict(f"{taken} has taken this task. Ask them to decide it or to give it back.")
 
 
-def _check(task: Task, decision: str, text: str, reason: str) -> None:
-    if decision not in DECISIONS:
-        raise ValidationError({"decision": f"A decision is one of {', '.join(DECISIONS)}."})
-    if decision == "reject" and not reason.strip():
-        raise ValidationError({"reason": "Say why, so that the person who asked can put it right."})
-    if max(len(text), len(reason)) > LONGEST_TEXT:
-        raise ValidationError({"text": f"At most {LONGEST_TEXT:,} characters are allowed."})
-    for name, value in (("text", text), ("reason", reason)):
-        try:
-            strict.check_text(value, name)
-        except strict.NotStrict as error:
-            raise ValidationError({name: str(error)}) from None
+def _vote(task: Task, answer: dict[str, Any], actor: Actor, seat: Seat, seen: Seen, sha256: str, now: datetime) -> None:
+    result, (writer, model) = measured(task, answer), drafter(task)
+    person_id = actor.id if actor.kind == "person" else None
+    try:
+        with transaction.atomic():
+            Decision.objects.create(
+                task=task,
+                department_id=task.department_id,
+                workflow_id=task.run.workflow_id,
+                version_id=task.run.version_id,
+                stage=task.stage,
+                decision=answer["decision"],
+                answer=answer,
+                reason=answer["reason"],
+                person_id=person_id,
+                by_kind=actor.kind,
+                by_id=actor.id,
+                by_label=actor.label,
+                in_place_of=seat.in_place_of,
+                via=seen.via,
+                seen_sha256=sha256,
+                verdict=result.verdict,
+                step_id=task.step.step_id,
+                drafted_by=writer,
+                model=model,
+                words=result.words,
+                words_changed=result.words_changed,
+                open_s=(now - task.created_at).total_seconds(),
+                look_s=looked_s(task, person_id, seen.visible_s, now),
+            )
+    except IntegrityError:
+        raise Conflict("You have answered this already; it waits for others.") from None
 
 
-def _decide_once(task: Task, actor: Actor, answer: dict[str, Any]) -> None:
-    changed = Task.objects.filter(pk=task.pk, status=TaskStatus.OPEN).update(
-        status=TaskStatus.DECIDED,
+def _go_on(task: Task, answer: dict[str, Any], run: Run, shown: leaving.Shown) -> None:
+    """One refusal ends it; else it waits for the voices that are still needed, then for the next stage."""
+    if task.kind != TaskKind.RESOLVE and answer["decision"] not in REFUSALS:
+        agreed = Decision.objects.filter(task=task, stage=task.stage).count()
+        if answer.get("text") and task.kind == TaskKind.REVIEW:
+            task.text = answer["text"]
+        if agreed < task.needs:
+            task.claimed_by = task.claimed_at = None
+            task.save(update_fields=["text", "claimed_by", "claimed_at"])
+            return
+        if task.stage + 1 < len(task.stages):
+            _next_stage(task)
+            return
+    _close(task, {**answer, **shown.answer}, run)
+
+
+def _next_stage(task: Task) -> None:
+    task.stage += 1
+    asked = task.stages[task.stage]
+    task.needs, task.role = tasks.needed(asked), asked["role"]
+    task.person_id = asked["people"][0] if len(asked["people"]) == 1 else None
+    task.claimed_by = task.claimed_at = None
+    now = store.clock()
+    tasks.set_moments(task, [{"at": now, "do": "tell"}, *(each for each in task.moments if each["do"] != "tell")])
+    task.save()
+    Assignee.objects.bulk_create(tasks.assignees(task))
+
+
+def _close(task: Task, answer: dict[str, Any], run: Run, *, status: str = TaskStatus.DECIDED) -> None:
+    last = Decision.objects.filter(task=task).order_by("-at").first()
+    Task.objects.filter(pk=task.pk).update(
+        status=status,
         answer=answer,
         decided_at=Now(),
-        decided_by_id=actor.id if actor.kind == "person" else None,
-        decided_by_label=actor.label,
+        decided_by_id=last.person_id if last and status == TaskStatus.DECIDED else None,
+        decided_by_label=answer.get("by", ""),
+        leaving=answer.get("leaving"),
+        claimed_by=None,
+        next_at=None,
     )
-    if not changed:
-        task.refresh_from_db()
-        raise Conflict(_too_late(task))
-
-
-def _too_late(task: Task) -> str:
-    if task.status == TaskStatus.CANCELLED:
-        return "The run was ended before this was decided, so nothing is left to decide."
-    done = {"approve": "approved", "reject": "rejected"}.get((task.answer or {}).get("decision", ""), "decided")
-    return f"{task.decided_by_label} has {done} this already."
+    if not _wake(task, {name: value for name, value in answer.items() if name != "leaving"}):
+        raise Conflict("The run no longer waits for this decision.")
+    Run.objects.filter(pk=run.pk, status=RunStatus.WAITING).update(status=RunStatus.RUNNING)
+    transaction.on_commit(lambda: fault_point("approval_committed_before_publish"))
+    queue.hand_out("step", [task.step_id], run.priority)
 
 
 def _wake(task: Task, answer: dict[str, Any]) -> int:
-    return StepRun.objects.filter(pk=task.step_id, status=StepStatus.WAITING).update(
+    """A parked step is woken too: somebody has looked at the other side, and says what is to become of it."""
+    kind = "resolved" if task.kind == TaskKind.RESOLVE else "decided"
+    asleep = StepRun.objects.filter(pk=task.step_id, status__in=[StepStatus.WAITING, StepStatus.PARKED])
+    return asleep.update(
         status=StepStatus.READY,
-        signal={"kind": "decided", "answer": answer},
+        signal={"kind": kind, "answer": answer},
         waits_for="",
         run_after=Now(),
         handed_out_at=Now(),
+        claims=0,
+        intent_at=None,
     )
 
 
-def _ledger(task: Task, answer: dict[str, Any]) -> dict[str, Any]:
+def too_late(task: Task) -> str:
+    if task.status == TaskStatus.CANCELLED:
+        return "The run was ended before this was decided, so nothing is left to decide."
+    if task.status == TaskStatus.EXPIRED:
+        return "The time to decide is over, and the workflow has gone on as it says for that case."
+    done = DONE.get((task.answer or {}).get("decision", ""), "decided")
+    return f"{task.decided_by_label} has {done} this already."
+
+
+DONE: Mapping[str, str] = {
+    "approve": "approved",
+    "reject": "rejected",
+    "send_back": "sent back",
+    "answer": "answered",
+    "choose": "answered",
+    "done": "answered",
+    "again": "begun again",
+    "skip": "skipped",
+    "stop": "stopped",
+}
+
+
+def _record(task: Task, answer: dict[str, Any], actor: Actor, seat: Seat, sha256: str) -> None:
     """What the ledger keeps of a decision: that the draft was changed, not the text itself (rule A10)."""
-    edited = task.kind == "review" and bool(answer["text"]) and answer["text"] != task.draft
-    return {"decision": answer["decision"], "reason": answer["reason"][:500], "edited": edited}
+    edited = bool(task.draft) and bool(answer["text"]) and answer["text"] != task.draft
+    detail = {"decision": answer["decision"], "reason": answer["reason"][:500], "edited": edited}
+    more = {"stage": task.stage + 1, "in_place_of": seat.in_place_of, "seen_sha256": sha256}
+    record(
+        "task.decided",
+        actor=actor,
+        department=task.department.slug,
+        thing=task,
+        run_id=task.run_id,
+        **detail,
+        **{name: value for name, value in more.items() if value},
+    )
+
+
+def require_open(task: Task) -> None:
+    """Raises Conflict for a task that is over."""
+    if task.status != TaskStatus.OPEN:
+        raise Conflict(too_late(task))
+
+
+def require_reason(reason: str) -> str:
+    """Raises ValidationError for an empty one."""
+    if not reason.strip():
+        raise ValidationError({"reason": "Say why, so that the others understand it."})
+    return reason.strip()[:500]

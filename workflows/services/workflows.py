@@ -97,6 +97,7 @@ def make_live(
             definition=definitions.dump(_loaded(locked.draft)),
             note=note.strip(),
             published_by=by,
+            authors=_authors(locked, actor if "asked_by" not in detail else None),
         )
         Workflow.objects.filter(pk=locked.pk).update(live=version, changed_at=Now())
         record(
@@ -110,6 +111,15 @@ def make_live(
         )
     workflow.live = version
     return version
+
+
+def _authors(locked: Workflow, publisher: Actor | None) -> list[list[str]]:
+    """Who changed the draft since the last version, and who published it of their own accord."""
+    last = locked.versions.aggregate(last=Max("published_at"))["last"]
+    edits = locked.draft_edits.filter(undone=None, **({"at__gt": last} if last else {}))
+    wrote = {(kind, id) for kind, id in edits.values_list("by_kind", "by_id").distinct() if id}
+    published = {(publisher.kind, publisher.id)} if publisher is not None and publisher.id else set()
+    return [list(pair) for pair in sorted(wrote | published)]
 
 
 def archive_workflow(workflow: Workflow, *, actor: Actor) -> None:

@@ -68,6 +68,7 @@ class AnswerQuestion(Action):
     kind = "ai.answer"
     title = "Answer from documents"
     reads_as = "Answer {question} from {documents}"
+    asks_model = True
     icon = "message-question"
 
     class Params(Model):

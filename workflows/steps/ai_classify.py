@@ -48,6 +48,7 @@ class Classify(Action):
     kind = "ai.classify"
     title = "Sort a text"
     reads_as = "Sort {text} into {labels}"
+    asks_model = True
     icon = "tags"
 
     class Params(Model):

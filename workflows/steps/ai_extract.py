@@ -70,6 +70,7 @@ class Extract(Action):
     kind = "ai.extract"
     title = "Extract facts"
     reads_as = "Take {fields} from {text}"
+    asks_model = True
     icon = "list-search"
 
     class Params(Model):

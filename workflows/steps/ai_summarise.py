@@ -17,6 +17,7 @@ class Summarise(Action):
     kind = "ai.summarise"
     title = "Summarise a text"
     reads_as = "Summarise {text} in {max_words} words"
+    asks_model = True
     icon = "file-text"
 
     class Params(Model):

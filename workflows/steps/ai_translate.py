@@ -14,6 +14,7 @@ class Translate(Action):
     kind = "ai.translate"
     title = "Translate a text"
     reads_as = "Translate {text} into {to}"
+    asks_model = True
     icon = "language"
 
     class Params(Model):

@@ -11,6 +11,7 @@ class Write(Action):
     kind = "ai.write"
     title = "Write a text"
     reads_as = "Write {instructions}"
+    asks_model = True
     icon = "pencil"
 
     class Params(Model):

@@ -1,62 +1,39 @@
-"""Ask a person for a yes or no."""
+"""Ask people for a yes or no."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from connectors.sdk import Action, Ask, Decided, Done, Field, Model, Outcome, Rejected, Signal, StepContext, Wait, hint
+from connectors.sdk.asking import Facts, People, Question, Time, time_problems
 
 
 class Approve(Action):
-    """Ask a person to approve or reject."""
+    """Ask people to approve or reject."""
 
     kind, title, reads_as = "people.approve", "Ask for approval", "Ask {role} to approve: {question}"
     icon = "user-check"
     local = True
+    by_hand = False
 
-    class Params(Model):
-        question: str = Field(
-            min_length=1,
-            max_length=500,
-            title="Question",
-            description="What the person is asked, in one sentence.",
-            json_schema_extra=hint("text", example="May this statement be published?"),
-        )
-        show: dict[str, Any] = Field(
-            default_factory=dict,
-            title="Facts to show",
-            description="Label and value, shown beside the question.",
-            json_schema_extra=hint("key_value", example="Deadline: {{ steps.facts.deadline }}"),
-        )
-        role: Literal["operator", "builder", "approver", "manager"] = Field(
-            default="approver",
-            title="Who decides",
-            description="Anybody in the department with this role may take the task.",
+    class Params(Time, People, Facts, Question):
+        unanswered: Literal["reject", "approve"] = Field(
+            default="reject",
+            title="The answer if nobody gives one",
             json_schema_extra=hint(
                 "choice",
-                labels={"operator": "Operators", "builder": "Builders", "approver": "Approvers", "manager": "Managers"},
+                labels={"reject": "Rejected", "approve": "Approved"},
+                advanced=True,
+                when={"at_end": ["answer"]},
             ),
         )
-        person: str = Field(
+        sends: str = Field(
             default="",
-            max_length=254,
-            title="Or one person",
-            description="Then nobody else is asked.",
-            json_schema_extra=hint("choice", source="people", nothing="Nobody in particular"),
-        )
-        due_hours: float | None = Field(
-            default=None,
-            gt=0,
-            le=2_160,
-            title="Hours to decide",
-            description="When they are over, the task counts as overdue. Leave it empty for no deadline.",
-            json_schema_extra=hint("number", example="24"),
-        )
-        not_the_starter: bool = Field(
-            default=False,
-            title="Not the person who started the run",
-            description="Four eyes: somebody else has to look at it.",
+            max_length=60,
+            title="What will be sent",
+            description="A step after this one: what it will send is shown to the letter, and nothing else may leave.",
+            json_schema_extra=hint("choice", source="sending_steps", nothing="Nothing in particular", advanced=True),
         )
 
     class Output(Model):
@@ -69,11 +46,12 @@ class Approve(Action):
             ask=Ask(
                 kind="approve",
                 question=params.question,
-                role=params.role,
-                person=params.person,
+                whom=params.asks(),
                 shown=params.show,
-                due=ctx.now + timedelta(hours=params.due_hours) if params.due_hours else None,
                 not_the_starter=params.not_the_starter,
+                not_the_author=params.not_the_author,
+                deadline=params.deadline({"decision": params.unanswered}),
+                sends=params.sends,
             )
         )
 
@@ -89,3 +67,7 @@ class Approve(Action):
             why = f": {output.reason}" if output.reason else "."
             raise Rejected(f"{output.by} rejected “{params.question}”{why}", output=output.model_dump())
         return Done(output, summary=f"approved by {output.by}")
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
+        return time_problems(given)

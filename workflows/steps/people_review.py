@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from connectors.sdk import Action, Ask, Decided, Done, Field, Model, Outcome, Rejected, Signal, StepContext, Wait, hint
+from connectors.sdk import (
+    Action,
+    Ask,
+    Decided,
+    Done,
+    Field,
+    Model,
+    Outcome,
+    Rejected,
+    SendBack,
+    Signal,
+    StepContext,
+    Wait,
+    hint,
+)
+from connectors.sdk.asking import LONGEST_DRAFT, Facts, People, Question, Time, time_problems
+
+
+class Draft(Question):
+    draft: str = Field(
+        max_length=LONGEST_DRAFT,
+        title="Draft",
+        description="The text to look through; the person may change it before it goes on.",
+        json_schema_extra=hint("long_text", example="{{ steps.draft.text }}"),
+    )
 
 
 class Review(Action):
@@ -14,55 +38,25 @@ class Review(Action):
     kind, title, reads_as = "people.review", "Ask for a review", "Ask {role} to review {draft}"
     icon = "user-edit"
     local = True
+    by_hand = False
 
-    class Params(Model):
-        question: str = Field(
-            min_length=1,
-            max_length=500,
-            title="Question",
-            description="What the person is asked, in one sentence.",
-            json_schema_extra=hint("text", example="Is this what we want to say?"),
-        )
-        draft: str = Field(
-            max_length=100_000,
-            title="Draft",
-            description="The text to look through; the person may change it before it goes on.",
-            json_schema_extra=hint("long_text", example="{{ steps.draft.text }}"),
-        )
-        show: dict[str, Any] = Field(
-            default_factory=dict,
-            title="Facts to show",
-            description="Label and value, shown beside the draft.",
-            json_schema_extra=hint("key_value", example="Deadline: {{ steps.facts.deadline }}"),
-        )
-        role: Literal["operator", "builder", "approver", "manager"] = Field(
-            default="approver",
-            title="Who reviews",
-            description="Anybody in the department with this role may take the task.",
+    class Params(Time, People, Facts, Draft):
+        unanswered: Literal["reject", "approve"] = Field(
+            default="reject",
+            title="The answer if nobody gives one",
             json_schema_extra=hint(
                 "choice",
-                labels={"operator": "Operators", "builder": "Builders", "approver": "Approvers", "manager": "Managers"},
+                labels={"reject": "Rejected", "approve": "The draft as it is"},
+                advanced=True,
+                when={"at_end": ["answer"]},
             ),
         )
-        person: str = Field(
+        sends: str = Field(
             default="",
-            max_length=254,
-            title="Or one person",
-            description="Then nobody else is asked.",
-            json_schema_extra=hint("choice", source="people", nothing="Nobody in particular"),
-        )
-        due_hours: float | None = Field(
-            default=None,
-            gt=0,
-            le=2_160,
-            title="Hours to decide",
-            description="When they are over, the task counts as overdue. Leave it empty for no deadline.",
-            json_schema_extra=hint("number", example="24"),
-        )
-        not_the_starter: bool = Field(
-            default=False,
-            title="Not the person who started the run",
-            description="Four eyes: somebody else has to look at it.",
+            max_length=60,
+            title="What will be sent",
+            description="A step after this one: what it will send is shown to the letter, and nothing else may leave.",
+            json_schema_extra=hint("choice", source="sending_steps", nothing="Nothing in particular", advanced=True),
         )
 
     class Output(Model):
@@ -76,12 +70,13 @@ class Review(Action):
             ask=Ask(
                 kind="review",
                 question=params.question,
-                role=params.role,
-                person=params.person,
+                whom=params.asks(),
                 draft=params.draft,
                 shown=params.show,
-                due=ctx.now + timedelta(hours=params.due_hours) if params.due_hours else None,
                 not_the_starter=params.not_the_starter,
+                not_the_author=params.not_the_author,
+                deadline=params.deadline({"decision": params.unanswered}),
+                sends=params.sends,
             )
         )
 
@@ -89,8 +84,14 @@ class Review(Action):
         assert isinstance(signal, Decided)
         answer = signal.answer
         text, by = answer.get("text") or params.draft, answer.get("by", "")
+        if answer["decision"] == "send_back":
+            return SendBack(remarks=answer.get("reason", ""), draft=text, by=by)
         output = self.Output(text=text, draft=params.draft, edited=text != params.draft, by=by)
         if answer["decision"] != "approve":
             reason = f": {answer['reason']}" if answer.get("reason") else "."
             raise Rejected(f"{by} rejected the draft{reason}", output=output.model_dump())
         return Done(output, summary=f"{'edited and ' if output.edited else ''}approved by {by}")
+
+    @classmethod
+    def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
+        return time_problems(given)

@@ -9,10 +9,12 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
+from django.db.models.functions import Now
+
 from departments.access import SYSTEM
 from departments.models import Department
 from tests import factories
-from workflows.models import Run, Workflow
+from workflows.models import Run, StepRun, Workflow
 from workflows.runtime import limits, queue, sweeping, worker
 from workflows.services.runs import start_run
 from workflows.services.workflows import create_workflow, publish_workflow
@@ -51,6 +53,19 @@ def done(steps: list[dict[str, Any]], *, given: dict[str, Any] | None = None, **
 
 def statuses(run: Run) -> dict[str, str]:
     return dict(run.steps.values_list("path", "status"))
+
+
+def lose_the_worker(run: Run, id: str) -> None:
+    """The worker that holds the step has died, and its lease is over."""
+    StepRun.objects.filter(run=run, step_id=id).update(lease_until=Now() - timedelta(seconds=1))
+
+
+def claim(run: Run) -> worker.Claimed:
+    """Begin the run as a worker does and stop before the step is performed."""
+    with silent_broker():
+        work = worker.begin(run.pk)
+    assert isinstance(work, worker.Claimed)
+    return work
 
 
 @contextmanager

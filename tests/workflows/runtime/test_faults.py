@@ -13,7 +13,16 @@ from django.db.models.functions import Now
 from connectors.sdk import RateLimited, Rejected, Unavailable
 from departments.access import SYSTEM
 from tests.steps import probes
-from tests.workflows.runtime.harness import carried, done, published, run_of, silent_broker, statuses
+from tests.workflows.runtime.harness import (
+    carried,
+    claim,
+    done,
+    lose_the_worker,
+    published,
+    run_of,
+    silent_broker,
+    statuses,
+)
 from workflows.models import Run, StepRun, Version
 from workflows.runtime import limits, store, sweeping, worker
 from workflows.services.refusals import Conflict
@@ -45,19 +54,6 @@ def failing(error: Exception, times: int = 10**9) -> probes.Deed:
         return "at last"
 
     return deed
-
-
-def lose_the_worker(run: Run, id: str) -> None:
-    """The worker that holds the step has died, and its lease is over."""
-    StepRun.objects.filter(run=run, step_id=id).update(lease_until=Now() - timedelta(seconds=1))
-
-
-def claim(run: Run) -> worker.Claimed:
-    """Begin the run as a worker does and stop before the step is performed."""
-    with silent_broker():
-        work = worker.begin(run.pk)
-    assert isinstance(work, worker.Claimed)
-    return work
 
 
 def test_what_may_pass_is_tried_again_as_often_as_the_step_says() -> None:

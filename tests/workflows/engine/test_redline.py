@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.pages.difference import difference
+from workflows.engine.redline import difference
 
 
 @pytest.mark.parametrize(
