@@ -20,8 +20,9 @@ from tests import factories
 from tests.faults.crowd import errors, scaled, together
 from tests.steps import probes
 from tests.workflows.runtime.harness import carried, published, run_of, silent_broker
-from workflows.models import Run, Task, TaskStatus, Workflow
+from workflows.models import Decision, Run, Task, TaskStatus, Workflow
 from workflows.runtime import sweeping
+from workflows.services import task_clock
 from workflows.services.refusals import Conflict
 from workflows.services.runs import cancel_run, resume_run
 from workflows.services.tasks import decide_task
@@ -89,6 +90,38 @@ def test_r05_of_approving_and_rejecting_at_once_one_holds(workflow: Workflow, in
 
     approved = Task.objects.filter(answer__decision="approve").count()
     assert len(probes.SENT) == approved
+
+
+def test_of_a_decision_and_the_end_of_the_time_one_holds(workflow: Workflow, ingrid: User) -> None:
+    """Whoever is first: the other changes nothing, and the run goes on once."""
+    no = {**ASK, "with": {**ASK["with"], "due_hours": 1, "at_end": "answer"}}
+    asking = published([no, probe("send")], workflow.department, name="In time")
+    approver, decided = actor_for_user(ingrid), 0
+
+    for _ in range(scaled(40)):
+        task = asked(asking)
+        Task.objects.filter(pk=task.pk).update(
+            next_at=Now(), moments=[{"at": "2026-01-01T00:00:00+00:00", "do": "end"}]
+        )
+        with silent_broker():
+            person, moved = together([partial(decide, task, approver, "approve"), task_clock.strike])
+            while not isinstance(moved, Exception) and task_clock.strike():
+                pass
+
+        task.refresh_from_db()
+        voice = Decision.objects.get(task=task)
+        if isinstance(person, Task):
+            expected: tuple[Any, ...] = (TaskStatus.DECIDED, "Ingrid", "approve", ["Ingrid"], "succeeded")
+            decided += 1
+        else:
+            assert isinstance(person, Conflict), person
+            assert str(person).startswith("The time to decide is over")
+            expected = (TaskStatus.EXPIRED, "Tandem", "reject", [], "failed")
+        run = carried(task.run)
+        assert (task.status, voice.by_label, voice.decision, ledger(task), run.status) == expected
+        assert Entry.objects.filter(verb="task.expired", object_id=str(task.pk)).count() == 1 - len(ledger(task))
+
+    assert len(probes.SENT) == decided
 
 
 def test_r06_a_decision_after_the_run_was_cancelled_has_no_effect(workflow: Workflow, ingrid: User) -> None:

@@ -19,7 +19,9 @@ class Task(models.Model):
     """Asked once, decided once: the decision is a guarded update from open to decided.
 
     `stages` are those asked one after another, as `Whom` with the ids of people; `stage` is the one asked now, of which
-    `needs` have to agree. `moments` are what the clock will do (remind, escalate, end), the next one at `next_at`.
+    `needs` have to agree. `deadline` is how long each stage has, in hours: {"hours", "working", "remind", "escalate":
+    [{"after", "whom"}]}. `moments` are what the clock will do of it in this stage (tell, remind, escalate, end), the
+    next one at `next_at`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
@@ -51,6 +53,7 @@ class Task(models.Model):
 
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     next_at = models.DateTimeField(null=True, blank=True)
+    deadline: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True)
     moments: models.JSONField[list[dict[str, Any]]] = models.JSONField(default=list, db_default=[])
     at_end: models.JSONField[dict[str, Any]] = models.JSONField(default=dict, db_default={})
     sends = models.CharField(max_length=60, blank=True, default="", db_default="", help_text="the step that will send")

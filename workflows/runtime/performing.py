@@ -36,6 +36,7 @@ from workflows.runtime.kinds import kinds
 from workflows.runtime.store import LostAuthority
 
 log = logging.getLogger(__name__)
+NOBODY_ANSWERED = "nobody_answered"
 
 
 class Defect(StepError):
@@ -186,7 +187,20 @@ def _run(prepared: Prepared, ctx: Context, journey: Journey, step: Step) -> Outc
             return _rehearsed(prepared, ctx, journey)
         approved.require(journey, prepared, ctx)
         return prepared.action.run(prepared.params, ctx)
-    return prepared.action.resume(prepared.params, ctx, signal_of(journey, step))
+    signal = signal_of(journey, step)
+    if step.signal["kind"] == "unanswered":
+        raise _nobody_answered(prepared, ctx, signal, step.signal["message"])
+    return prepared.action.resume(prepared.params, ctx, signal)
+
+
+def _nobody_answered(prepared: Prepared, ctx: Context, signal: Signal, message: str) -> Rejected:
+    """Not the same as a person's refusal; a workflow that goes on after it gets what the step gives after one."""
+    output = None
+    try:
+        prepared.action.resume(prepared.params, ctx, signal)
+    except Rejected as refusal:
+        output = refusal.output
+    return Rejected(message, code=NOBODY_ANSWERED, output=output)
 
 
 def _leaves(prepared: Prepared) -> bool:
@@ -207,7 +221,7 @@ def signal_of(journey: Journey, step: Step) -> Signal:
     match stored.get("kind"):
         case "timer":
             return TimerFired()
-        case "decided":
+        case "decided" | "unanswered":
             return Decided(stored["answer"])
         case "arms":
             return ArmsEnded(step.arms, step.round, stored.get("error"))

@@ -9,6 +9,7 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -25,9 +26,10 @@ MAIL_ENDS_WITHIN_S = 3.0
 
 
 class Scheduler:
-    """`run` sweeps until `stop` is set."""
+    """`run` sweeps until `stop` is set; `more` are parts of the sweep that live on a higher floor."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: Callable[[], int]) -> None:
+        self.more = more
         self.stop = threading.Event()
         self.direct = ThreadPoolExecutor(DIRECT_THREADS, thread_name_prefix="direct")
         self.under_way = 0
@@ -67,7 +69,7 @@ class Scheduler:
             if time.monotonic() >= self.next_look_round:
                 self.next_look_round = time.monotonic() + LOOK_ROUND_S
                 sweeping.name_strangers()
-            return sweeping.sweep(self)
+            return sweeping.sweep(self, *self.more)
         except Error as error:
             log.warning("scheduler.waits: the database does not answer (%s)", type(error).__name__)
             connection.close()

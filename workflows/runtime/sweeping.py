@@ -20,9 +20,12 @@ from workflows.runtime.settling import MAY_BE_SENT
 log = logging.getLogger(__name__)
 
 
-def sweep(hands: Hands) -> int:
-    """One round of everything; how many rows were moved. What fails does not keep the rest from it (case P17)."""
-    parts = (
+def sweep(hands: Hands, *more: Callable[[], int]) -> int:
+    """One round of everything; how many rows were moved. What fails does not keep the rest from it (case P17).
+
+    `more` are parts that live on a higher floor.
+    """
+    parts: tuple[Callable[[], int], ...] = (
         expire_leases,
         wake_sleepers,
         join_orphans,
@@ -30,6 +33,7 @@ def sweep(hands: Hands) -> int:
         forget_keys,
         partial(hand_out, hands),
         partial(take_up_forgotten, hands),
+        *more,
     )
     return sum(_part(part) for part in parts)
 

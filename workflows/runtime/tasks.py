@@ -29,7 +29,7 @@ def question(run: Run, step: Step, ask: Ask, now: datetime) -> Task:
     is_live = not _is_mine(run)
     if is_live:
         stages = [resolved(run, whom) for whom in ask.whom]
-    first = stages[0]
+    deadline = ask.deadline if is_live else None
     task = Task(
         department_id=run.department_id,
         run_id=run.pk,
@@ -41,15 +41,14 @@ def question(run: Run, step: Step, ask: Ask, now: datetime) -> Task:
         options=list(ask.options),
         form=dict(ask.form) if ask.form is not None else None,
         known=dict(ask.known),
-        role=first["role"],
-        person_id=UUID(first["people"][0]) if len(first["people"]) == 1 else None,
         stages=stages,
-        needs=needed(first),
         not_the_starter=ask.not_the_starter and is_live,
         not_the_author=ask.not_the_author and is_live,
         sends=ask.sends,
+        deadline=_kept(run, deadline) if deadline else None,
+        at_end=_at_end(run, deadline) if deadline else {},
     )
-    set_clock(task, run, ask.deadline if is_live else None, now)
+    begin_stage(task, now)
     return task
 
 
@@ -75,6 +74,18 @@ def _helper(run: Run, helper: Helper | None) -> Whom:
         return Whom((helper.person,) if helper.person else (), helper.group, helper.role)
     starter = _members(run).filter(pk=run.starter_id).first() if run.starter_kind == "person" else None
     return Whom((starter.email,)) if starter else Whom(role="operator")
+
+
+def begin_stage(task: Task, now: datetime) -> None:
+    """Those of the task's stage are asked from now on: nobody has taken it, and their time begins. Does not save.
+
+    Raises BadParams when the department never works.
+    """
+    asked = task.stages[task.stage]
+    task.role, task.needs = asked["role"], needed(asked)
+    task.person_id = UUID(asked["people"][0]) if len(asked["people"]) == 1 else None
+    task.claimed_by = task.claimed_at = None
+    set_clock(task, now)
 
 
 def assignees(task: Task, whom: Mapping[str, Any] | None = None, why: str = Why.ASKED) -> list[Assignee]:
@@ -127,18 +138,20 @@ def _is_mine(run: Run) -> bool:
 # ── the clock ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def set_clock(task: Task, run: Run, deadline: Deadline | None, now: datetime) -> None:
-    """What the clock will do to the task, the first thing (telling those who are asked) at once."""
-    moments = [{"at": now, "do": "tell"}]
-    if deadline is not None:
-        task.due_at = _after(run, deadline, deadline.hours, now)
-        if deadline.remind is not None and deadline.remind < deadline.hours:
-            moments.append({"at": _after(run, deadline, deadline.hours - deadline.remind, now), "do": "remind"})
-        for after, whom in deadline.escalate:
-            at = _after(run, deadline, after, now)
-            moments.append({"at": at, "do": "escalate", "whom": resolved(run, whom)})
+def set_clock(task: Task, now: datetime) -> None:
+    """What the clock will do in the stage that begins now, the first thing (telling those who are asked) at once.
+
+    Each stage has the whole time: it is counted from when the stage is asked. Raises BadParams.
+    """
+    moments: list[dict[str, Any]] = [{"at": now, "do": "tell"}]
+    given, task.due_at = task.deadline, None
+    if given is not None:
+        task.due_at = _after(task, given["hours"], now)
+        if given["remind"] is not None and given["remind"] < given["hours"]:
+            moments.append({"at": _after(task, given["hours"] - given["remind"], now), "do": "remind"})
+        for one in given["escalate"]:
+            moments.append({"at": _after(task, one["after"], now), "do": "escalate", "whom": one["whom"]})
         moments.append({"at": task.due_at, "do": "end"})
-        task.at_end = _at_end(run, deadline)
     set_moments(task, moments)
 
 
@@ -153,17 +166,27 @@ def _written(at: datetime | str) -> str:
     return at if isinstance(at, str) else at.isoformat()
 
 
-def _after(run: Run, deadline: Deadline, spent: float, now: datetime) -> datetime:
-    """The moment when so many hours have passed. Raises BadParams when the department never works."""
-    if not deadline.working:
+def _after(task: Task, spent: float, now: datetime) -> datetime:
+    """The moment when so many hours of the task's deadline have passed. Raises BadParams."""
+    if task.deadline is None or not task.deadline["working"]:
         return now + timedelta(hours=spent)
-    department = Department.objects.get(pk=run.department_id)
+    department = Department.objects.get(pk=task.department_id)
     try:
         return hours.calendar_of(department).after(now, spent)
     except hours.NoWorkingHours:
         raise BadParams(
             f"{department.name} has no working hours. Its manager sets them on the page of the department."
         ) from None
+
+
+def _kept(run: Run, deadline: Deadline) -> dict[str, Any]:
+    """As the task keeps it, with the ids of people."""
+    return {
+        "hours": deadline.hours,
+        "working": deadline.working,
+        "remind": deadline.remind,
+        "escalate": [{"after": after, "whom": resolved(run, whom)} for after, whom in deadline.escalate],
+    }
 
 
 def _at_end(run: Run, deadline: Deadline) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from audit.services import record
+from connectors.sdk import BadParams
 from departments.access import Actor
 from workflows.models import Assignee, Decision, Run, RunStatus, StepRun, StepStatus, Task, TaskKind, TaskStatus
 from workflows.models.states import REFUSALS
@@ -90,9 +91,13 @@ def decide(task: Task, said: Said, *, actor: Actor, seen: Seen = Seen()) -> Task
     return task
 
 
-def end_for_time(task: Task, run: Run, answer: Mapping[str, Any], *, status: str = TaskStatus.EXPIRED) -> None:
-    """The time is over, and this is what counts then. The run and the task are locked."""
-    _close(task, {"text": "", "reason": "", **answer}, run, status=status)
+def end_for_time(task: Task, run: Run, answer: Mapping[str, Any], *, unanswered: str = "") -> None:
+    """The time is over, and this is what counts then. The run and the task are locked.
+
+    `unanswered`: the step fails with this sentence, whatever its kind makes of the answer.
+    """
+    given = {"text": "", "reason": "", **answer}
+    _close(task, given, run, status=TaskStatus.EXPIRED, unanswered=unanswered)
 
 
 def _locked_open(task: Task) -> Task:
@@ -117,14 +122,7 @@ def _vote(task: Task, answer: dict[str, Any], actor: Actor, seat: Seat, seen: Se
     try:
         with transaction.atomic():
             Decision.objects.create(
-                task=task,
-                department_id=task.department_id,
-                workflow_id=task.run.workflow_id,
-                version_id=task.run.version_id,
-                stage=task.stage,
-                decision=answer["decision"],
-                answer=answer,
-                reason=answer["reason"],
+                **voice(task, answer, now),
                 person_id=person_id,
                 by_kind=actor.kind,
                 by_id=actor.id,
@@ -133,16 +131,30 @@ def _vote(task: Task, answer: dict[str, Any], actor: Actor, seat: Seat, seen: Se
                 via=seen.via,
                 seen_sha256=sha256,
                 verdict=result.verdict,
-                step_id=task.step.step_id,
                 drafted_by=writer,
                 model=model,
                 words=result.words,
                 words_changed=result.words_changed,
-                open_s=(now - task.created_at).total_seconds(),
                 look_s=looked_s(task, person_id, seen.visible_s, now),
             )
     except IntegrityError:
         raise Conflict("You have answered this already; it waits for others.") from None
+
+
+def voice(task: Task, answer: dict[str, Any], now: datetime) -> dict[str, Any]:
+    """What a `Decision` says of the question and the answer, whoever gave it."""
+    return {
+        "task": task,
+        "department_id": task.department_id,
+        "workflow_id": task.run.workflow_id,
+        "version_id": task.run.version_id,
+        "stage": task.stage,
+        "decision": answer["decision"],
+        "answer": answer,
+        "reason": answer["reason"],
+        "step_id": task.step.step_id,
+        "open_s": (now - task.created_at).total_seconds(),
+    }
 
 
 def _go_on(task: Task, answer: dict[str, Any], run: Run, shown: leaving.Shown) -> None:
@@ -156,24 +168,25 @@ def _go_on(task: Task, answer: dict[str, Any], run: Run, shown: leaving.Shown) -
             task.save(update_fields=["text", "claimed_by", "claimed_at"])
             return
         if task.stage + 1 < len(task.stages):
-            _next_stage(task)
+            next_stage(task)
             return
     _close(task, {**answer, **shown.answer}, run)
 
 
-def _next_stage(task: Task) -> None:
+def next_stage(task: Task) -> None:
+    """Those after them are asked, with the whole time of the deadline. The task is locked. Raises Conflict."""
     task.stage += 1
-    asked = task.stages[task.stage]
-    task.needs, task.role = tasks.needed(asked), asked["role"]
-    task.person_id = asked["people"][0] if len(asked["people"]) == 1 else None
-    task.claimed_by = task.claimed_at = None
-    now = store.clock()
-    tasks.set_moments(task, [{"at": now, "do": "tell"}, *(each for each in task.moments if each["do"] != "tell")])
+    try:
+        tasks.begin_stage(task, store.clock())
+    except BadParams as error:
+        raise Conflict(f"The next people cannot be asked: {error}") from None
     task.save()
     Assignee.objects.bulk_create(tasks.assignees(task))
 
 
-def _close(task: Task, answer: dict[str, Any], run: Run, *, status: str = TaskStatus.DECIDED) -> None:
+def _close(
+    task: Task, answer: dict[str, Any], run: Run, *, status: str = TaskStatus.DECIDED, unanswered: str = ""
+) -> None:
     last = Decision.objects.filter(task=task).order_by("-at").first()
     Task.objects.filter(pk=task.pk).update(
         status=status,
@@ -185,20 +198,22 @@ def _close(task: Task, answer: dict[str, Any], run: Run, *, status: str = TaskSt
         claimed_by=None,
         next_at=None,
     )
-    if not _wake(task, {name: value for name, value in answer.items() if name != "leaving"}):
+    signal = {"kind": "resolved" if task.kind == TaskKind.RESOLVE else "decided"}
+    if unanswered:
+        signal = {"kind": "unanswered", "message": unanswered}
+    if not _wake(task, {**signal, "answer": {name: each for name, each in answer.items() if name != "leaving"}}):
         raise Conflict("The run no longer waits for this decision.")
     Run.objects.filter(pk=run.pk, status=RunStatus.WAITING).update(status=RunStatus.RUNNING)
     transaction.on_commit(lambda: fault_point("approval_committed_before_publish"))
     queue.hand_out("step", [task.step_id], run.priority)
 
 
-def _wake(task: Task, answer: dict[str, Any]) -> int:
+def _wake(task: Task, signal: dict[str, Any]) -> int:
     """A parked step is woken too: somebody has looked at the other side, and says what is to become of it."""
-    kind = "resolved" if task.kind == TaskKind.RESOLVE else "decided"
     asleep = StepRun.objects.filter(pk=task.step_id, status__in=[StepStatus.WAITING, StepStatus.PARKED])
     return asleep.update(
         status=StepStatus.READY,
-        signal={"kind": kind, "answer": answer},
+        signal=signal,
         waits_for="",
         run_after=Now(),
         handed_out_at=Now(),

@@ -1,4 +1,4 @@
-"""`manage.py scheduler`: due timers, lost workers, forgotten hand-outs."""
+"""`manage.py scheduler`: due timers, lost workers, forgotten hand-outs, the time of tasks."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from workflows.runtime.scheduler import Scheduler
+from workflows.services import task_clock
 
 
 class Command(BaseCommand):
     help = "Runs the scheduler until it is stopped; it needs only the database."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        scheduler = Scheduler()
+        scheduler = Scheduler(task_clock.strike)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
         scheduler.run()
