@@ -6,6 +6,7 @@ file. Every error stands at its field, as a sentence.
 
 - `form_for_inputs`: the start form of a workflow
 - `form_for_model`: the parameters of a step kind; with `takes_data` those of a draft
+- `form_for_schema`: what a task asks for, or what a step gives
 - `condition_field`, `text_field`: one widget by itself, on any page
 - `fields`, `making`, `filling`, `reading`, `understanding`, `conditions`: the parts
 """
@@ -15,7 +16,14 @@ from __future__ import annotations
 from connectors.forms.conditions import operator_words
 from connectors.forms.fields import STRUCTURES, Choice, Field, Filled, Form, Row
 from connectors.forms.filling import shown
-from connectors.forms.making import Input, condition_field, form_for_inputs, form_for_model, text_field
+from connectors.forms.making import (
+    Input,
+    condition_field,
+    form_for_inputs,
+    form_for_model,
+    form_for_schema,
+    text_field,
+)
 from connectors.forms.reading import read, read_model, sent_by, sentences
 from connectors.forms.understanding import MAX_CHARACTERS, MAX_LINES, NotUnderstood, clean_text, understood
 from connectors.forms.wording import Wrong, problems_of
@@ -36,6 +44,7 @@ __all__ = [
     "condition_field",
     "form_for_inputs",
     "form_for_model",
+    "form_for_schema",
     "operator_words",
     "problems_of",
     "read",

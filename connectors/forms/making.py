@@ -1,4 +1,4 @@
-"""From declarations to fields: the inputs of a workflow, and the pydantic models of step kinds."""
+"""From declarations to fields: the inputs of a workflow, the pydantic models of step kinds, any JSON Schema."""
 
 from __future__ import annotations
 
@@ -71,6 +71,12 @@ def form_for_model(
     """
     schema = _schema_of(model)
     maker = _Maker(schema.get("$defs", {}), takes_data, sources or {})
+    return Form(maker.fields(schema, prefix)).with_values(values or {})
+
+
+def form_for_schema(schema: Mapping[str, Any], values: Mapping[str, Any] | None = None, *, prefix: str = "") -> Form:
+    """The form of what a JSON Schema describes by its properties: the answer to a task, or what a step gives."""
+    maker = _Maker(schema.get("$defs", {}), False, {})
     return Form(maker.fields(schema, prefix)).with_values(values or {})
 
 
@@ -151,7 +157,7 @@ class _Maker:
         return SIMPLE.get(part.get("type", ""), "structure")
 
     def _widget_of_list(self, item: Mapping[str, Any], depth: int) -> str:
-        if item.get("properties") and depth < DEEPEST:
+        if item.get("properties") and depth < DEEPEST and "x-widget" not in item:
             return "rows"
         return "list" if item.get("type") in ("string", "integer", "number") else "structure"
 

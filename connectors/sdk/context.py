@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class FileRef(BaseModel):
     """A stored file as a value of a run: `file` is its id, never a path."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"x-widget": "file"})
 
     file: str = Field(min_length=1, max_length=64)
     name: str = Field(max_length=255)

@@ -77,6 +77,7 @@ class Task(models.Model):
         ]
         indexes = [
             models.Index(fields=["department", "due_at"], name="task_open", condition=Q(status="open")),
+            models.Index(fields=["department", "-decided_at"], name="task_over", condition=Q(decided_at__isnull=False)),
             models.Index(fields=["next_at"], name="task_next", condition=Q(status="open", next_at__isnull=False)),
         ]
 
@@ -103,6 +104,7 @@ class Assignee(models.Model):
     group = models.SlugField(max_length=60, blank=True)
     role = models.CharField(max_length=20, blank=True)
     why = models.CharField(max_length=20, choices=Why.choices, default=Why.ASKED)
+    by = models.ForeignKey("departments.User", models.SET_NULL, null=True, blank=True, related_name="+")
     by_label = models.CharField(max_length=254, blank=True, help_text="who handed it over")
     reason = models.CharField(max_length=500, blank=True)
     since = models.DateTimeField(db_default=Now(), editable=False)

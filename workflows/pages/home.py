@@ -66,7 +66,7 @@ def home(request: Request) -> HttpResponse:
     mine = list(runs.filter(starter_kind=actor.kind, starter_id=actor.id)[:SHOWN_RUNS])
     context = {
         "asked_to_publish": requests_for(actor)[:SHOWN_TASKS],
-        "tasks": tasks_for(actor).select_related("run__workflow", "department")[:SHOWN_TASKS],
+        "tasks": tasks_for(actor).select_related("run__workflow", "department", "claimed_by")[:SHOWN_TASKS],
         "mine": bool(mine),
         "runs": mine or runs[:SHOWN_RUNS],
         "weeks": weeks_of(actor),

@@ -11,18 +11,19 @@ from django.utils.functional import SimpleLazyObject, cached_property
 from django.utils.translation import gettext as _
 
 from departments.access import Verb
+from workflows.services import inbox
 from workflows.services.tasks import tasks_for
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One place in the navigation. `count` is shown when it is not zero."""
+    """One place in the navigation. `count` is shown where there is one."""
 
     title: str
     url: str
     icon: str
     is_here: bool
-    count: int = 0
+    count: str = ""
 
 
 class Navigation:
@@ -46,25 +47,26 @@ class Navigation:
     @cached_property
     def items(self) -> list[Item]:
         places = [
-            ("home", _("Home"), "home-2", 0),
-            ("workflows", _("Workflows"), "route", 0),
-            ("library", _("Library"), "bookmark", 0),
-            ("runs", _("Runs"), "player-play", 0),
+            ("home", _("Home"), "home-2", ""),
+            ("workflows", _("Workflows"), "route", ""),
+            ("library", _("Library"), "bookmark", ""),
+            ("runs", _("Runs"), "player-play", ""),
             ("tasks", _("Tasks"), "inbox", self.open_tasks),
-            *([("ledger", _("Ledger"), "shield-check", 0)] if self.may_audit else []),
+            *([("ledger", _("Ledger"), "shield-check", "")] if self.may_audit else []),
         ]
         return [self._item(*place) for place in places if _address(place[0])]
 
     @cached_property
-    def open_tasks(self) -> int:
-        return tasks_for(self.request.actor).count()  # type: ignore[attr-defined]
+    def open_tasks(self) -> str:
+        """As many as are counted: 99+ beyond."""
+        return inbox.said(tasks_for(self.request.actor))  # type: ignore[attr-defined]
 
     @cached_property
     def may_audit(self) -> bool:
         actor = self.request.actor  # type: ignore[attr-defined]
         return actor.is_auditor or bool(actor.departments(Verb.AUDIT))
 
-    def _item(self, name: str, title: str, icon: str, count: int) -> Item:
+    def _item(self, name: str, title: str, icon: str, count: str) -> Item:
         url = _address(name)
         here = self.request.path == url if name == "home" else self.request.path.startswith(url)
         return Item(title=title, url=url, icon=icon, is_here=here, count=count)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from functools import partial
 
-from django.core.files.uploadedfile import UploadedFile
-from django.utils.translation import gettext as _
-
-from connectors.forms import Field, Filled, Form, form_for_inputs, read
+from connectors.forms import Filled, Form, form_for_inputs, read
 from departments.access import visible
-from workflows.models import Run, Workflow
+from workflows.models import Run, StoredFile, Workflow
 from workflows.pages.page import Request, identifier
+from workflows.pages.uploaded import with_files
 from workflows.runtime.journey import tree_of
-from workflows.services.files import reference, store_file
-from workflows.services.refusals import ValidationError
+from workflows.services.files import store_file
 
 PREFIX = "in-"
 """Keeps the names of inputs apart from the names of our own fields."""
@@ -44,33 +40,8 @@ def read_start(request: Request, workflow: Workflow) -> Filled:
 def read_inputs(request: Request, workflow: Workflow, form: Form) -> Filled:
     """As `read_start`, of any form of inputs."""
     filled = read(form, request.POST, request.FILES)
-    values = dict(filled.values)
-    fields = []
-    for asked in filled.form.fields:
-        if asked.widget == "file" and asked.name in values:
-            asked, values[asked.name] = _with_file(request, workflow, asked, values[asked.name])
-        fields.append(asked)
-    return Filled(replace(filled.form, fields=tuple(fields)), values)
+    return with_files(filled, workflow.department, partial(_store, request, workflow))
 
 
-def _with_file(
-    request: Request, workflow: Workflow, asked: Field, sent: UploadedFile | str
-) -> tuple[Field, dict[str, Any] | None]:
-    """The field as it shows the stored file, and the file's reference."""
-    try:
-        stored = _stored(request, workflow, sent)
-    except ValidationError as refused:
-        return replace(asked, value="", error=" ".join(refused.messages)), None
-    if stored is None:
-        return replace(asked, value="", error=_("This file is gone. Choose it again.")), None
-    return replace(asked, value=stored), stored
-
-
-def _stored(request: Request, workflow: Workflow, sent: UploadedFile | str) -> dict[str, Any] | None:
-    """The reference of an upload, stored now, or of a file that was kept from before; None when there is none."""
-    if isinstance(sent, UploadedFile):
-        stored = store_file(workflow.department, name=sent.name or "file", content=sent.read(), actor=request.actor)
-        return reference(stored).model_dump()
-    place = identifier(sent)
-    kept = workflow.department.files.filter(pk=place).first() if place else None
-    return reference(kept).model_dump() if kept else None
+def _store(request: Request, workflow: Workflow, name: str, content: bytes) -> StoredFile:
+    return store_file(workflow.department, name=name, content=content, actor=request.actor)

@@ -71,9 +71,9 @@ def details_of(run: Run, opened: Iterable[UUID]) -> Mapping[UUID, Details]:
     if not ids:
         return {}
     steps = run.steps.filter(pk__in=ids).prefetch_related("tries")
-    return {step.pk: Details(step, _output(step), tuple(Try(each) for each in step.tries.all())) for step in steps}
+    return {step.pk: Details(step, output_of(step), tuple(Try(each) for each in step.tries.all())) for step in steps}
 
 
-def _output(step: StepRun) -> Any:
+def output_of(step: StepRun) -> Any:
     """Large outputs lie in a file under their hash."""
     return outputs.fetch(step.output_sha256) if step.output_sha256 else step.output

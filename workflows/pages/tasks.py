@@ -1,4 +1,4 @@
-"""Tasks: what waits for a person, and the page on which they decide."""
+"""The page of a task: what is asked, deciding it, taking it, handing it over."""
 
 from __future__ import annotations
 
@@ -7,75 +7,119 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from departments.access import Actor, visible
-from workflows.engine.redline import difference
-from workflows.models import RunMode, Task, TaskStatus
-from workflows.pages.page import PAGE_SIZE, Request, page
+from departments.access import visible
+from departments.models import User
+from workflows.models import Task
+from workflows.pages.inbox import beside
+from workflows.pages.page import Request, identifier, page
+from workflows.pages.question import Question
+from workflows.pages.saying import Sent, sent_by
+from workflows.services import tasks as services
+from workflows.services.handing_over import claim_task, delegate_task, release_task, require_may_hand_over
+from workflows.services.looking import look_at
 from workflows.services.refusals import Conflict
-from workflows.services.tasks import decide_task, may_decide, tasks_for
 
+AROUND = ("run__workflow", "run__version", "department", "step", "person", "claimed_by", "decided_by")
 MOST_TEXT = 200_000
 
 
 @page
 @require_GET
-def tasks(request: Request) -> HttpResponse:
-    """What waits for me, what waits for my colleagues, and what has been decided."""
-    which = request.GET.get("show", "mine")
-    rows = LISTS.get(which, tasks_for)(request.actor).select_related("run__workflow", "department")
-    return render(request, "workflows/tasks.html", {"which": which, "tasks": rows[:PAGE_SIZE]})
-
-
-def _others(actor: Actor) -> QuerySet[Task]:
-    """What is asked in a test is the tester's alone."""
-    rows = visible(Task.objects.filter(status=TaskStatus.OPEN, run__mode=RunMode.LIVE), actor)
-    return rows.exclude(pk__in=tasks_for(actor).values("pk"))
-
-
-def _done(actor: Actor) -> QuerySet[Task]:
-    return visible(Task.objects.filter(status=TaskStatus.DECIDED), actor).order_by("-decided_at")
-
-
-LISTS = {"mine": tasks_for, "others": _others, "done": _done}
-
-
-@page
-@require_GET
 def task(request: Request, pk: UUID) -> HttpResponse:
-    return render(request, "workflows/task.html", _shown(request, _find(request, pk)))
+    question = Question(find(request, pk), request.actor)
+    if question.is_asked:
+        look_at(question.task, actor=request.actor)
+    return _shown(request, question)
 
 
 @page
 @require_POST
 def task_difference(request: Request, pk: UUID) -> HttpResponse:
-    """How the text in the editor differs from the draft, while it is being written."""
-    asked = _find(request, pk)
-    changed = difference(asked.draft, request.POST.get("text", "")[:MOST_TEXT])
-    return render(request, "workflows/_difference.html", {"task": asked, "difference": changed})
+    """While the text is being written: how it differs from the draft, and what would leave."""
+    asked = find(request, pk)
+    question = Question(asked, request.actor, sent_by(request, asked))
+    return render(request, "workflows/_while_writing.html", {"question": question, "task": asked, "swap": True})
 
 
 @page
 @require_POST
 def decide(request: Request, pk: UUID) -> HttpResponse:
-    """Approve or reject. What was decided elsewhere meanwhile is shown as it is (409)."""
-    asked = _find(request, pk)
-    given = {name: request.POST.get(name, "") for name in ("decision", "text", "reason")}
+    """Decide it. What cannot be taken comes back as it was typed (422); what is too late, too (409)."""
+    asked = find(request, pk)
+    services.require_decider(asked, request.actor)
+    sent = sent_by(request, asked)
+    if not sent.is_good:
+        return _refused(request, asked, sent)
     try:
-        decide_task(asked, actor=request.actor, decision=given["decision"], text=given["text"], reason=given["reason"])
-    except ValidationError as refused:
-        return render(request, "workflows/task.html", _shown(request, asked, refused=refused, **given), status=422)
+        services.decide(asked, sent.said, actor=request.actor, seen=sent.seen)
+    except ValidationError as error:
+        return _refused(request, asked, sent.refused(error))
     except Conflict as conflict:
-        asked.refresh_from_db()
-        context = _shown(request, asked, conflict=str(conflict), unsent=given["text"])
-        return render(request, "workflows/task.html", context, status=409)
-    messages.success(request, _said(given["decision"]) % {"question": asked.question})
+        question = Question(find(request, pk), request.actor, sent)
+        return _shown(request, question, status=409, conflict=str(conflict))
+    messages.success(request, _said(sent.said.decision) % {"question": asked.question})
     return redirect("tasks")
+
+
+@page
+@require_POST
+def claim(request: Request, pk: UUID) -> HttpResponse:
+    asked = find(request, pk)
+    claim_task(asked, actor=request.actor)
+    messages.success(request, _("You have taken it. Nobody else decides it until you give it back."))
+    return redirect("task", asked.pk)
+
+
+@page
+@require_POST
+def release(request: Request, pk: UUID) -> HttpResponse:
+    asked = find(request, pk)
+    release_task(asked, actor=request.actor)
+    messages.success(request, _("Given back: everybody who is asked may decide it again."))
+    return redirect("task", asked.pk)
+
+
+@page
+@require_POST
+def delegate(request: Request, pk: UUID) -> HttpResponse:
+    """Hand it over to a colleague. A refusal opens the same dialog again (422)."""
+    asked = find(request, pk)
+    require_may_hand_over(asked, request.actor)
+    to, reason = request.POST.get("to", ""), request.POST.get("reason", "")
+    try:
+        delegate_task(asked, to=_colleague(asked, to), reason=reason, actor=request.actor)
+    except ValidationError as error:
+        handing = {"to": to, "reason": reason, "wrong": error.message_dict}
+        return _shown(request, Question(asked, request.actor), status=422, handing=handing)
+    messages.success(request, _("You handed “%(question)s” over.") % {"question": asked.question})
+    return redirect("tasks")
+
+
+def find(request: Request, pk: UUID) -> Task:
+    return get_object_or_404(visible(Task.objects.select_related(*AROUND), request.actor), pk=pk)
+
+
+def _colleague(asked: Task, id: str) -> User:
+    known = identifier(id)
+    people = User.objects.filter(is_active=True, memberships__department=asked.department_id)
+    if known is None or (found := people.filter(pk=known).first()) is None:
+        raise ValidationError({"to": _("Choose a member of the department.")})
+    return found
+
+
+def _refused(request: Request, asked: Task, sent: Sent) -> HttpResponse:
+    return _shown(request, Question(asked, request.actor, sent), status=422)
+
+
+def _shown(request: Request, question: Question, *, status: int = 200, **more: Any) -> HttpResponse:
+    before, after = beside(question.task, request.actor)
+    context = {"question": question, "task": question.task, "before": before, "after": after, **more}
+    return render(request, "workflows/task.html", context, status=status)
 
 
 def _said(decision: str) -> str:
@@ -83,26 +127,11 @@ def _said(decision: str) -> str:
         "approve": _("You approved “%(question)s”."),
         "reject": _("You rejected “%(question)s”."),
         "send_back": _("You sent “%(question)s” back."),
+        "answer": _("You answered “%(question)s”."),
+        "choose": _("You chose a draft for “%(question)s”."),
+        "done": _("You said that it has happened: “%(question)s”."),
+        "again": _("It is done again: “%(question)s”."),
+        "skip": _("You skipped it: “%(question)s”."),
+        "stop": _("You stopped the run: “%(question)s”."),
     }
     return said[decision]
-
-
-def _find(request: Request, pk: UUID) -> Task:
-    rows = visible(
-        Task.objects.select_related("run__workflow", "run__version", "department", "step", "person", "decided_by"),
-        request.actor,
-    )
-    return get_object_or_404(rows, pk=pk)
-
-
-def _shown(request: Request, asked: Task, text: str = "", **more: Any) -> dict[str, Any]:
-    final = (asked.answer or {}).get("text", "")
-    following = tasks_for(request.actor).exclude(pk=asked.pk).first()
-    return {
-        "task": asked,
-        "text": text or final or asked.draft,
-        "may_decide": asked.status == TaskStatus.OPEN and may_decide(asked, request.actor),
-        "difference": difference(asked.draft, final) if final and asked.draft else None,
-        "following": following,
-        **more,
-    }

@@ -102,7 +102,7 @@ def whom(task: Task) -> str:
 def one_asked(task: Task, asked: Assignee) -> str:
     if asked.person is not None:
         return str(asked.person)
-    return asked.group or f"{Role(asked.role).label} of {task.department.name}"
+    return asked.group or f"the role {Role(asked.role).label} of {task.department.name}"
 
 
 # ── lists ────────────────────────────────────────────────────────────────────────────────────────────────────────────

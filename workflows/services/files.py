@@ -8,8 +8,9 @@ from audit.services import record
 from connectors.sdk import BadParams, FileRef
 from departments.access import Actor, Verb, require
 from departments.models import Department
-from workflows.models import Run, StoredFile
+from workflows.models import Run, StoredFile, Task
 from workflows.runtime import files
+from workflows.services.deciders import require_decider
 from workflows.services.refusals import ValidationError
 
 
@@ -18,6 +19,18 @@ def store_file(
 ) -> StoredFile:
     """Raises ValidationError (empty, too large), PermissionDenied."""
     require(actor, Verb.RUN, department)
+    return _store(department, name, content, content_type, actor, run)
+
+
+def store_for_task(task: Task, *, name: str, content: bytes, actor: Actor) -> StoredFile:
+    """A file that belongs to an answer: whoever may decide may bring it. Raises as `store_file` does."""
+    require_decider(task, actor)
+    return _store(task.department, name, content, "", actor, task.run)
+
+
+def _store(
+    department: Department, name: str, content: bytes, content_type: str, actor: Actor, run: Run | None
+) -> StoredFile:
     if not content:
         raise ValidationError(f"“{files.safe_name(name)}” is empty.")
     try:

@@ -10,7 +10,7 @@ from departments.access import Actor, Verb
 from departments.models import User
 from workflows.models import Assignee, Task, TaskStatus, Why
 from workflows.runtime import store, tasks
-from workflows.services.deciders import require_decider
+from workflows.services.deciders import Seat, require_decider
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 from workflows.services.tasks import require_open, require_reason, too_late
 
@@ -53,7 +53,7 @@ def delegate_task(task: Task, *, to: User, reason: str, actor: Actor) -> Task:
 
     Raises ValidationError for somebody who is not of the department or must not answer, PermissionDenied, Conflict.
     """
-    seat = None if actor.may(Verb.MANAGE, task.department_id) else require_decider(task, actor)
+    seat = require_may_hand_over(task, actor)
     why = require_reason(reason)
     _check_delegate(task, to)
     with transaction.atomic():
@@ -64,7 +64,13 @@ def delegate_task(task: Task, *, to: User, reason: str, actor: Actor) -> Task:
         own = rows.filter(pk=seat.assignee.pk) if seat is not None and seat.assignee is not None else rows
         own.exclude(person=None).update(until=Now())
         Assignee.objects.create(
-            task=task, stage=locked.stage, person=to, why=Why.DELEGATED, by_label=actor.label, reason=why
+            task=task,
+            stage=locked.stage,
+            person=to,
+            why=Why.DELEGATED,
+            by_id=actor.id if actor.kind == "person" else None,
+            by_label=actor.label,
+            reason=why,
         )
         if locked.needs == 1:
             locked.claimed_by, locked.claimed_at = to, store.clock()
@@ -81,6 +87,11 @@ def delegate_task(task: Task, *, to: User, reason: str, actor: Actor) -> Task:
         )
     task.refresh_from_db()
     return task
+
+
+def require_may_hand_over(task: Task, actor: Actor) -> Seat | None:
+    """By what right; None for a manager. Raises PermissionDenied saying why."""
+    return None if actor.may(Verb.MANAGE, task.department_id) else require_decider(task, actor)
 
 
 def _check_delegate(task: Task, to: User) -> None:

@@ -21,8 +21,8 @@ from audit import sentences
 from audit.models import Entry
 from departments.models import Role
 from workflows.engine.odd_names import oddities
-from workflows.models import RunStatus
-from workflows.pages import showing
+from workflows.models import RunStatus, Task
+from workflows.pages import question, showing
 
 register = template.Library()
 
@@ -124,6 +124,22 @@ def run_status(value: str) -> RunStatus:
 @register.filter
 def role_title(role: str) -> str:
     return str(Role(role).label) if role in Role.values else role
+
+
+@register.filter
+def decided_words(task: Task) -> str:
+    """Who decided what."""
+    return question.decided_words(task)
+
+
+@register.filter
+def decided_tone(task: Task) -> str:
+    return question.decided_tone(task)
+
+
+@register.filter
+def decision_word(decision: str) -> str:
+    return question.decision_word(decision)
 
 
 @register.filter

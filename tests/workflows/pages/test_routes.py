@@ -70,6 +70,10 @@ def _task(scene: Scene) -> list[object]:
     return [scenes.a_task(scene).pk]
 
 
+def _taken(scene: Scene) -> list[object]:
+    return [scenes.a_task(scene, claimed_by=scene.approver).pk]
+
+
 def _drafted_step(scene: Scene) -> list[object]:
     return [scene.workflow.pk, "facts"]
 
@@ -200,6 +204,12 @@ ROUTES = [
     Route("tasks"),
     Route("task", _task),
     Route("task_difference", _task, "post", (("text", "Other"),), "viewer"),
+    Route("task_news", method="post", answer=204),
+    Route("task_claim", _task, "post", (), "approver", "operator", 302),
+    Route("task_release", _taken, "post", (), "approver", "operator", 302),
+    Route("task_delegate", _task, "post", (("reason", "Yours."),), "approver", "operator", 422),
+    Route("tasks_many", method="post", right="approver", answer=302),
+    Route("tasks_many_decide", method="post", right="approver", answer=302),
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
     Route("file", _file),
 ]
