@@ -55,6 +55,8 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("tasks", tasks.Tasks.as_view(), "api_tasks"),
     ("tasks/<str:id>", tasks.One.as_view(), "api_task"),
     ("tasks/<str:id>/decide", tasks.Decide.as_view(), "api_decide"),
+    ("tasks/<str:id>/release", tasks.Release.as_view(), "api_release"),
+    ("tasks/<str:id>/delegate", tasks.Delegate.as_view(), "api_delegate"),
     ("step-kinds", catalogue.StepKinds.as_view(), "api_step_kinds"),
     ("step-kinds/<str:kind>", catalogue.OneStepKind.as_view(), "api_step_kind"),
     ("templates", templates.Templates.as_view(), "api_templates"),

@@ -20,6 +20,8 @@ from workflows.models import RequestStatus, RunMode, RunStatus, StepStatus, Task
 from workflows.runtime import journey, outputs
 from workflows.runtime.journey import tree_of
 from workflows.runtime.kinds import kinds
+from workflows.services.stages import Asking
+from workflows.services.task_answers import decisions_of
 
 
 class Answer(BaseModel):
@@ -239,7 +241,9 @@ class Event(Answer):
         return cls(seq=row.seq, at=row.at, event=row.event, path=row.path, detail=row.detail)
 
 
-class Task(Answer):
+class TaskLine(Answer):
+    """A task in a list; reading it alone gives who is asked, who has answered, and what will leave."""
+
     id: str
     run: str = Field(description="Id.")
     workflow: str = Field(description="Id.")
@@ -249,9 +253,19 @@ class Task(Answer):
     status: TaskStatus
     question: str
     draft: str
-    shown: dict[str, Any]
+    text: str = Field(description="The draft as those asked before have left it; empty while nobody has changed it.")
+    shown: dict[str, Any] = Field(description="The facts beside the question.")
+    options: list[str] = Field(description="The drafts of which one is chosen, counted from 1.")
+    form: dict[str, Any] | None = Field(description="JSON Schema of `values`, where fields are filled in.")
+    known: dict[str, Any] = Field(description="What is filled in already.")
+    why: dict[str, Any] | None = Field(description="Of a step that a person carries on: `code` and `message`.")
+    decisions_possible: list[str] = Field(description="What may be said to this task.")
     role: str
     person: str | None = Field(description="Name, where the question is for one person.")
+    stage: int = Field(description="Which of the stages is asked now, from 1.")
+    needs: int = Field(description="How many of those asked have to agree.")
+    claimed_by: str | None = Field(description="Name of who has taken it.")
+    claimed_at: datetime | None
     due_at: datetime | None
     created_at: datetime
     answer: dict[str, Any] | None
@@ -260,7 +274,7 @@ class Task(Answer):
     url: str = Field(description="The page for people.")
 
     @classmethod
-    def of(cls, row: models.Task) -> Self:
+    def of(cls, row: models.Task, **more: Any) -> Self:
         return cls(
             id=str(row.pk),
             run=str(row.run_id),
@@ -271,15 +285,89 @@ class Task(Answer):
             status=TaskStatus(row.status),
             question=row.question,
             draft=row.draft,
+            text=row.text,
             shown=row.shown,
+            options=row.options,
+            form=row.form,
+            known=row.known,
+            why=row.why,
+            decisions_possible=list(decisions_of(row)) if row.status == TaskStatus.OPEN else [],
             role=row.role,
             person=row.person.name if row.person else None,
+            stage=row.stage + 1,
+            needs=row.needs,
+            claimed_by=str(row.claimed_by) if row.claimed_by else None,
+            claimed_at=row.claimed_at,
             due_at=row.due_at,
             created_at=row.created_at,
             answer=row.answer,
             decided_by=row.decided_by_label or None,
             decided_at=row.decided_at,
             url=page_address("task", row.pk),
+            **more,
+        )
+
+
+class TaskStage(Answer):
+    asked: list[str] = Field(description="In words: names of people and groups, or a role.")
+    needs: int
+    answered: int
+    state: str = Field(description="over, now or next.")
+
+
+class TaskDecision(Answer):
+    """One voice."""
+
+    stage: int = Field(description="From 1.")
+    decision: str
+    by: str
+    in_place_of: str | None = Field(description="For whom they stood in.")
+    reason: str
+    at: datetime
+    via: str = Field(description="page, many, mail, api or time.")
+    seen_sha256: str
+
+
+class Task(TaskLine):
+    stages: list[TaskStage]
+    decisions: list[TaskDecision] = Field(description="What was said so far, the first first.")
+    leaving: dict[str, Any] | None = Field(
+        description="What will be sent if it is approved as it stands: `by`, `to`, `headings`, `body`, `attachments`."
+    )
+    leaving_problem: str | None = Field(description="Why that cannot be shown; then it cannot be approved.")
+    shown_sha256: str | None = Field(
+        description="Digest of the task with what will leave; sent back as `seen_sha256`, it is checked."
+    )
+
+    @classmethod
+    def whole(cls, row: models.Task, asking: Asking, leaving: Mapping[str, Any]) -> Self:
+        """`leaving`: the fields leaving, leaving_problem and shown_sha256."""
+        voices = [voice for stage in asking.stages for voice in stage.voices]
+        return cls.of(
+            row,
+            stages=[
+                TaskStage(
+                    asked=[one.name for one in stage.asked],
+                    needs=stage.needs,
+                    answered=len(stage.voices),
+                    state=stage.state,
+                )
+                for stage in asking.stages
+            ],
+            decisions=[
+                TaskDecision(
+                    stage=voice.stage + 1,
+                    decision=voice.decision,
+                    by=voice.by_label,
+                    in_place_of=voice.in_place_of or None,
+                    reason=voice.reason,
+                    at=voice.at,
+                    via=voice.via,
+                    seen_sha256=voice.seen_sha256,
+                )
+                for voice in voices
+            ],
+            **leaving,
         )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
-from workflows.models import RunMode, RunStatus, TaskStatus
+from workflows.models import RunMode, RunStatus, TaskKind, TaskStatus
 from workflows.services.tasks import DECISIONS
 
 
@@ -72,6 +72,11 @@ class Decision(Body):
     seen_sha256: str = Field("", max_length=64, description="Digest of what was looked at; 409 when it has changed.")
 
 
+class Delegation(Body):
+    to: str = Field(max_length=254, description="E-mail address of a member of the department.")
+    reason: str = Field(max_length=500)
+
+
 class Question(BaseModel):
     """Every list. More than 100 entries a page are never given."""
 
@@ -94,6 +99,9 @@ class TasksQuestion(Question):
     status: TaskStatus | None = None
     run: str = Field("", max_length=60, description="Id of a run.")
     mine: bool = Field(False, description="Only what this token may decide now.")
+    kind: TaskKind | None = None
+    workflow: str = Field("", max_length=60, description="Id or slug.")
+    overdue: bool = Field(False, description="Only open ones whose deadline has passed.")
 
 
 class LedgerQuestion(Question):

@@ -21,14 +21,14 @@ from workflows.models import Task, TaskKind, TaskStatus, Workflow
 from workflows.pages.page import PAGE_SIZE, Request, identifier, page, words
 from workflows.pages.question import decided_tone, decided_words
 from workflows.services import inbox
-from workflows.services.deciders import tasks_by_name, tasks_by_role, tasks_for
+from workflows.services.deciders import Standing, standing_of, tasks_by_name, tasks_by_role, tasks_for
 from workflows.services.stages import role_words
 
 ASKED = ("show", "kind", "workflow", "department", "overdue", "q", "after")
 IN_MANY = frozenset({TaskKind.APPROVE, TaskKind.REVIEW})
 """Kinds of which many alike may be decided at once."""
 
-Rows = Callable[[Actor], QuerySet[Task]]
+Rows = Callable[[Actor, Standing], QuerySet[Task]]
 LISTS: Mapping[str, Rows] = {
     "mine": tasks_by_name,
     "role": tasks_by_role,
@@ -93,13 +93,17 @@ class Tab:
 @require_GET
 def tasks(request: Request) -> HttpResponse:
     """What is asked of me first; a filter or "more" asks for the fragment alone."""
-    asked = {name: words(request, name) for name in ASKED}
+    asked, standing = {name: words(request, name) for name in ASKED}, standing_of(request.actor)
     if request.htmx:
-        context = _piece(request.actor, {**asked, "show": _list_of(asked["show"])})
+        context = _piece(request.actor, standing, {**asked, "show": _list_of(asked["show"])})
         return render(request, f"workflows/{'_more_tasks' if asked['after'] else '_tasks'}.html", context)
-    counts = {name: inbox.said(LISTS[name](request.actor)) for name in ("mine", "role", "handed")}
+    counts = {name: inbox.said(LISTS[name](request.actor, standing)) for name in ("mine", "role", "handed")}
     asked["show"] = asked["show"] if asked["show"] in LISTS else _first(counts)
-    context = {**_piece(request.actor, asked), "tabs": _tabs(asked["show"], counts), **_offered(request.actor)}
+    context = {
+        **_piece(request.actor, standing, asked),
+        "tabs": _tabs(asked["show"], counts),
+        **_offered(request.actor),
+    }
     return render(request, "workflows/tasks.html", context)
 
 
@@ -118,7 +122,7 @@ def news(request: Request) -> HttpResponse:
 
 def beside(task: Task, actor: Actor) -> tuple[Task | None, Task | None]:
     """The tasks before and after this one among those that the actor may decide."""
-    rows = tasks_for(actor).exclude(pk=task.pk).only("pk", "question")
+    rows = tasks_for(actor).only("pk")
     return inbox.before(rows, task).first(), inbox.after(rows, task).first()
 
 
@@ -152,10 +156,10 @@ def _offered(actor: Actor) -> dict[str, Any]:
     }
 
 
-def _piece(actor: Actor, asked: Mapping[str, str]) -> dict[str, Any]:
+def _piece(actor: Actor, standing: Standing, asked: Mapping[str, str]) -> dict[str, Any]:
     """The rows of one list from the task `after` on."""
     name = asked["show"]
-    tasks = _filtered(LISTS[name](actor), asked)
+    tasks = _filtered(LISTS[name](actor, standing), asked)
     place = identifier(asked["after"])
     last = visible(Task.objects.filter(pk=place), actor).first() if place else None
     if last is not None:

@@ -102,28 +102,33 @@ def whom(task: Task) -> str:
 def one_asked(task: Task, asked: Assignee) -> str:
     if asked.person is not None:
         return str(asked.person)
-    return asked.group or f"the role {Role(asked.role).label} of {task.department.name}"
+    return asked.group or f"{Role(asked.role).label} of {task.department.name}"
 
 
 # ── lists ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tasks_for(actor: Actor) -> QuerySet[Task]:
-    """The open questions that the actor may answer, the most urgent first."""
-    rows = _allowed(visible(Task.objects.filter(status=TaskStatus.OPEN), actor), actor)
+def tasks_for(actor: Actor, standing: Standing | None = None) -> QuerySet[Task]:
+    """The open questions that the actor may answer, the most urgent first. `standing` where it is known already."""
     if actor.kind == "system":
-        return rows
-    return rows.filter(_asked(_by_role(actor) | _by_name(standing_of(actor))))
+        return _open(actor)
+    return _open(actor).filter(_asked(_by_role(actor) | _by_name(standing or standing_of(actor))))
 
 
-def tasks_by_name(actor: Actor) -> QuerySet[Task]:
+def tasks_by_name(actor: Actor, standing: Standing | None = None) -> QuerySet[Task]:
     """Of those, what is asked of the person, of a group of theirs, or of somebody for whom they stand in."""
-    return tasks_for(actor).filter(_asked(_by_name(standing_of(actor))))
+    return _open(actor).filter(_asked(_by_name(standing or standing_of(actor))))
 
 
-def tasks_by_role(actor: Actor) -> QuerySet[Task]:
+def tasks_by_role(actor: Actor, standing: Standing | None = None) -> QuerySet[Task]:
     """Of those, what anybody with the role may take."""
-    return tasks_for(actor).filter(_asked(_by_role(actor))).exclude(_asked(_by_name(standing_of(actor))))
+    by_name = _asked(_by_name(standing or standing_of(actor)))
+    return _open(actor).filter(_asked(_by_role(actor))).exclude(by_name)
+
+
+def _open(actor: Actor) -> QuerySet[Task]:
+    """Open questions of the actor's departments, without those that they must not answer."""
+    return _allowed(visible(Task.objects.filter(status=TaskStatus.OPEN), actor), actor)
 
 
 def _allowed(rows: QuerySet[Task], actor: Actor) -> QuerySet[Task]:

@@ -6,13 +6,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from departments.access import Actor, visible
 from workflows.models import Assignee, RunMode, Task, TaskStatus, Why
-from workflows.services.deciders import tasks_for
+from workflows.services.deciders import Standing, tasks_for
 
 MOST_COUNTED = 99
 """Counted further, a list of 100,000 would cost more than the number is worth."""
 
 
-def tasks_handed_over(actor: Actor) -> QuerySet[Task]:
+def tasks_handed_over(actor: Actor, _standing: Standing | None = None) -> QuerySet[Task]:
     """Open tasks that were handed over to the actor, or by them."""
     handed = Assignee.objects.filter(
         Q(person=actor.id) | Q(by=actor.id), task=OuterRef("pk"), stage=OuterRef("stage"), why=Why.DELEGATED
@@ -21,13 +21,13 @@ def tasks_handed_over(actor: Actor) -> QuerySet[Task]:
     return rows.filter(Exists(handed.filter(until=None))) if actor.kind == "person" else rows.none()
 
 
-def tasks_of_others(actor: Actor) -> QuerySet[Task]:
+def tasks_of_others(actor: Actor, standing: Standing | None = None) -> QuerySet[Task]:
     """Open tasks of the actor's departments that they are not asked. What is asked in a test is the tester's alone."""
     rows = visible(Task.objects.filter(status=TaskStatus.OPEN, run__mode=RunMode.LIVE), actor)
-    return rows.exclude(pk__in=tasks_for(actor).order_by().values("pk"))
+    return rows.exclude(pk__in=tasks_for(actor, standing).order_by().values("pk"))
 
 
-def tasks_over(actor: Actor) -> QuerySet[Task]:
+def tasks_over(actor: Actor, _standing: Standing | None = None) -> QuerySet[Task]:
     """Decided, or ended by time, the latest first."""
     return visible(Task.objects.filter(decided_at__isnull=False), actor).order_by("-decided_at", "-pk")
 

@@ -72,6 +72,8 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "tasks", None, "viewer"),
     ("GET", "tasks/{task}", None, "viewer"),
     ("POST", "tasks/{task}/decide", {"decision": "approve"}, "approver"),
+    ("POST", "tasks/{taken}/release", {}, "manager"),
+    ("POST", "tasks/{task}/delegate", {"to": "ada@tandem.example", "reason": "You know it."}, "approver"),
     ("GET", "step-kinds", None, "viewer"),
     ("GET", "step-kinds/text.compose", None, "viewer"),
     ("GET", "templates", None, "viewer"),
@@ -112,6 +114,8 @@ def things(program: Program) -> dict[str, str]:
     version = factories.make_version(factories.make_workflow(program.department, DEFINITION))
     run = factories.make_run(version, status=RunStatus.WAITING)
     task = factories.make_task(factories.make_step(run, status="waiting"))
+    ada = factories.make_user("Ada", program.department, Role.APPROVER, email="ada@tandem.example")
+    taken = factories.make_task(factories.make_step(run, "taken", status="waiting"), claimed_by=ada)
     failed = factories.make_run(version, status=RunStatus.FAILED)
     factories.make_step(failed, status="failed")
     file = program.upload({"file": _file()}).json()["id"]
@@ -120,6 +124,7 @@ def things(program: Program) -> dict[str, str]:
         "run": str(run.pk),
         "failed": str(failed.pk),
         "task": str(task.pk),
+        "taken": str(taken.pk),
         "file": file,
         "asked": str(factories.make_publish_request(version.workflow).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("departments", "0007_notices"),
-        ("workflows", "0013_people_decide"),
+        ("workflows", "0014_time_of_tasks"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
