@@ -38,6 +38,8 @@
     row.setAttribute("aria-label", `${row.getAttribute("aria-label")} ${rowsOf(list).length}`);
     ready(row);
     focusIn(row);
+    // A row in which nothing has to be said means something as it is.
+    if (!row.querySelector("[aria-required=true]")) changed(list);
   };
 
   const focusIn = (row) => {

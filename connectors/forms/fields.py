@@ -50,10 +50,18 @@ class Row:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was typed into it; what was only chosen does not count."""
+        """Whether nothing was said in it.
+
+        A row that somebody has added counts as it stands where nothing in it has to be said; the spare one does once
+        something in it is other than at the beginning.
+        """
         if self.group is not None:
             return not any(not row.is_empty for row in self.group.rows)
-        return not any(_says_something(part) for part in self.fields)
+        if any(_says_something(part) for part in self.fields):
+            return False
+        if any(part.required for part in self.fields):
+            return True
+        return self.index in (SPARE, BLANK) and not any(_is_other(part) for part in self.fields)
 
     @property
     def plain(self) -> list[Field]:
@@ -387,7 +395,19 @@ def _says_something(part: Field) -> bool:
         return any(not row.is_empty for row in part.rows)
     if part.widget == "group":
         return any(_says_something(inner) for inner in part.parts)
-    return part.widget in TYPED and bool(str(part.value or "").strip())
+    if part.widget == "choice":
+        return part.offers_nothing and bool(part.value)
+    return part.widget in TYPED and bool(str(part.value or "").strip()) and not _is_as_assumed(part)
+
+
+def _is_as_assumed(part: Field) -> bool:
+    """Whether a number says just what counts where nothing is said."""
+    return part.widget == "number" and part.default is not None and str(part.value).strip() == str(part.default)
+
+
+def _is_other(part: Field) -> bool:
+    """Whether something else is chosen than at the beginning."""
+    return part.widget == "choice" and not part.offers_nothing and part.value != part.default
 
 
 def _spoken_reference(path: str) -> str:

@@ -85,7 +85,7 @@ class People(Model):
         max_length=20,
         title="And these people",
         description="Then only those named are asked.",
-        json_schema_extra=hint("rows", advanced=True),
+        json_schema_extra=hint("rows", example="Ada Ekman, Bo Falk", advanced=True),
     )
     group: str = Field(
         default="",
@@ -107,7 +107,7 @@ class People(Model):
         max_length=8,
         title="And after them",
         description="Asked one after another, each once those before have agreed.",
-        json_schema_extra=hint("rows", advanced=True),
+        json_schema_extra=hint("rows", example="Managers, once the lawyers have agreed", advanced=True),
     )
     not_the_starter: bool = Field(
         default=False,
@@ -143,6 +143,12 @@ class Escalation(Model):
         return Whom((self.person,) if self.person else (), role=self.role)
 
 
+class HandedOn(Stage):
+    """Who is asked when the time is over."""
+
+    role: AskedRole = Field(default="manager", title="Who decides", json_schema_extra=hint("choice", labels=ROLES))
+
+
 class Time(Model):
     """Until when, and what happens as the time goes by."""
 
@@ -173,7 +179,7 @@ class Time(Model):
         max_length=5,
         title="Ask others as well",
         description="When nobody has answered for so many hours. Those asked before may still answer.",
-        json_schema_extra=hint("rows", advanced=True),
+        json_schema_extra=hint("rows", example="Managers, after 8 hours", advanced=True),
     )
     at_end: Literal["wait", "fail", "answer", "hand_on"] = Field(
         default="wait",
@@ -190,10 +196,11 @@ class Time(Model):
             advanced=True,
         ),
     )
-    hand_on: Stage | None = Field(
+    hand_on: HandedOn | None = Field(
         default=None,
         title="Hand on to",
-        json_schema_extra={**hint("group", advanced=True, when={"at_end": ["hand_on"]})},
+        description="They alone are asked from then on.",
+        json_schema_extra=hint("group", example="Managers", advanced=True, when={"at_end": ["hand_on"]}),
     )
 
     def deadline(self, answer: Mapping[str, Any]) -> Deadline | None:
@@ -207,8 +214,31 @@ class Time(Model):
             escalate=tuple((one.after_hours, one.asks()) for one in self.escalate),
             at_end=self.at_end,
             answer=answer,
-            hand_on=self.hand_on.asks() if self.hand_on else Whom(role="manager"),
+            hand_on=(self.hand_on or HandedOn()).asks(),
         )
+
+
+def asking_problems(given: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong between the parameters of `People` and `Time`, as written: parameter → sentence."""
+    return {**_voice_problems(given), **time_problems(given)}
+
+
+def _voice_problems(given: Mapping[str, Any]) -> dict[str, str]:
+    """More people have to agree than are named, in the first stage or in a later one."""
+    named = [one.get("person") for one in _mappings(given.get("people"))]
+    stages = {"needs": (given, [given.get("person"), *named])}
+    for index, stage in enumerate(_mappings(given.get("then"))):
+        stages[f"then.{index}.needs"] = (stage, [stage.get("person")])
+    found = {}
+    for place, (stage, people) in stages.items():
+        count, needs = len({name for name in people if name}), stage.get("needs")
+        if count and isinstance(needs, int) and needs > count:
+            found[place] = f"{needs} have to agree, but only {count} {'is' if count == 1 else 'are'} named."
+    return found
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def time_problems(given: Mapping[str, Any]) -> dict[str, str]:

@@ -30,14 +30,16 @@ const boxOf = (control) => (control && !control.checkVisibility() ? document.get
 const CONTROLS = "input:not([type=hidden]), textarea, select";
 const first = () => [...panel.querySelectorAll(".bd-panel-body :is(input:not([type=hidden]), textarea, select, [role=textbox]):not(:disabled)")].find((one) => one.checkVisibility());
 
+const FAILING = { on_error: "failing", helper: "failing", retry: "failing", timeout_s: "failing" };
+
 // A problem names its field as the definition does: `with.labels`, `cases.0.when`, `inputs.article`.
 function toField(name) {
   const parts = name.split(".");
-  const key = { cases: `way:${parts.slice(0, 2).join(".")}`, inputs: `input:${parts[1]}`, output: `result:${parts[1]}` }[parts[0]] ?? name;
-  const item = panel.querySelector(`[data-key="${CSS.escape(key)}"], #more-${CSS.escape(parts[0])}`);
+  const key = { cases: `way:${parts.slice(0, 2).join(".")}`, inputs: `input:${parts[1]}`, output: `result:${parts[1]}`, ...FAILING }[parts[0]] ?? name;
+  const item = panel.querySelector(`[data-key="${CSS.escape(key)}"], #more-${CSS.escape(key === "failing" ? key : parts[0])}`);
   if (item?.matches("details")) item.open = true;
   const held = item ?? panel;
-  const wanted = [`with-${parts[1]}`, parts.at(-1)].map((one) => `[name="${CSS.escape(one)}"], [name^="${CSS.escape(one)}-"], [name^="${CSS.escape(one)}."]`).join(", ");
+  const wanted = [`with-${parts[1]}`, parts.at(-1), `failing-${parts.at(-1)}`].map((one) => `[name="${CSS.escape(one)}"], [name^="${CSS.escape(one)}-"], [name^="${CSS.escape(one)}."]`).join(", ");
   const named = [...held.querySelectorAll(wanted)].find((one) => one.type !== "hidden") ?? held.querySelector(CONTROLS);
   for (let around = named?.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
   const found = boxOf(named);

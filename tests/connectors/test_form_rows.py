@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import Field as PydanticField
 
-from connectors.forms import Form, condition_field, form_for_model, read, read_model, sent_by, text_field
+from connectors.forms import Choice, Form, condition_field, form_for_model, read, read_model, sent_by, text_field
 from connectors.forms.conditions import ALONE, OF_TYPE, operator_words
 from connectors.sdk import Model, hint
 from workflows.engine import conditions
@@ -224,3 +224,54 @@ def test_every_widget_is_drawn_escaped_and_without_inline_style(asked: Any):
 
     assert not any(bad in html for bad in ("<b>", "<i>", "<u>", "<script>", "<when>", "style=", "onclick"))
     assert html.count(f'id="{asked.id}-error"') == 1
+
+
+class Stage(Model):
+    """Nothing in it has to be said."""
+
+    role: Literal["approver", "manager"] = "approver"
+    person: str = PydanticField(default="", json_schema_extra=hint("choice", source="people"))
+    needs: int = 1
+
+
+class Named(Model):
+    person: str = PydanticField(json_schema_extra=hint("choice", source="people"))
+
+
+class Asked(Model):
+    people: list[Named] = []
+    then: list[Stage] = []
+
+
+def asked_form(**values: Any) -> Form:
+    people = [Choice("ada@x.example", "Ada"), Choice("bo@x.example", "Bo")]
+    return form_for_model(Asked, values, sources={"people": people})
+
+
+def test_a_row_of_one_choice_counts_once_something_is_chosen():
+    data = sent(people_rows=["0", "1"], people_0_person="ada@x.example", people_1_person="")
+
+    assert read(asked_form(), data).values["people"] == [{"person": "ada@x.example"}]
+
+
+def test_choices_inside_rows_are_those_that_the_page_has_loaded():
+    then = asked_form(then=[{"person": "bo@x.example"}]).fields[1]
+
+    assert [choice.label for choice in then.rows[0].fields[1].offered] == ["Ada", "Bo"]
+
+
+def test_a_row_in_which_nothing_has_to_be_said_counts_as_it_was_added():
+    data = sent(then_rows=["0"], then_0_role="approver", then_0_person="", then_0_needs="1")
+
+    filled = read(asked_form(), data)
+
+    assert filled.values["then"] == [{}]
+    assert read(asked_form(then=[{}]), sent_by(asked_form(then=[{}]))).values["then"] == [{}]
+
+
+def test_the_spare_row_counts_only_when_something_in_it_is_other_than_at_the_beginning():
+    untouched = sent(then_rows=["new"], then_new_role="approver", then_new_person="", then_new_needs="1")
+    chosen = sent(then_rows=["new"], then_new_role="manager", then_new_person="", then_new_needs="1")
+
+    assert "then" not in read(asked_form(), untouched).values
+    assert read(asked_form(), chosen).values["then"] == [{"role": "manager"}]

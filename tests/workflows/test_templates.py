@@ -11,7 +11,7 @@ from audit.models import Entry
 from audit.sentences import sentence
 from departments.access import SYSTEM, actor_for_user
 from departments.models import Department, Role
-from tests.factories import make_department, make_model, make_provider, make_user, make_workflow
+from tests.factories import make_department, make_group, make_model, make_provider, make_user, make_workflow
 from workflows.gallery.catalogue import templates
 from workflows.models import StoredFile, Workflow
 from workflows.services.refusals import Conflict
@@ -72,6 +72,21 @@ def test_the_people_and_the_model_chosen_stand_in_the_steps(legal: Department) -
     assert (steps["lawyer"]["person"], steps["lawyer"]["role"]) == (lawyer.email, "approver")
     assert (steps["paralegal"]["role"], "person" in steps["paralegal"]) == ("builder", False)
     assert steps["facts"]["model"] == "large-1"
+
+
+def test_a_group_may_decide_if_somebody_is_in_it(legal: Department) -> None:
+    make_group(legal, make_user("Ida Falk", legal), name="Counsel")
+    make_group(legal, name="Empty")
+
+    steps = given(copy_template(NDA, legal, actor=SYSTEM, deciders={"lawyer": "group:counsel"}))
+    with pytest.raises(ValidationError) as refused:
+        copy_template(NDA, legal, actor=SYSTEM, deciders={"lawyer": "group:empty", "paralegal": "group:gone"})
+
+    assert (steps["lawyer"]["group"], "person" in steps["lawyer"]) == ("counsel", False)
+    assert refused.value.message_dict == {
+        "deciders.lawyer": ["“group:empty” is no group of Legal with anybody in it."],
+        "deciders.paralegal": ["“group:gone” is no group of Legal with anybody in it."],
+    }
 
 
 def test_a_role_may_decide_for_somebody_of_another_department_never(legal: Department) -> None:

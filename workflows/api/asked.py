@@ -45,7 +45,7 @@ class TemplateCopy(Body):
     model: str = Field("", max_length=120, description="For all its AI steps; the usual one when left out.")
     deciders: dict[str, str] = Field(
         default_factory=dict,
-        description="Step that asks a person → a role, or the e-mail address of a member of the department.",
+        description="Step that asks a person → a role, the e-mail address of a member, or a group: `group:SLUG`.",
     )
 
 

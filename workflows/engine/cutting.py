@@ -13,6 +13,7 @@ from typing import Any
 from connectors.sdk.actions import Action
 from workflows.engine import params
 from workflows.engine.definition import Definition, Node, Retry, walked
+from workflows.engine.sending import without_missing
 from workflows.engine.tree import Place, Tree
 
 Kinds = Mapping[str, type[Action]]
@@ -69,6 +70,7 @@ def cut(definition: Definition, part: Part, kinds: Kinds) -> Definition:
             steps = _from_here(tree, place, kinds)
         case _:
             steps = _up_to(tree, place, kinds)
+    steps = without_missing(steps)
     return definition.model_copy(update={"steps": steps, "output": {}, "inputs": _inputs(definition, steps)})
 
 

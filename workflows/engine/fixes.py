@@ -22,6 +22,12 @@ Name = tuple[str, ...]
 MOST = 3
 LEAST_LIKE = 0.6
 LEAST_ALIKE = 0.3
+SET_BACK: Mapping[str, str] = {
+    "on_error": "Stop the workflow there",
+    "helper": "Ask whoever started the run",
+    "with.sends": "Decide no sending here",
+}
+"""Field → what taking back what it says means."""
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 
 
@@ -37,6 +43,8 @@ def fixes(definition: Definition, problem: Problem, kinds: Kinds) -> list[Fix]:
     """At most MOST proposals, the likeliest first; none where nothing near is known."""
     if problem.field == "kind":
         return [Fix("Remove this step", {"do": "remove", "steps": [problem.step]})]
+    if (field := problem.field if problem.field in SET_BACK else problem.field.partition(".")[0]) in SET_BACK:
+        return [Fix(SET_BACK[field], {"do": "change", "step": problem.step, "field": field})]
     found = _text_at(definition, problem)
     if found is None:
         return []

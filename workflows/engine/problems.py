@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from connectors.sdk.actions import Action
-from workflows.engine import conditions, params, shortcomings
+from workflows.engine import conditions, params, sending, shortcomings
 from workflows.engine.definition import Definition, Node
 
 SEQUENCE_FIELDS = ("steps", "rescue", "cases", "otherwise", "arms")
@@ -128,14 +128,20 @@ def _sequence(
             continue
         inside, inner = _inside(definition, node, kind, view, kinds)
         if not node.off:
-            found += [*_own_problems(definition, node, kind, view), *inner]
+            found += [*_own_problems(definition, node, kind, view, kinds), *inner]
         view = inside.with_step(node, kind.output_fields(node.given))
     return view, found
 
 
-def _own_problems(definition: Definition, node: Node, kind: type[Action], view: _View) -> Iterator[Problem]:
+def _own_problems(
+    definition: Definition, node: Node, kind: type[Action], view: _View, kinds: Mapping[str, type[Action]]
+) -> Iterator[Problem]:
     yield from _shape_problems(node, kind)
     yield from _param_problems(node, kind)
+    if node.on_error == "ask" and not kind.by_hand:
+        yield Problem(node.id, "on_error", "Nobody can give by hand what this step gives. Choose what else happens.")
+    if why := sending.sends_problem(definition, node, kinds):
+        yield Problem(node.id, "with.sends", why)
     yield from _reference_problems(definition, node.id, "with", _rendered(node, kind), view)
     if node.when is not None:
         yield from _condition_problems(definition, node.id, "when", node.when, view)

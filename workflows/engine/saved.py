@@ -12,11 +12,12 @@ from typing import Any
 
 from workflows.engine import params
 from workflows.engine.definition import Definition, Node, dump, walked
+from workflows.engine.sending import sends_of, with_sends, without_missing
 from workflows.engine.wording import Words, reworded, words_in
 
 EVERYWHERE = frozenset({"run", "department", "workflow"})
 """Roots that every workflow has."""
-SETTINGS = ("title", "when", "retry", "timeout_s", "on_error", "off", "output")
+SETTINGS = ("title", "when", "retry", "timeout_s", "on_error", "helper", "off", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ def copy_around(definition: Definition, step_id: str) -> Copy | None:
 
 
 def content_of(steps: Sequence[Node]) -> list[dict[str, Any]]:
-    """The steps as the library keeps them: without marks, at any depth."""
-    bare = [node.model_copy(deep=True) for node in steps]
+    """The steps as the library keeps them: without marks, at any depth, and without a sending that stands elsewhere."""
+    bare = [node.model_copy(deep=True) for node in without_missing(steps)]
     for node in walked(bare):
         node.saved = None
     return dumped(bare)
@@ -183,6 +184,8 @@ def as_here(saved: Sequence[Node], kin: Kinship, taken: frozenset[str] = frozens
     for node in walked(result):
         node.id = ids[node.id]
         _in_words(node, words)
+        if (named := sends_of(node)) in ids:
+            node.given = with_sends(node, ids[named])
     return result
 
 

@@ -52,7 +52,7 @@ class Clash:
 
 def context(request: Request, workflow: Workflow, definition: Definition, node: Node) -> dict[str, Any]:
     """What templates/workflows/build/_form.html shows; `around` also serves the other fields of the panel."""
-    form = with_problems(form_of(workflow, node), definition, node, seen=frozenset())
+    form = with_problems(form_of(workflow, definition, node), definition, node, seen=frozenset())
     return {
         "workflow": workflow,
         "node": node,
@@ -62,12 +62,12 @@ def context(request: Request, workflow: Workflow, definition: Definition, node: 
     }
 
 
-def form_of(workflow: Workflow, node: Node) -> Form:
+def form_of(workflow: Workflow, definition: Definition, node: Node) -> Form:
     """The parameters of the step as they are drafted; no fields for a kind that is not installed."""
     kind = kinds().get(node.kind)
     if kind is None:
         return Form(())
-    sources = build_sources.sources_for(workflow, kind.Params)
+    sources = build_sources.sources_for(build_sources.Asking(workflow, definition, node), kind)
     return form_for_model(kind.Params, node.given, prefix=PREFIX, takes_data=True, sources=sources)
 
 
@@ -148,7 +148,7 @@ def form(request: Request, pk: UUID, step: str) -> HttpResponse:
     if request.method == "GET":
         template = "workflows/build/_form.html" if request.htmx else "workflows/build/form.html"
         return render(request, template, context(request, shown, definition, node))
-    return _saved(request, shown, node)
+    return _saved(request, shown, definition, node)
 
 
 @page
@@ -197,9 +197,9 @@ def _node(definition: Definition, step: str) -> Node:
 # ── saving ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _saved(request: Request, shown: Workflow, node: Node) -> HttpResponse:
+def _saved(request: Request, shown: Workflow, definition: Definition, node: Node) -> HttpResponse:
     """Make an edit of every touched field whose value is another one than before."""
-    before = form_of(shown, node)
+    before = form_of(shown, definition, node)
     sent = read(before, request.POST, request.FILES, as_typed=True)
     touched = _touched(request, before)
     was = read(before, sent_by(before), as_typed=True).values

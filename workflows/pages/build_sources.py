@@ -1,43 +1,81 @@
-"""Choices that a form loads from the server: the models in use, the workflows and people of the department."""
+"""Choices that a form loads from the server: models, workflows, people and groups, and the steps that will send."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from pydantic import BaseModel
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from connectors.forms import Choice
 from connectors.models import AiModel
-from departments.models import User
+from connectors.sdk import Action
+from departments.models import Group, User
+from workflows.engine.definition import Definition, Node
+from workflows.engine.sending import sending_steps
+from workflows.engine.sources import sources_of
 from workflows.models import Workflow
+from workflows.pages.cards import title_of
+from workflows.runtime.kinds import kinds
 
-Source = Callable[[Workflow], list[Choice]]
 MOST = 500
 
 
-def sources_for(workflow: Workflow, model: type[BaseModel]) -> Mapping[str, list[Choice]]:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The step whose form asks."""
+
+    workflow: Workflow
+    definition: Definition
+    node: Node
+
+
+Source = Callable[[Asking], list[Choice]]
+
+
+def sources_for(asking: Asking, kind: type[Action]) -> Mapping[str, list[Choice]]:
     """The choices that the parameters ask for, by name of the source; at most one query for each."""
-    asked = {
-        str(extra["x-source"])
-        for field in model.model_fields.values()
-        if isinstance(extra := field.json_schema_extra, dict) and extra.get("x-source")
-    }
-    return {name: SOURCES[name](workflow) for name in asked if name in SOURCES}
+    return _loaded(asking, {source for _place, source in sources_of(kind.Params)})
 
 
-def _models(workflow: Workflow) -> list[Choice]:
+def helpers_for(asking: Asking) -> Mapping[str, list[Choice]]:
+    """Who may carry on by hand where a step cannot: `people` and `groups`."""
+    return _loaded(asking, ("people", "groups"))
+
+
+def _loaded(asking: Asking, names: Iterable[str]) -> Mapping[str, list[Choice]]:
+    return {name: SOURCES[name](asking) for name in names if name in SOURCES}
+
+
+def _models(asking: Asking) -> list[Choice]:
     rows = AiModel.objects.filter(enabled=True, provider__enabled=True).select_related("provider")[:MOST]
     return [Choice(row.name, str(row)) for row in rows]
 
 
-def _workflows(workflow: Workflow) -> list[Choice]:
-    rows = Workflow.objects.filter(department=workflow.department_id, archived_at=None, live__isnull=False)
-    return [Choice(slug, name) for slug, name in rows.exclude(pk=workflow.pk).values_list("slug", "name")[:MOST]]
+def _workflows(asking: Asking) -> list[Choice]:
+    department = asking.workflow.department_id
+    rows = Workflow.objects.filter(department=department, archived_at=None, live__isnull=False)
+    others = rows.exclude(pk=asking.workflow.pk).values_list("slug", "name")
+    return [Choice(slug, name) for slug, name in others[:MOST]]
 
 
-def _people(workflow: Workflow) -> list[Choice]:
-    rows = User.objects.filter(memberships__department=workflow.department_id, is_active=True).distinct()
+def _people(asking: Asking) -> list[Choice]:
+    rows = User.objects.filter(memberships__department=asking.workflow.department_id, is_active=True).distinct()
     return [Choice(email, f"{name} ({email})") for email, name in rows.values_list("email", "name")[:MOST]]
 
 
-SOURCES: Mapping[str, Source] = {"models": _models, "workflows": _workflows, "people": _people}
+def _groups(asking: Asking) -> list[Choice]:
+    rows = Group.objects.filter(department=asking.workflow.department_id)
+    return [Choice(slug, name) for slug, name in rows.values_list("slug", "name")[:MOST]]
+
+
+def _sending_steps(asking: Asking) -> list[Choice]:
+    found = sending_steps(asking.definition, asking.node.id, kinds())
+    return [Choice(node.id, title_of(node)) for node in found]
+
+
+SOURCES: Mapping[str, Source] = {
+    "models": _models,
+    "workflows": _workflows,
+    "people": _people,
+    "groups": _groups,
+    "sending_steps": _sending_steps,
+}

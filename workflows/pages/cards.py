@@ -12,6 +12,8 @@ from pydantic_core import PydanticUndefined
 
 from connectors.forms import operator_words
 from connectors.sdk import Action
+from connectors.sdk.asking import ROLES, People
+from departments.models import Role
 from workflows.engine import params
 from workflows.engine.definition import Definition, Node
 from workflows.pages.showing import named
@@ -164,12 +166,37 @@ def _caption(node: Node, place: str, names: Names) -> str:
 def sentence(kind: type[Action], node: Node, names: Names) -> Iterator[Piece]:
     """The kind's `reads_as` with the step's parameters in its braces."""
     for index, part in enumerate(_BRACES.split(kind.reads_as)):
+        if part == "role" and index % 2 and issubclass(kind.Params, People):
+            yield from _asked(node, names)
+            continue
         chips = list(_chips(_given(kind, node, part), names)) if index % 2 else []
         if index % 2 and _is_chosen(kind, part):
             chips = [replace(chip, is_data=False) for chip in chips]
         if index == 1 and kind.reads_as.startswith("{"):
             chips[0] = replace(chips[0], text=f"{chips[0].text[:1].upper()}{chips[0].text[1:]}")
         yield from chips if index % 2 else [Piece(part)] if part else []
+
+
+def _asked(node: Node, names: Names) -> Iterator[Piece]:
+    """Whom a question is asked of, stage after stage: Ada ⟨and⟩ Ben, ⟨then managers⟩."""
+    stages = [node.given, *(stage for stage in node.given.get("then") or () if isinstance(stage, Mapping))]
+    for index, stage in enumerate(stages):
+        yield from [Piece(_(", then "))] if index else []
+        named = [stage.get("person"), *_persons(stage.get("people"))]
+        people = [_chip(name, names) for name in named if name]
+        if people:
+            for number, person in enumerate(people):
+                yield from [Piece(_(" and "))] if number else []
+                yield person
+        elif stage.get("group"):
+            yield _chip(stage["group"], names)
+        else:
+            role = str(stage.get("role") or Role.APPROVER)
+            yield Piece(_(ROLES.get(role, role)).lower())
+
+
+def _persons(rows: Any) -> list[Any]:
+    return [row.get("person") for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
 
 
 def _is_chosen(kind: type[Action], name: str) -> bool:

@@ -18,8 +18,10 @@ from workflows.pages.workflows import sentences
 from workflows.services.refusals import ValidationError
 from workflows.services.templates import (
     DECIDERS,
+    GROUP,
     asks_a_model,
     free_name,
+    groups_of,
     members_of,
     models_in_use,
     people_asked,
@@ -132,8 +134,10 @@ def _people_fields(template: Template, department: Department) -> list[Field]:
     roles = [Choice(role, _("Anyone with the role %(role)s") % {"role": Role(role).label}) for role in DECIDERS]
     # The address stands beside the name: two people of one name must not be taken for each other.
     members = [Choice(member.email, f"{member.name} · {member.email}") for member in members_of(department)]
+    groups = [Choice(f"{GROUP}{one.slug}", _("The group %(name)s") % {"name": one}) for one in groups_of(department)]
+    who = (*roles, *groups, *members)
     return [
-        Field(f"{WHO}{asked.step}", asked.title, "choice", required=True, choices=(*roles, *members), value=asked.role)
+        Field(f"{WHO}{asked.step}", asked.title, "choice", required=True, choices=who, value=asked.role)
         for asked in people_asked(template)
     ]
 

@@ -20,9 +20,10 @@ from workflows.engine.problems import Problem
 from workflows.models import Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services import library
+from workflows.services.asked_people import people_problems
 from workflows.services.naming import clean_name
 from workflows.services.refusals import ValidationError
-from workflows.services.templates import free_name, members_of, models_in_use
+from workflows.services.templates import free_name, models_in_use
 from workflows.services.workflows import create_workflow, draft_problems
 
 SAMPLE = "sample"
@@ -71,12 +72,13 @@ def examine(text: str | bytes, department: Department, *, actor: Actor) -> Exami
     loaded = definitions.load(known.definition)
     name = free_name(department, loaded.name)
     found = draft_problems(Workflow(department=department, draft=dict(known.definition), name=name, slug=""))
+    lacking = people_problems(department, loaded)
     return Examined(
         known.definition,
         sample,
         name,
         is_name_taken=name != clean_name(loaded.name),
-        problems=tuple(problem for problem in found if problem.field != "kind"),
+        problems=tuple(problem for problem in found if problem.field != "kind" and problem not in lacking),
         missing=tuple(dict.fromkeys([*_missing(loaded, department), *map(_unknown_mark, known.removed)])),
     )
 
@@ -130,7 +132,7 @@ def _plain(definition: Definition, sample: Mapping[str, Any]) -> dict[str, Any]:
 def _missing(definition: Definition, department: Department) -> Iterator[str]:
     yield from _missing_kinds(definition)
     yield from _missing_models(definition)
-    yield from _missing_people(definition, department)
+    yield from (problem.message for problem in people_problems(department, definition))
     yield from _missing_workflows(definition, department)
     yield from _missing_hosts(definition, department)
 
@@ -149,16 +151,6 @@ def _missing_models(definition: Definition) -> Iterator[str]:
     known = {*models_in_use().filter(name__in=asked).values_list("name", flat=True)} if asked else set()
     for model in sorted(asked - known):
         yield _("No AI model called “%(name)s” is in use here. Choose another one in its steps.") % {"name": model}
-
-
-def _missing_people(definition: Definition, department: Department) -> Iterator[str]:
-    asked = {person.lower() for node in definition.nodes() if (person := _written(node, "person"))}
-    known = {*members_of(department).filter(email__in=asked).values_list("email", flat=True)} if asked else set()
-    for person in sorted(asked - known):
-        yield _("Nobody in %(department)s has the address “%(person)s”. Choose who is asked.") % {
-            "department": department.name,
-            "person": person,
-        }
 
 
 def _missing_workflows(definition: Definition, department: Department) -> Iterator[str]:

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from audit.services import record
 from connectors.models import AiModel
 from departments.access import Actor, Verb, require
-from departments.models import Department, Role, User
+from departments.models import Department, Group, Role, User
 from workflows.engine import definition as definitions
 from workflows.engine.definition import Definition, Node
 from workflows.gallery.catalogue import Template
@@ -23,6 +23,8 @@ from workflows.services.refusals import ValidationError
 from workflows.services.workflows import create_workflow
 
 DECIDERS = (Role.OPERATOR, Role.BUILDER, Role.APPROVER, Role.MANAGER)
+GROUP = "group:"
+"""Before the slug of a group that decides."""
 LONGEST_NAME = 120
 
 
@@ -58,6 +60,11 @@ def members_of(department: Department) -> QuerySet[User]:
     return User.objects.filter(is_active=True, memberships__department=department).distinct().order_by("name", "email")
 
 
+def groups_of(department: Department) -> QuerySet[Group]:
+    """The groups that have somebody to ask."""
+    return department.groups.filter(members__is_active=True).distinct().order_by("name", "slug")
+
+
 def free_name(department: Department, name: str) -> str:
     """The name, or the name with the first free number behind it."""
     rows = Workflow.objects.filter(department=department, archived_at=None)
@@ -76,8 +83,10 @@ def copy_template(
 ) -> Workflow:
     """A new workflow with a draft like the template and its sample; nothing is published.
 
-    `deciders` maps a step that asks a person to a role, or to the e-mail address of a member. Without a name the
-    template's own is taken, numbered where it is taken. Raises ValidationError, PermissionDenied, Conflict.
+    `deciders` maps a step that asks a person to a role, to the e-mail address of a member, or to a group: `group:SLUG`.
+    Without a name the template's own is taken, numbered where it is taken.
+
+    Raises ValidationError, PermissionDenied, Conflict.
     """
     require(actor, Verb.EDIT, department)
     definition = _fitted(template, department, model, deciders or {})
@@ -112,8 +121,19 @@ def _fitted(template: Template, department: Department, model: str, deciders: Ma
         node.given = {**node.given, "model": model}
     for node in fitted.nodes():
         if decider := deciders.get(node.id):
-            node.given = {**node.given, **({"person": decider} if "@" in decider else {"role": decider})}
+            node.given = {**_without_deciders(node.given), **_decides(decider)}
     return fitted
+
+
+def _without_deciders(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Who is named first is asked alone: whom the template names beside them goes."""
+    return {name: value for name, value in given.items() if name not in ("person", "people", "group")}
+
+
+def _decides(decider: str) -> dict[str, str]:
+    if decider.startswith(GROUP):
+        return {"group": decider.removeprefix(GROUP)}
+    return {"person": decider} if "@" in decider else {"role": decider}
 
 
 def _require_known(template: Template, department: Department, deciders: Mapping[str, str]) -> None:
@@ -122,6 +142,9 @@ def _require_known(template: Template, department: Department, deciders: Mapping
     for step, decider in deciders.items():
         if step not in steps:
             wrong[f"deciders.{step}"] = f"The template has no step called “{step}” that asks a person."
+        elif decider.startswith(GROUP):
+            if not groups_of(department).filter(slug=decider.removeprefix(GROUP)).exists():
+                wrong[f"deciders.{step}"] = f"“{decider}” is no group of {department.name} with anybody in it."
         elif "@" in decider and not members_of(department).filter(email__iexact=decider).exists():
             wrong[f"deciders.{step}"] = f"“{decider}” is nobody in {department.name}. Choose a member or a role."
         elif "@" not in decider and decider not in DECIDERS:

@@ -17,6 +17,7 @@ from workflows.engine import definition as definitions
 from workflows.engine.problems import Problem, problems, running
 from workflows.models import Version, Workflow
 from workflows.runtime.kinds import kinds
+from workflows.services.asked_people import people_problems
 from workflows.services.drafting import edit_draft
 from workflows.services.naming import clean_name, require_free_name
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
@@ -133,7 +134,8 @@ def archive_workflow(workflow: Workflow, *, actor: Actor) -> None:
 def draft_problems(workflow: Workflow) -> list[Problem]:
     """What keeps the draft from being published."""
     loaded = _loaded(workflow.draft)
-    return [*problems(loaded, kinds()), *_call_problems(workflow, loaded)]
+    found = [*problems(loaded, kinds()), *_call_problems(workflow, loaded)]
+    return [*found, *people_problems(workflow.department, loaded)]
 
 
 def _loaded(definition: Any) -> definitions.Definition:

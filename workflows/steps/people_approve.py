@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from connectors.sdk import Action, Ask, Decided, Done, Field, Model, Outcome, Rejected, Signal, StepContext, Wait, hint
-from connectors.sdk.asking import Facts, People, Question, Time, time_problems
+from connectors.sdk.asking import Facts, People, Question, Time, asking_problems
 
 
 class Approve(Action):
@@ -21,6 +21,7 @@ class Approve(Action):
         unanswered: Literal["reject", "approve"] = Field(
             default="reject",
             title="The answer if nobody gives one",
+            description="The run goes on with it as if a person had said so.",
             json_schema_extra=hint(
                 "choice",
                 labels={"reject": "Rejected", "approve": "Approved"},
@@ -70,4 +71,4 @@ class Approve(Action):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
-        return time_problems(given)
+        return asking_problems(given)

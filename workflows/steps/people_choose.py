@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from connectors.sdk import Action, Ask, Decided, Done, Field, Model, Outcome, Rejected, Signal, StepContext, Wait, hint
-from connectors.sdk.asking import LONGEST_DRAFT, Facts, People, Question, Time, time_problems
+from connectors.sdk.asking import LONGEST_DRAFT, Facts, People, Question, Time, asking_problems
 from connectors.sdk.shown import readable
 
 
@@ -45,7 +45,7 @@ class Choose(Action):
             le=20,
             title="The draft if nobody chooses",
             description="Its number.",
-            json_schema_extra=hint("number", advanced=True, when={"at_end": ["answer"]}),
+            json_schema_extra=hint("number", example="1", advanced=True, when={"at_end": ["answer"]}),
         )
 
     class Output(Model):
@@ -83,4 +83,4 @@ class Choose(Action):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
-        return time_problems(given)
+        return asking_problems(given)

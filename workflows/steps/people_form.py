@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict
 
 from connectors.sdk import Action, Ask, Decided, Done, Field, Model, Outcome, Rejected, Signal, StepContext, Wait, hint
-from connectors.sdk.asking import AskedField, Facts, People, Question, Time, form_of, time_problems
+from connectors.sdk.asking import AskedField, Facts, People, Question, Time, asking_problems, form_of
 
 JSON_TYPES = {"number": "number", "boolean": "boolean", "list": "array"}
 
@@ -101,4 +101,4 @@ class FillIn(Action):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
-        return time_problems(given)
+        return asking_problems(given)

@@ -20,7 +20,7 @@ from connectors.sdk import (
     Wait,
     hint,
 )
-from connectors.sdk.asking import LONGEST_DRAFT, Facts, People, Question, Time, time_problems
+from connectors.sdk.asking import LONGEST_DRAFT, Facts, People, Question, Time, asking_problems
 
 
 class Draft(Question):
@@ -44,6 +44,7 @@ class Review(Action):
         unanswered: Literal["reject", "approve"] = Field(
             default="reject",
             title="The answer if nobody gives one",
+            description="The run goes on with it as if a person had said so.",
             json_schema_extra=hint(
                 "choice",
                 labels={"reject": "Rejected", "approve": "The draft as it is"},
@@ -94,4 +95,4 @@ class Review(Action):
 
     @classmethod
     def check(cls, given: Mapping[str, Any]) -> dict[str, str]:
-        return time_problems(given)
+        return asking_problems(given)

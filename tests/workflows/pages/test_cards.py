@@ -97,3 +97,39 @@ def test_every_example_can_be_read(name: str):
 
     assert cards
     assert all(card.title and card.icon for card in cards)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "Ask approvers to approve: [May it go?]"),
+        ({"role": "operator", "group": ""}, "Ask operators to approve: [May it go?]"),
+        ({"group": "counsel", "then": [{}]}, "Ask [counsel], then approvers to approve: [May it go?]"),
+        (
+            {"person": "ada@x.example", "people": [{"person": "bo@x.example"}], "then": [{"role": "manager"}]},
+            "Ask [ada@x.example] and [bo@x.example], then managers to approve: [May it go?]",
+        ),
+        ({"person": "{{ inputs.who }}"}, "Ask [Who] to approve: [May it go?]"),
+    ],
+)
+def test_a_question_says_whom_it_asks(given: dict[str, Any], sentence: str):
+    step = {"id": "ask", "kind": "people.approve", "with": {"question": "May it go?", **given}}
+    raw = {"name": "Any", "inputs": {"who": {"title": "Who"}}, "steps": [step]}
+
+    assert read(cards_of(definition.load(raw))[0]) == sentence
+
+
+def test_forms_and_choices_read_as_sentences():
+    fields = [{"name": "budget", "type": "number"}, {"name": "due_date", "type": "date"}]
+    form = {"question": "What may it cost?", "role": "manager", "fields": fields}
+    steps = [
+        {"id": "form", "kind": "people.form", "with": form},
+        {"id": "pick", "kind": "people.choose", "with": {"question": "Which?", "drafts": ["a", "b"]}},
+    ]
+
+    sentences = [read(card) for card in cards_of(definition.load({"name": "Any", "steps": steps}))]
+
+    assert sentences == [
+        "Ask managers for [budget] [due date]: [What may it cost?]",
+        "Ask approvers to choose: [Which?]",
+    ]

@@ -140,6 +140,8 @@ def _told(pair: Pair, node: Node, change: Change) -> Difference:
         names |= {"before": title_of_kind(change.before, pair.kinds), "kind": title_of_kind(change.after, pair.kinds)}
     elif field == "off":
         sentence = SWITCHED_OFF if change.after is True else SWITCHED_ON
+    elif field == "on_error":
+        sentence = WHEN_IT_FAILS[change.after if isinstance(change.after, str) else "stop"]
     else:
         sentence = sentence_of(change)
         names["field"] = field_title(change.place, pair.kinds.get(node.kind))
@@ -149,6 +151,11 @@ def _told(pair: Pair, node: Node, change: Change) -> Difference:
 SPECIAL: Mapping[str, str] = {
     "title": gettext_noop("“{before}” is now called “{title}”"),
     "kind": gettext_noop("“{title}” is of another kind: “{kind}” instead of “{before}”"),
+}
+WHEN_IT_FAILS: Mapping[str, str] = {
+    "stop": gettext_noop("“{title}”: when it fails, the workflow stops now"),
+    "continue": gettext_noop("“{title}”: when it fails, the workflow goes on without its result now"),
+    "ask": gettext_noop("“{title}”: when it fails, a person is asked to carry on now"),
 }
 SWITCHED_OFF = gettext_noop("“{title}” was switched off")
 SWITCHED_ON = gettext_noop("“{title}” was switched on again")

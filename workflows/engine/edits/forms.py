@@ -99,12 +99,12 @@ class Change(Form):
     """One field of a step gets another value; None or a missing `value` takes it back to its default.
 
     `field`: `title`, `with` (the whole mapping), `with.NAME` (one parameter; NAME may be dotted into mappings and
-    lists: `with.fields.0.name`), `when`, `retry`, `timeout_s`, `on_error`, `off`, `output`, `saved`.
+    lists: `with.fields.0.name`), `when`, `retry`, `timeout_s`, `on_error`, `helper`, `off`, `output`, `saved`.
     """
 
     do: Literal["change"]
     step: Identifier
-    field: str = Field(pattern=r"^(title|with(\..{1,400})?|when|retry|timeout_s|on_error|off|output|saved)$")
+    field: str = Field(pattern=r"^(title|with(\..{1,400})?|when|retry|timeout_s|on_error|helper|off|output|saved)$")
     value: Any = None
 
 

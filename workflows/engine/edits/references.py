@@ -10,6 +10,7 @@ from typing import Any
 from connectors.sdk.actions import Action
 from workflows.engine import params
 from workflows.engine.definition import Definition, Node
+from workflows.engine.sending import sends_of, with_sends
 
 Renames = Mapping[tuple[str, ...], str]
 """The beginning of a reference → the new name of its last part: `{("steps", "draft"): "answer"}`."""
@@ -58,6 +59,8 @@ def rewritten(value: Any, renames: Renames) -> Any:
 
 def _follow_own(node: Node, renames: Renames) -> None:
     node.given = rewritten(node.given, renames)
+    if new := renames.get(("steps", sends_of(node))):
+        node.given = with_sends(node, new)
     node.when = rewritten(node.when, renames)
     node.output = rewritten(node.output, renames)
     for case in node.cases or ():

@@ -18,6 +18,7 @@ FIELDS = {
     "retry": "how often it is tried",
     "timeout_s": "the time limit",
     "on_error": "what happens after a failure",
+    "helper": "who carries on by hand",
     "output": "the result of one item",
     "saved": "the link to the library",
 }

@@ -34,6 +34,8 @@ WORDS: Mapping[str, str | Promise] = {
     "ai.translate": _("language localise"),
     "people.approve": _("ask decide yes no sign off person human"),
     "people.review": _("edit check proofread person human"),
+    "people.form": _("form fill in fields enter facts question person human"),
+    "people.choose": _("choose pick variant version option draft best compare person human"),
     "flow.branch": _("if else condition decide way switch"),
     "flow.loop": _("again until repeat while"),
     "flow.for_each": _("every item list rows loop"),

@@ -18,6 +18,7 @@ from workflows.pages.build.draft import drafted, found_problems, node_or_404, nu
 from workflows.pages.build.page import made
 from workflows.pages.build.settings import Edit, Part, Values
 from workflows.pages.build_data import around
+from workflows.pages.build_sources import Asking, helpers_for
 from workflows.pages.cards import Names, card_of
 from workflows.pages.page import Request, page
 from workflows.runtime.kinds import kinds
@@ -41,8 +42,12 @@ def step_settings(request: Request, pk: UUID, step: str) -> HttpResponse:
     shown = to_build(request, pk)
     definition = drafted(shown)
     node = node_or_404(definition, step)
-    parts = [settings.when_part(node), settings.failing_part(node), *settings.way_parts(node, {})]
+    parts = [settings.when_part(node), _failing(shown, definition, node), *settings.way_parts(node, {})]
     return _answered(request, shown, parts, node)
+
+
+def _failing(shown: Workflow, definition: Definition, node: Node) -> Part:
+    return settings.failing_part(node, kinds().get(node.kind), helpers_for(Asking(shown, definition, node)))
 
 
 def _step_context(request: Request, shown: Workflow, definition: Definition, node: Node) -> dict[str, Any]:
@@ -56,7 +61,7 @@ def _step_context(request: Request, shown: Workflow, definition: Definition, nod
         "card": card,
         "number": numbered(definition, node.id),
         "when": settings.when_part(node),
-        "failing": settings.failing_part(node),
+        "failing": _failing(shown, definition, node),
         "ways": list(settings.way_parts(node, captions)),
         "adds_otherwise": node.cases is not None and node.otherwise is None,
         "adds_rescue": node.kind == "flow.attempt" and node.rescue is None,

@@ -5,7 +5,7 @@ Each form is made from the draft, read again when something in it changes, and b
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,8 +14,11 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from connectors.forms import Choice, Field, Form, condition_field, read, sent_by, text_field
+from connectors.sdk import Action
+from departments.models import Role
 from workflows.engine.definition import Definition, Input, Node, Retry
 from workflows.pages.showing import named
+from workflows.services.templates import DECIDERS
 
 Edit = dict[str, Any]
 Values = Mapping[str, Any]
@@ -85,15 +88,29 @@ def when_edits(node: Node, changed: Values) -> Iterator[Edit]:
         yield _change(node, "when", changed["when"])
 
 
-def failing_part(node: Node) -> Part:
-    """Retries, time limit, and what happens when the step fails for good."""
+HELPER = ("role", "person", "group", "due_hours")
+
+
+def failing_part(node: Node, kind: type[Action] | None, helpers: Mapping[str, Sequence[Choice]]) -> Part:
+    """Retries, time limit, and what happens when the step fails for good. `helpers`: the `people` and `groups`."""
     retry = node.retry
-    ends = (Choice("stop", _("Stop the workflow")), Choice("continue", _("Go on without its result")))
+    ends = [Choice("stop", _("Stop the workflow")), Choice("continue", _("Go on without its result"))]
+    if kind is None or kind.by_hand:
+        ends.append(Choice("ask", _("Ask a person instead")))
     usual = _("The first try counts. When this is empty: %(count)s.") % {"count": Retry().attempts}
     doubled = _("The delay doubles from try to try.")
     limit = _("A try that takes longer counts as failed.")
     fields = (
-        Field("on_error", _("When it fails for good"), "choice", required=True, choices=ends, default="stop"),
+        Field(
+            "on_error",
+            _("When it fails for good"),
+            "choice",
+            _hint(node, kind),
+            required=True,
+            choices=tuple(ends),
+            default="stop",
+        ),
+        *_helper_fields(node, kind, helpers),
         Field("attempts", _("Tries at most"), "number", help=usual),
         Field("first_delay_s", _("Seconds before the second try"), "number", help=doubled),
         Field("timeout_s", _("Time limit in seconds"), "number", help=limit),
@@ -103,6 +120,7 @@ def failing_part(node: Node) -> Part:
         "attempts": retry.attempts if retry else None,
         "first_delay_s": retry.first_delay_s if retry else None,
         "timeout_s": node.timeout_s,
+        **(node.helper.model_dump() if node.helper else {}),
     }
     part = part_of("failing", fields)
     return replace(part, form=part.form.with_values(values))
@@ -116,6 +134,35 @@ def failing_edits(node: Node, changed: Values) -> Iterator[Edit]:
     for name in ("timeout_s", "on_error"):
         if name in changed:
             yield _change(node, name, changed[name])
+    # The form asks for the helper only where a person is asked, so that what it does not say elsewhere means nothing.
+    if changed.get("on_error", node.on_error) == "ask" and set(HELPER) & set(changed):
+        kept = node.helper.model_dump(exclude_defaults=True) if node.helper else {}
+        asked = {**kept, **{name: changed[name] for name in HELPER if name in changed}}
+        yield _change(node, "helper", {name: value for name, value in asked.items() if value is not None} or None)
+
+
+def _hint(node: Node, kind: type[Action] | None) -> str:
+    if kind is None or not kind.asks_model:
+        return ""
+    if node.on_error == "stop":
+        return _("If the AI does not answer, the run ends here. A person could carry on instead.")
+    return ""
+
+
+def _helper_fields(node: Node, kind: type[Action] | None, helpers: Mapping[str, Sequence[Choice]]) -> Iterator[Field]:
+    if kind is not None and not kind.by_hand and node.helper is None:
+        return
+    asks = ("on_error", ("ask",))
+    manual = _("In manual mode they do this step as well.") if kind is not None and kind.asks_model else ""
+    roles = tuple(Choice(role, _("Anyone with the role %(role)s") % {"role": Role(role).label}) for role in DECIDERS)
+    people, groups = tuple(helpers.get("people", ())), tuple(helpers.get("groups", ()))
+    starter = _("Whoever started the run")
+    yield Field("role", _("Who carries on by hand"), "choice", manual, choices=roles, nothing=starter, shown_when=asks)
+    nobody = _("Nobody in particular")
+    yield Field("person", _("Or one person"), "choice", choices=people, nothing=nobody, shown_when=asks)
+    yield Field("group", _("Or a group"), "choice", choices=groups, nothing=_("No group"), shown_when=asks)
+    overdue = _("Then the task counts as overdue.")
+    yield Field("due_hours", _("Hours to do it"), "number", overdue, shown_when=asks)
 
 
 def _change(node: Node, name: str, value: Any) -> Edit:

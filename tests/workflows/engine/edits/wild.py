@@ -41,6 +41,7 @@ FIELDS = (
     "retry",
     "timeout_s",
     "on_error",
+    "helper",
     "off",
     "output",
 )
