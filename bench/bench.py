@@ -39,6 +39,9 @@ class Sizes:
     pages: int = 200
     counted_runs: int = 50
     rest_s: float = 10.0
+    people: int = 1_000
+    deciding_s: float = 10.0
+    waiting: int = 100_000
     warm_up_runs: int = 100
     departments: int = 3
     """Over how many departments the runs that wait for a model are spread."""
@@ -55,6 +58,9 @@ QUICK = Sizes(
     pages=20,
     counted_runs=5,
     rest_s=1.0,
+    people=20,
+    deciding_s=1.0,
+    waiting=200,
     warm_up_runs=10,
 )
 """Whether it works at all, within seconds. The figures keep their names and mean little."""

@@ -28,6 +28,8 @@ UNITS: dict[str, str] = {
     "page_build_p95_ms": "ms",
     "edit_50_p95_ms": "ms",
     "edit_300_p95_ms": "ms",
+    "decide_1000_p95_ms": "ms",
+    "waiting_100000_cpu_percent": "%",
 }
 """Every figure, in the order of the table."""
 
@@ -80,6 +82,7 @@ LIMITS: dict[str, tuple[str, Limit]] = {
     "page_build_p95_ms": ("an empty request, p95", _empty_page),
     "edit_50_p95_ms": ("an empty request, p95", _empty_page),
     "edit_300_p95_ms": ("an empty request, p95", _empty_page),
+    "decide_1000_p95_ms": ("an empty request, p95", _empty_page),
 }
 """Figure → the limit that it is compared with, in words and as a number out of the medians of the same run."""
 

@@ -161,6 +161,30 @@ def edits(job: dict[str, Any]) -> dict[str, Any]:
     return {"took_s": took, "bytes": size}
 
 
+def decisions(job: dict[str, Any]) -> dict[str, Any]:
+    """Each person approves one task on its page, evenly over `over_s`; a decision's time counts from its due moment."""
+    count, ports = len(job["paths"]), job["ports"]
+    free = [Connection(ports[number % len(ports)]) for number in range(min(64, count))]
+    busy: dict[Connection, float] = {}
+    took, sent, began = [], 0, time.monotonic()
+    while sent < count or busy:
+        due = began + sent * job["over_s"] / count
+        if sent < count and free and time.monotonic() >= due:
+            connection = free.pop()
+            form = {"decision": "approve", "csrfmiddlewaretoken": job["csrf"]}
+            of_one = {**job, "path": job["paths"][sent], "cookie": job["cookies"][sent]}
+            connection.send(submitting(of_one, form))
+            busy[connection] = due
+            sent += 1
+            continue
+        pause = max(0.0, due - time.monotonic()) if sent < count and free else 1.0
+        for connection in select.select(list(busy), [], [], pause)[0]:
+            _good(connection.receive(), 302)
+            took.append(time.monotonic() - busy.pop(connection))
+            free.append(connection)
+    return {"took_s": took, "ended": time.monotonic()}
+
+
 def _edit(number: int, steps: int) -> dict[str, Any]:
     step = f"s{number * 7 % steps + 1}"
     odd = f"s{(number * 7 % steps) // 2 * 2 + 1}"
@@ -216,7 +240,7 @@ def _good(answer: Answer, status: int = 200) -> bytes:
     return answer.body
 
 
-JOBS = {"start": start, "visible": visible, "pages": pages, "edits": edits}
+JOBS = {"start": start, "visible": visible, "pages": pages, "edits": edits, "decisions": decisions}
 
 
 def main() -> None:

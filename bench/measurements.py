@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from bench import counts, machine, resting
+from bench import counts, machine, people, resting
 from bench.bench import Bench, Measurement, Values
 from bench.figures import percentile
 from bench.groups import MemoryPeak
@@ -116,7 +116,9 @@ UNDER_LOAD = (
     Measurement(("model_500_s", "model_500_peak_rss_mib"), model_waits),
     Measurement(("page_run_p95_ms", "page_build_p95_ms"), pages),
     Measurement(("edit_50_p95_ms", "edit_300_p95_ms"), edits),
+    Measurement(("decide_1000_p95_ms",), people.decisions),
     Measurement(("items_1000_s", "items_10000_s", "items_growth"), items),
+    Measurement(("waiting_100000_cpu_percent",), people.waiting),
 )
 """In their order. The limits are measured in every benchmark: the other figures are compared with them."""
 

@@ -48,6 +48,8 @@ def model_steps() -> Steps:
     return [{"id": "write", "kind": "ai.write", "with": {"instructions": "Say one word about {{ inputs.topic }}."}}]
 
 
+ASK = {"id": "ask", "kind": "people.approve", "with": {"question": "May {{ inputs.topic }} begin?"}}
+
 DEFINITIONS: dict[str, dict[str, Any]] = {
     "ten": chain("Bench: ten local steps", local_steps(10)),
     "three": chain("Bench: three local steps", local_steps(3)),
@@ -56,5 +58,6 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
     "effects": chain("Bench: twenty effects", effect_steps(20)),
     "three_effects": chain("Bench: three effects", effect_steps(3)),
     "items": each_item(),
+    "asks": chain("Bench: one question to a person", [ASK, *local_steps(1)]),
     "model": chain("Bench: one question to a model", model_steps()),
 }

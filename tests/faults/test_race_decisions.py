@@ -23,7 +23,7 @@ from tests.workflows.runtime.harness import carried, published, run_of, silent_b
 from workflows.models import Decision, Run, Task, TaskStatus, Workflow
 from workflows.runtime import sweeping
 from workflows.services import task_clock
-from workflows.services.refusals import Conflict
+from workflows.services.refusals import Conflict, PermissionDenied
 from workflows.services.runs import cancel_run, resume_run
 from workflows.services.tasks import decide_task
 from workflows.services.workflows import publish_workflow, save_draft
@@ -233,3 +233,58 @@ def signed_in(user: User) -> Client:
 
 def press(client: Client, task: Task, decision: str = "approve", reason: str = "", **request: Any) -> Any:
     return client.post(f"/tasks/{task.pk}/decide/", {"decision": decision, "reason": reason}, **request)
+
+
+def test_r05_of_several_voices_at_once_exactly_those_that_were_needed_count(workflow: Workflow) -> None:
+    two = {**ASK, "with": {**ASK["with"], "needs": 2}}
+    workflow = published([two, probe("send")], workflow.department, name="Two voices")
+    people = [factories.make_user(f"Voice {number}", workflow.department, Role.APPROVER) for number in range(5)]
+    tasks = [asked(workflow) for _ in range(max(5, PAIRS // 5))]
+
+    for task in tasks:
+        with silent_broker():
+            answers = together([partial(decide, task, actor_for_user(person), "approve") for person in people])
+
+        late = [answer for answer in answers if not isinstance(answer, Task)]
+        assert [type(answer) for answer in late] == [Conflict] * 3
+        assert task.decisions.count() == 2
+        assert carried(task.run).status == "succeeded"
+
+    assert len(probes.SENT) == len(tasks)
+
+
+def test_r05_the_next_stage_is_asked_once_however_many_answer_the_one_before(workflow: Workflow) -> None:
+    then = {**ASK, "with": {**ASK["with"], "then": [{"role": "manager"}]}}
+    workflow = published([then, probe("send")], workflow.department, name="Two stages")
+    people = [factories.make_user(f"First {number}", workflow.department, Role.APPROVER) for number in range(3)]
+    mona = factories.make_user("Mona", workflow.department, Role.MANAGER)
+    tasks = [asked(workflow) for _ in range(max(5, PAIRS // 5))]
+
+    for task in tasks:
+        with silent_broker():
+            answers = together([partial(decide, task, actor_for_user(person), "approve") for person in people])
+        late = [answer for answer in answers if not isinstance(answer, Task)]
+        assert {type(answer) for answer in late} <= {Conflict, PermissionDenied}
+        assert len(late) == 2
+        assert (task.decisions.count(), task.assignees.filter(stage=1).count()) == (1, 1)
+
+        with silent_broker():
+            decide(task, actor_for_user(mona), "approve")
+        assert carried(task.run).status == "succeeded"
+
+    assert len(probes.SENT) == len(tasks)
+
+
+def test_r05_of_deciding_and_cancelling_at_once_one_holds(workflow: Workflow, ingrid: User) -> None:
+    tasks = [asked(workflow) for _ in range(PAIRS)]
+
+    for task in tasks:
+        with silent_broker():
+            said, cancelled = together(
+                [partial(decide, task, actor_for_user(ingrid), "approve"), partial(cancel_run, task.run, actor=SYSTEM)]
+            )
+        assert not isinstance(cancelled, Exception), cancelled
+        assert isinstance(said, Task | Conflict), said
+        assert carried(task.run).status == "cancelled"
+        assert ledger(task) == (["Ingrid"] if isinstance(said, Task) else [])
+    assert len(probes.SENT) <= len(tasks)
