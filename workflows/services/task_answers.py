@@ -11,7 +11,8 @@ from pydantic import ValidationError as PydanticError
 
 from workflows.engine import strict
 from workflows.engine.sending_back import NoWayBack, WayBack, way_back
-from workflows.models import Task, TaskKind
+from workflows.engine.tree import ASIDE
+from workflows.models import StepRun, StepStatus, Task, TaskKind
 from workflows.models.states import REFUSALS
 from workflows.runtime.journey import tree_of
 from workflows.runtime.kinds import kinds
@@ -64,7 +65,11 @@ def decisions_of(task: Task) -> tuple[str, ...]:
 
 def way_back_of(task: Task) -> WayBack:
     """Raises NoWayBack saying why the draft cannot be sent back."""
-    return way_back(tree_of(task.run.version_id), task.step.step_id, kinds(), task.run.body)
+    back = way_back(tree_of(task.run.version_id), task.step.step_id, kinds(), task.run.body)
+    written = StepRun.objects.filter(run=task.run_id, step_id=back.writer, status=StepStatus.SUCCEEDED)
+    if not written.exclude(path__contains=ASIDE).exists():
+        raise NoWayBack("The AI step that may write such a draft did not write this one, so it cannot be sent back.")
+    return back
 
 
 def _check_way_back(task: Task) -> None:
