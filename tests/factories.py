@@ -13,6 +13,7 @@ from connectors.models import AiModel, Provider
 from departments.models import Absence, Department, Group, Membership, Notice, NoticeStatus, Role, User
 from workflows.models import (
     Assignee,
+    Decision,
     PublishRequest,
     Run,
     RunMode,
@@ -183,6 +184,27 @@ def make_task(step: StepRun | None = None, **fields: Any) -> Task:
     )
     Assignee.objects.bulk_create(tasks.assignees(task))
     return task
+
+
+def make_decision(task: Task, by: User, decision: str = "approve", **fields: Any) -> Decision:
+    """A voice that was heard."""
+    return Decision.objects.create(
+        **{
+            "task": task,
+            "department": task.department,
+            "workflow": task.run.workflow,
+            "version": task.run.version,
+            "stage": task.stage,
+            "decision": decision,
+            "answer": {"decision": decision},
+            "person": by,
+            "by_kind": "person",
+            "by_id": str(by.pk),
+            "by_label": by.name,
+            "step_id": task.step.step_id,
+            **fields,
+        }
+    )
 
 
 def make_publish_request(workflow: Workflow | None = None, **fields: Any) -> PublishRequest:

@@ -13,10 +13,14 @@ from departments.access import Verb
 from departments.administration import ContentAdmin
 from departments.middleware import actor_of
 from workflows.models import (
+    Assignee,
     Attempt,
+    Decision,
     DraftEdit,
     IdempotencyKey,
     JournalEntry,
+    Look,
+    ManualMode,
     PublishRequest,
     Run,
     Sample,
@@ -162,6 +166,44 @@ class TaskAdmin(RowsOfTheProduct):
     @admin.display(description="workflow", ordering="run__workflow__name")
     def workflow(self, task: Task) -> str:
         return task.run.workflow.name
+
+
+@admin.register(Assignee)
+class AssigneeAdmin(RowsOfTheProduct):
+    department_path = "task__department"
+    list_display = ("since", "opens", "stage", "why", "person", "group", "role", "until")
+    list_filter = ("why", "role", "task__department")
+    search_fields = ("=task__id", "person__name", "group", "by_label")
+    date_hierarchy = "since"
+    list_select_related = ("person",)
+
+
+@admin.register(Decision)
+class DecisionAdmin(RowsOfTheProduct):
+    list_display = ("at", "opens", "decision", "verdict", "via", "by_label", "workflow", "department", "model")
+    list_filter = ("decision", "verdict", "via", "department")
+    search_fields = ("=id", "=task__id", "by_label", "workflow__name", "model")
+    date_hierarchy = "at"
+    list_select_related = ("workflow", "department")
+
+
+@admin.register(Look)
+class LookAdmin(RowsOfTheProduct):
+    department_path = "task__department"
+    list_display = ("at", "opens", "person")
+    list_filter = ("task__department",)
+    search_fields = ("=task__id", "person__name")
+    date_hierarchy = "at"
+    list_select_related = ("person",)
+
+
+@admin.register(ManualMode)
+class ManualModeAdmin(RowsOfTheProduct):
+    list_display = ("on_at", "opens", "department", "workflow", "provider", "on_by", "off_by", "off_at")
+    list_filter = ("department", "provider")
+    search_fields = ("department__name", "workflow__name", "on_by", "off_by")
+    date_hierarchy = "on_at"
+    list_select_related = ("department", "workflow")
 
 
 @admin.register(StoredFile)

@@ -22,6 +22,7 @@ from departments.models import ApiToken, Department, Membership, Notice, Role, S
 from departments.tokens import create_token
 from tests.factories import (
     make_absence,
+    make_decision,
     make_department,
     make_file,
     make_group,
@@ -36,10 +37,14 @@ from tests.factories import (
     make_workflow,
 )
 from workflows.models import (
+    Assignee,
     Attempt,
+    Decision,
     DraftEdit,
     IdempotencyKey,
     JournalEntry,
+    Look,
+    ManualMode,
     Run,
     Sample,
     SavedStep,
@@ -57,8 +62,8 @@ pytestmark = pytest.mark.django_db
 APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
-CONTENT += [SavedStep, SavedStepVersion]
-NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey, Notice]
+CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode]
+NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey, Notice, Decision]
 SECRET = "the deal with Northwind"  # in every place that people write
 
 
@@ -86,6 +91,9 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     )
     journal = JournalEntry.objects.create(run=run, seq=1, event="step.done", detail=written)
     task = make_task(step, question=SECRET, draft=SECRET, shown=written, answer=written)
+    voice = make_decision(task, make_user(), reason=SECRET, answer=written)
+    looked = Look.objects.create(task=task, person=make_user())
+    manual = ManualMode.objects.create(department=legal, reason=SECRET, on_by="Mona")
     model = make_model()
     with transaction.atomic():
         entry = record("workflow.published", actor=SYSTEM, department="legal", thing=workflow, version=1)
@@ -96,6 +104,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     create_sign_in_link(member, actor=SYSTEM)
     key = IdempotencyKey.objects.create(key="k", actor="token:1", route="POST /api/v1/runs", body=SECRET)
     rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
+    rows += [task.assignees.get(), voice, looked, manual]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}

@@ -189,10 +189,15 @@ SELECT format('I6 the ledger knows run %s, which does not exist', deed.run_id)
 FROM audit_entry AS deed LEFT JOIN workflows_run AS run ON run.id = deed.run_id
 WHERE deed.verb IN ('run.started', 'run.tested') AND run.id IS NULL
 UNION ALL
-SELECT format('I6 task %s was decided, and the ledger says so %s times', task.id, count(deed.id))
+SELECT format('I6 task %s was decided by %s voices, and the ledger says so %s times', task.id, voices.heard, deeds.told)
 FROM workflows_task AS task
-LEFT JOIN audit_entry AS deed ON deed.object_id = task.id::text AND deed.verb = 'task.decided'
-WHERE task.status = 'decided' GROUP BY task.id HAVING count(deed.id) <> 1
+CROSS JOIN LATERAL (
+    SELECT count(*) AS heard FROM workflows_decision AS said WHERE said.task_id = task.id AND said.via <> 'time'
+) AS voices
+CROSS JOIN LATERAL (
+    SELECT count(*) AS told FROM audit_entry AS deed WHERE deed.object_id = task.id::text AND deed.verb = 'task.decided'
+) AS deeds
+WHERE voices.heard <> deeds.told OR (task.status = 'decided' AND deeds.told = 0)
 UNION ALL
 SELECT format('I6 run %s was cancelled by somebody, and the ledger says so %s times', run.id, count(deed.id))
 FROM workflows_run AS run LEFT JOIN audit_entry AS deed ON deed.run_id = run.id AND deed.verb = 'run.cancelled'
