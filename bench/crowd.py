@@ -49,7 +49,7 @@ def _session(user: Any) -> Any:
         HASH_SESSION_KEY: user.get_session_auth_hash(),
     }
     return Session(
-        session_key=store._get_new_session_key(),
+        session_key=uuid4().hex,
         session_data=store.encode(known),
         expire_date=timezone.now() + timedelta(hours=1),
     )
