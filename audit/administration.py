@@ -32,7 +32,7 @@ class StrictAdmin(admin.ModelAdmin):
 class ReadOnlyAdmin(StrictAdmin):
     """For rows that only the product itself writes."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

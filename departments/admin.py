@@ -16,7 +16,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import RedirectView
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin, StrictAdmin
@@ -344,6 +344,19 @@ class NoticeAdmin(ReadOnlyAdmin):
     date_hierarchy = "created_at"
     list_select_related = ("person", "department")
     fields = ("key", *list_display)
+    actions = ("send_again",)
+
+    @admin.action(description=gettext_lazy("Send again"), permissions=["view"])
+    def send_again(self, request: HttpRequest, chosen: QuerySet[Notice]) -> None:
+        sent = 0
+        for notice in chosen:
+            try:
+                services.send_again(notice, actor=actor_of(request))
+                sent += 1
+            except ValidationError as refusal:
+                self.message_user(request, " ".join(refusal.messages), "error")
+        if sent:
+            self.message_user(request, ngettext("%d notice is sent again.", "%d notices are sent again.", sent) % sent)
 
 
 def _change_person(request: HttpRequest, wanted: User, changed: set[str]) -> None:

@@ -36,6 +36,14 @@ class People(BaseUserManager["User"]):
         return self.get(email=self.normalize_email(username))
 
 
+class TaskMail(models.TextChoices):
+    """When a person hears by mail of tasks."""
+
+    AT_ONCE = "at_once", _("At once")
+    DAILY = "daily", _("Once a day")
+    NEVER = "never", _("Never")
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. `is_superuser` makes an administrator of the server, `is_auditor` a reader of the whole ledger."""
 
@@ -46,6 +54,13 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("may open the admin"), default=False)
     is_auditor = models.BooleanField(
         _("auditor"), default=False, help_text=_("May read the ledger of every department.")
+    )
+    mail_about_tasks = models.CharField(
+        _("mail about tasks"),
+        max_length=20,
+        choices=TaskMail.choices,
+        default=TaskMail.AT_ONCE,
+        db_default=TaskMail.AT_ONCE,
     )
     date_joined = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
 
@@ -59,7 +74,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("person")
         verbose_name_plural = _("people")
         ordering = ["name", "id"]
-        constraints = [models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
+            models.CheckConstraint(
+                condition=models.Q(mail_about_tasks__in=TaskMail.values), name="user_mail_about_tasks"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -287,16 +307,22 @@ class NoticeStatus(models.TextChoices):
     SENT = "sent", _("sent")
     FAILED = "failed", _("could not be sent")
     OFF = "off", _("not sent")
+    HELD = "held", _("waits for the daily summary")
+    COLLECTED = "collected", _("in a daily summary")
 
 
-NOTICES_ON_THEIR_WAY = (NoticeStatus.WAITING, NoticeStatus.SENDING)
+NOTICES_ON_THEIR_WAY = (NoticeStatus.WAITING, NoticeStatus.SENDING, NoticeStatus.HELD)
+
+
+NOTICES_OVER = (NoticeStatus.SENT, NoticeStatus.FAILED, NoticeStatus.OFF)
+"""What may be sent again."""
 
 
 class Notice(models.Model):
     """One mail of the server to one person. The row is the truth; the mail follows it, and may come twice (trust.md).
 
-    `next_at` is when somebody may take it up: while it is being sent, until then nobody else may. It is empty once the
-    notice has come to its end.
+    `next_at` is when somebody may take it up: while it is being sent, until then nobody else may; while it is held,
+    the morning of its summary. It is empty once the notice has come to its end.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
@@ -309,6 +335,7 @@ class Notice(models.Model):
     subject = models.CharField(_("subject"), max_length=200)
     text = models.TextField(_("text"))
     html = models.TextField(blank=True)
+    digest_line = models.CharField(_("line of the daily summary"), max_length=500, blank=True, db_default="")
     status = models.CharField(_("status"), max_length=20, choices=NoticeStatus.choices, default=NoticeStatus.WAITING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_at = models.DateTimeField(_("next attempt"), null=True, blank=True)

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from email.utils import parseaddr
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from audit import sql
 from audit.services import NotInTransaction
-from departments import mail
-from departments.models import NOTICES_ON_THEIR_WAY, Department, Notice, NoticeStatus, User
+from departments import mail, summaries
+from departments.models import NOTICES_ON_THEIR_WAY, Department, Notice, NoticeStatus, TaskMail, User
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,11 @@ LEASE: Final = timedelta(minutes=5)
 PAUSES: Final = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
 BATCH: Final = 50
 """Mails over one connection; many servers hang up after a hundred."""
+
+TASK: Final = "task"
+"""The kind of notices about which a person has a choice."""
+
+SUMMARY_AT: Final = time(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +56,24 @@ def notify(
     text: str,
     html: str = "",
     department: Department | None = None,
+    digest_line: str = "",
 ) -> Notice | None:
     """Write a notice inside the transaction that it tells of; it is sent after the commit, if there is one.
 
-    `key` makes a repeat harmless: None when it was used before, or when the person may no longer sign in. `kind` is a
-    short word for the list of notices. Without a mail server the notice stands there as not sent. Raises
-    NotInTransaction.
+    `key` makes a repeat harmless: None when it was used before, when the person may no longer sign in, or wants no mail
+    about tasks. `kind` is a short word for the list of notices; those of the kind "task" go as the person has chosen,
+    in the daily summary as `digest_line`, without one as their subject. Without a mail server the notice stands there
+    as not sent. Raises NotInTransaction.
     """
     if not connection.in_atomic_block:
         raise NotInTransaction(key)
-    if not person.is_active:
+    wish = person.mail_about_tasks if kind == TASK else TaskMail.AT_ONCE
+    if not person.is_active or wish == TaskMail.NEVER:
         return None
 
     goes = mail.is_set_up()
+    held_until = next_summary(person, department) if goes and wish == TaskMail.DAILY else None
+    on_its_way = NoticeStatus.HELD if held_until else NoticeStatus.WAITING
     notice = Notice(
         key=key,
         person=person,
@@ -69,10 +82,31 @@ def notify(
         subject=_one_line(subject),
         text=text,
         html=html,
-        status=NoticeStatus.WAITING if goes else NoticeStatus.OFF,
+        digest_line=_one_line(digest_line, 500),
+        status=on_its_way if goes else NoticeStatus.OFF,
         error="" if goes else mail.NO_SERVER,
     )
-    return notice if sql.changed(_INSERT, [*(getattr(notice, name) for name in _COLUMNS), goes]) else None
+    values = [*(getattr(notice, name) for name in _COLUMNS), goes, held_until]
+    return notice if sql.changed(_INSERT, values) else None
+
+
+def withdraw(*keys: str) -> int:
+    """What has not gone yet need not go any more, because its task was decided, say. How many that were.
+
+    Part of the caller's transaction. One that is just being sent goes all the same.
+    """
+    unsent = Notice.objects.filter(key__in=keys, status__in=[NoticeStatus.WAITING, NoticeStatus.HELD])
+    return unsent.update(status=NoticeStatus.OFF, next_at=None, error="Not sent: it was no longer needed.")
+
+
+def next_summary(person: User, department: Department | None) -> datetime:
+    """The next eight o'clock of that department, else of the person's first one."""
+    at_home = department or Department.objects.filter(memberships__user=person).order_by("name").first()
+    zone = ZoneInfo(at_home.time_zone if at_home else settings.TIME_ZONE)
+    # By this machine's clock: an hour of the day is a habit of people, and nothing is lost or doubled by a wrong one.
+    now = timezone.now().astimezone(zone)
+    morning = datetime.combine(now.date(), SUMMARY_AT, zone)
+    return morning if now < morning else datetime.combine(now.date() + timedelta(days=1), SUMMARY_AT, zone)
 
 
 def send_due(limit: int = BATCH) -> int:
@@ -107,7 +141,22 @@ def _send_due(limit: int) -> int:
             sent += problem is None
             if problem and problem.is_of_server:
                 break
+    while _collect():
+        pass  # what it wrote goes in the next round
     return sent
+
+
+def _collect() -> bool:
+    """Make one mail of what is held for one person until now. Whether there was somebody."""
+    with transaction.atomic():
+        found = sorted(sql.rows(_COLLECT, []))
+        if not found:
+            return False
+        first, person_id, _ = found[0]
+        subject, text = summaries.summary_of([line for *_, line in found])
+        # Two collectors at once may share a person's notices out: each mail is named after the first that it holds.
+        notify(User.objects.get(pk=person_id), key=f"summary.{first}", kind="summary", subject=subject, text=text)
+    return True
 
 
 def _claim() -> Claimed | None:
@@ -173,20 +222,20 @@ def _put_aside() -> int:
     return 0
 
 
-def _one_line(subject: str) -> str:
+def _one_line(text: str, longest: int = 200) -> str:
     """A subject that ends no header: line ends and other control characters become blanks."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in subject).split())[:200]
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:longest]
 
 
 _SENT: Final[dict[str, Any]] = {"status": NoticeStatus.SENT, "next_at": None, "error": "", "sent_at": Now()}
 
 _COLUMNS: Final = (
-    *("id", "key", "person_id", "department_id", "kind", "subject", "text", "html", "status", "error"),
-    "attempts",
+    *("id", "key", "person_id", "department_id", "kind", "subject", "text", "html"),
+    *("digest_line", "status", "error", "attempts"),
 )
 _INSERT = f"""
 INSERT INTO departments_notice ({", ".join(_COLUMNS)}, next_at)
-VALUES ({", ".join(["%s"] * len(_COLUMNS))}, CASE WHEN %s THEN now() END) ON CONFLICT (key) DO NOTHING
+VALUES ({", ".join(["%s"] * len(_COLUMNS))}, CASE WHEN %s THEN coalesce(%s, now()) END) ON CONFLICT (key) DO NOTHING
 """
 
 _CLAIM = """
@@ -198,4 +247,13 @@ WHERE id = (
     ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING id, next_at
+"""
+
+_COLLECT = """
+UPDATE departments_notice SET status = 'collected', next_at = NULL
+WHERE status = 'held' AND next_at <= (SELECT clock_timestamp()) AND person_id = (
+    SELECT person_id FROM departments_notice WHERE status = 'held' AND next_at <= (SELECT clock_timestamp())
+    ORDER BY next_at LIMIT 1
+)
+RETURNING id, person_id, coalesce(nullif(digest_line, ''), subject)
 """

@@ -8,13 +8,15 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from audit.services import record
+from departments import mail
 from departments.access import Actor, require_administrator, require_manager
 from departments.groups import leave_groups
-from departments.models import Department, Membership, Role, User
+from departments.models import NOTICES_OVER, Department, Membership, Notice, NoticeStatus, Role, User
 
 RIGHTS = ("is_superuser", "is_staff", "is_auditor")
 HOURS = ("working_hours", "holidays_of", "days_off")
@@ -148,6 +150,21 @@ def change_email(user: User, email: str, *, actor: Actor) -> None:
     user.save(update_fields=["email"])
     EmailAddress.objects.filter(user=user).delete()
     record("person.email_changed", actor=actor, thing=user)
+
+
+@transaction.atomic
+def send_again(notice: Notice, *, actor: Actor) -> None:
+    """Raises ValidationError for a notice that is on its way or went in a summary, and without a mail server."""
+    require_administrator(actor)
+    if not mail.is_set_up():
+        raise ValidationError(mail.NO_SERVER)
+    over = Notice.objects.filter(pk=notice.pk, status__in=NOTICES_OVER)
+    if not over.update(status=NoticeStatus.WAITING, attempts=0, next_at=Now(), error="", sent_at=None):
+        raise ValidationError(
+            _("The notice “%(notice)s” is on its way, or went in a daily summary.") % {"notice": notice}
+        )
+
+    record("notice.sent_again", actor=actor, thing=notice)
 
 
 def refuse_for_last_administrator(user: User) -> None:

@@ -14,6 +14,7 @@ from workflows.pages import (
     home,
     inbox,
     library,
+    mail_choice,
     many_tasks,
     publishing,
     runs,
@@ -103,5 +104,6 @@ urlpatterns = [
     path("tasks/<uuid:pk>/claim/", tasks.claim, name="task_claim"),
     path("tasks/<uuid:pk>/release/", tasks.release, name="task_release"),
     path("tasks/<uuid:pk>/delegate/", tasks.delegate, name="task_delegate"),
+    path("mail/", mail_choice.mail_choice, name="mail_choice"),
     path("files/<uuid:pk>/", files.file, name="file"),
 ]

@@ -13,9 +13,11 @@ from django.urls import get_resolver, reverse
 from pytest_django import Settings
 
 from audit.models import Entry
+from departments.mail import OFF
 from departments.models import User
 from departments.sign_in import post
 from tests.factories import make_user
+from tests.mail_server import MailServer
 
 pytestmark = pytest.mark.django_db
 
@@ -248,6 +250,27 @@ def test_asking_for_a_new_password_answers_alike_for_every_address_and_writes_to
 
     assert seen(answers[0]) == seen(answers[1])
     assert [message.to for message in mail.outbox] == [["lea@tandem.example"]]
+
+
+def test_the_link_for_a_new_password_goes_by_the_mail_server_of_the_settings(server: MailServer, lea: User) -> None:
+    Client().post("/accounts/password/reset/", {"email": "lea@tandem.example"})
+    post.submit(int).result()
+
+    [(to, message)] = server.taken
+    assert (to, message["From"]) == (["lea@tandem.example"], "Tandem <tandem@house.example>")
+    assert "http://testserver/accounts/password/reset/key/" in message.get_content()
+
+
+def test_without_a_mail_server_the_log_says_so_and_the_page_nothing(
+    lea: User, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.EMAIL_BACKEND = OFF
+
+    answer = Client().post("/accounts/password/reset/", {"email": "lea@tandem.example"})
+    post.submit(int).result()
+
+    assert answer.status_code == 302
+    assert "mail.off" in caplog.text
 
 
 def test_a_mail_server_that_is_away_shows_in_the_log_and_not_on_the_page(

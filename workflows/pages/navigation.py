@@ -41,6 +41,10 @@ class Navigation:
         return _address("account_logout")
 
     @cached_property
+    def mail(self) -> str:
+        return _address("mail_choice")
+
+    @cached_property
     def password(self) -> str:
         return _address("account_change_password")
 

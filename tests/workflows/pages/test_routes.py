@@ -212,6 +212,7 @@ ROUTES = [
     Route("tasks_many_decide", method="post", right="approver", answer=302),
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
     Route("file", _file),
+    Route("mail_choice"),
 ]
 OF_ALL = ("template",)
 """Named in their address, and of no department."""
