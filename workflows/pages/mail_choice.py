@@ -21,7 +21,7 @@ from workflows.pages.page import Request, page
 EXPLAINED: dict[str, Any] = {
     TaskMail.AT_ONCE: gettext_lazy("One mail for each task, as soon as it is yours."),
     TaskMail.DAILY: gettext_lazy("One mail at 8 in the morning, by your department's clock, if there is anything."),
-    TaskMail.NEVER: gettext_lazy("You find your tasks under Tasks alone."),
+    TaskMail.NEVER: gettext_lazy("No mail. Your tasks wait for you under Tasks."),
 }
 
 
