@@ -106,6 +106,7 @@ class Settlement:
             case Done(output=output, summary=summary, rehearsed=rehearsed):
                 step.output = outputs.clean(output, step.kind)
                 step.status = StepStatus.SUCCEEDED
+                step.error = None
                 step.summary = strict.legible(summary, 290)
                 if rehearsed:
                     step.inside = {**step.inside, "rehearsed": True}

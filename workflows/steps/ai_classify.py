@@ -77,8 +77,10 @@ class Classify(Action):
 
     class Output(Model):
         label: str = Field(title="Label")
-        confidence: float = Field(ge=0, le=1, title="Confidence", description="How sure the AI says it is, 0 to 1.")
-        reason: str = Field(title="Reason", description="The words of the text that the AI goes by.")
+        confidence: float = Field(
+            default=1, ge=0, le=1, title="Confidence", description="How sure the AI says it is, 0 to 1."
+        )
+        reason: str = Field(default="", title="Reason", description="The words of the text that the AI goes by.")
 
     @classmethod
     def output_shapes(cls, given: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
