@@ -15,6 +15,7 @@ from workflows.pages import (
     inbox,
     library,
     mail_choice,
+    manual,
     many_tasks,
     publishing,
     runs,
@@ -105,5 +106,10 @@ urlpatterns = [
     path("tasks/<uuid:pk>/release/", tasks.release, name="task_release"),
     path("tasks/<uuid:pk>/delegate/", tasks.delegate, name="task_delegate"),
     path("mail/", mail_choice.mail_choice, name="mail_choice"),
+    path("manual/", manual.modes, name="manual"),
+    path("manual/on/", manual.on, name="manual_on"),
+    path("manual/<uuid:pk>/", manual.mode, name="manual_mode"),
+    path("manual/<uuid:pk>/off/", manual.off, name="manual_off"),
+    path("manual/<uuid:pk>/hand-back/", manual.hand_back, name="manual_back"),
     path("files/<uuid:pk>/", files.file, name="file"),
 ]

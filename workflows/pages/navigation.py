@@ -11,7 +11,9 @@ from django.utils.functional import SimpleLazyObject, cached_property
 from django.utils.translation import gettext as _
 
 from departments.access import Verb
+from workflows.models import ManualMode
 from workflows.services import inbox
+from workflows.services.manual_mode import modes_on
 from workflows.services.tasks import tasks_for
 
 
@@ -64,6 +66,11 @@ class Navigation:
     def open_tasks(self) -> str:
         """As many as are counted: 99+ beyond."""
         return inbox.said(tasks_for(self.request.actor))  # type: ignore[attr-defined]
+
+    @cached_property
+    def manual_modes(self) -> list[ManualMode]:
+        """Where people do what AI steps would do, among the departments of whoever looks."""
+        return list(modes_on(self.request.actor))  # type: ignore[attr-defined]
 
     @cached_property
     def may_audit(self) -> bool:

@@ -50,7 +50,7 @@ def manual_mode(run: Run, step: Step, model: str) -> ByHand | None:
         if not row.provider or row.provider == _provider_of(model):
             whose = f"the provider {row.provider}" if row.provider else "this workflow" if row.workflow_id else ""
             what = f"Manual mode is on{f' for {whose}' if whose else ''}"
-            return ByHand("manual_mode", f"{what} since {row.on_by} switched it on: {row.reason}")
+            return ByHand("manual_mode", f"{what} since {row.on_by} switched it on: {row.reason}", str(row.pk))
     return None
 
 

@@ -52,10 +52,11 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Not for the machine: a person is to do it. `code` and `message` say why."""
+    """Not for the machine: a person is to do it. `code` and `message` say why, `mode` which manual mode it is."""
 
     code: str
     message: str
+    mode: str = ""
 
 
 @dataclass(slots=True)

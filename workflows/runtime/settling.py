@@ -114,8 +114,8 @@ class Settlement:
                 self.say("step.succeeded", step.path)
             case Wait():
                 self._wait(step, outcome)
-            case performing.ByHand(code=code, message=message):
-                self._ask_instead(step, self._described(step, code, message))
+            case performing.ByHand(code=code, message=message, mode=mode):
+                self._ask_instead(step, {**self._described(step, code, message), "mode": mode})
             case SendBack():
                 self._send_back(step, outcome)
             case Enter(arms=arms, catches=catches, round=round, scope=scope):

@@ -21,6 +21,7 @@ from workflows import urls
 from workflows.models import RunStatus, SavedStep
 from workflows.runtime import files
 from workflows.services import copies, drafting
+from workflows.services.manual_mode import switch_off, switch_on
 from workflows.services.saving import archive_saved, keep_prompt
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +133,15 @@ def _first_version(scene: Scene) -> list[object]:
     return [scene.workflow.pk, 1]
 
 
+def _manual(scene: Scene) -> list[object]:
+    return [switch_on(scene.department, workflow=scene.workflow, reason="Down.", actor=SYSTEM).pk]
+
+
+def _manual_off(scene: Scene) -> list[object]:
+    mode = switch_on(scene.department, workflow=scene.workflow, reason="Down.", actor=SYSTEM)
+    return [switch_off(mode, actor=SYSTEM).pk]
+
+
 FILLED = (("in-brief", "Round-Up"), ("in-forbidden", "guaranteed"), ("in-channels", "E-mail"))
 
 
@@ -211,6 +221,11 @@ ROUTES = [
     Route("tasks_many", method="post", right="approver", answer=302),
     Route("tasks_many_decide", method="post", right="approver", answer=302),
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
+    Route("manual"),
+    Route("manual_on", method="post", right="builder", wrong="viewer", answer=422),
+    Route("manual_mode", _manual),
+    Route("manual_off", _manual, "post", (), "builder", "operator", 302),
+    Route("manual_back", _manual_off, "post", (), "builder", "operator", 302),
     Route("file", _file),
     Route("mail_choice"),
 ]

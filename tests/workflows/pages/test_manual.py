@@ -1,0 +1,75 @@
+"""Manual mode on pages: the banner, the switch, and the way back."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from departments.access import SYSTEM
+from departments.models import Role, User
+from tests import factories
+from tests.workflows.pages.scenes import Scene
+from workflows.models import ManualMode
+from workflows.services.manual_mode import switch_on
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def manager(scene: Scene) -> User:
+    return factories.make_user("Mona Lund", scene.department, Role.MANAGER)
+
+
+def test_every_page_of_the_department_says_that_people_do_the_work_and_no_other(scene: Scene, signed_in):
+    switch_on(scene.department, reason="The provider is down.", actor=SYSTEM)
+    stranger = signed_in(scene.stranger)
+
+    for address in ("/", "/workflows/", f"/workflows/{scene.workflow.pk}/", "/runs/"):
+        assert "The provider is down." in signed_in(scene.viewer).get(address).text
+        assert "The provider is down." not in stranger.get("/").text
+
+
+def test_a_manager_switches_a_department_and_a_provider_on_and_off(scene: Scene, signed_in, manager: User):
+    factories.make_provider(name="Far away")
+    client: Client = signed_in(manager)
+
+    for scope in (str(scene.department.pk), f"provider:{scene.department.pk}:Far away"):
+        answer = client.post("/manual/on/", {"scope": scope, "reason": "Down."}, follow=True)
+        assert "Manual mode is on." in answer.text
+    assert list(ManualMode.objects.order_by("on_at").values_list("provider", "on_by")) == [
+        ("", "Mona Lund"),
+        ("Far away", "Mona Lund"),
+    ]
+    for mode in ManualMode.objects.all():
+        client.post(f"/manual/{mode.pk}/off/")
+
+    assert not ManualMode.objects.filter(off_at=None).exists()
+
+
+def test_a_builder_switches_a_workflow_on_but_never_the_department(scene: Scene, signed_in):
+    client: Client = signed_in(scene.builder)
+    page = client.get(f"/manual/?workflow={scene.workflow.pk}").text
+    assert f'value="workflow:{scene.workflow.pk}" selected' in page
+    assert f'value="{scene.department.pk}"' not in page
+
+    refused = client.post("/manual/on/", {"scope": str(scene.department.pk), "reason": "Down."})
+    done = client.post("/manual/on/", {"scope": f"workflow:{scene.workflow.pk}", "reason": "Down."})
+
+    assert (refused.status_code, done.status_code) == (422, 302)
+    assert ManualMode.objects.get().workflow == scene.workflow
+
+
+def test_a_second_one_for_the_same_is_a_conflict_that_names_the_first(scene: Scene, signed_in, manager: User):
+    switch_on(scene.department, reason="Down.", actor=SYSTEM)
+
+    answer = signed_in(manager).post("/manual/on/", {"scope": str(scene.department.pk), "reason": "Again."})
+
+    assert answer.status_code == 409
+    assert "Tandem has switched manual mode on" in answer.text
+
+
+def test_without_a_reason_the_form_comes_back(scene: Scene, signed_in, manager: User):
+    answer = signed_in(manager).post("/manual/on/", {"scope": str(scene.department.pk), "reason": " "})
+
+    assert answer.status_code == 422
+    assert "This is needed." in answer.text
