@@ -105,7 +105,7 @@ def failing_part(node: Node, kind: type[Action] | None, helpers: Mapping[str, Se
             "on_error",
             _("When it fails for good"),
             "choice",
-            _hint(node, kind),
+            _hint(kind),
             required=True,
             choices=tuple(ends),
             default="stop",
@@ -141,12 +141,10 @@ def failing_edits(node: Node, changed: Values) -> Iterator[Edit]:
         yield _change(node, "helper", {name: value for name, value in asked.items() if value is not None} or None)
 
 
-def _hint(node: Node, kind: type[Action] | None) -> str:
+def _hint(kind: type[Action] | None) -> str:
     if kind is None or not kind.asks_model:
         return ""
-    if node.on_error == "stop":
-        return _("If the AI does not answer, the run ends here. A person could carry on instead.")
-    return ""
+    return _("A run that stops ends here when the AI does not answer. A person could carry on instead.")
 
 
 def _helper_fields(node: Node, kind: type[Action] | None, helpers: Mapping[str, Sequence[Choice]]) -> Iterator[Field]:
