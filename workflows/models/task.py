@@ -115,6 +115,11 @@ class Assignee(models.Model):
         verbose_name_plural = _("assignees")
         ordering = ["task", "id"]
         constraints = [held("why", Why, "assignee_why")]
+        indexes = [  # by which the tasks of one person are found among those of all
+            models.Index(fields=["person"], name="assignee_person", condition=Q(until=None, person__isnull=False)),
+            models.Index(fields=["group"], name="assignee_group", condition=Q(until=None) & ~Q(group="")),
+            models.Index(fields=["role"], name="assignee_role", condition=Q(until=None) & ~Q(role="")),
+        ]
 
     def __str__(self) -> str:
         return str(self.person or self.group or self.role)

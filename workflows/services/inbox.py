@@ -24,7 +24,7 @@ def tasks_handed_over(actor: Actor, _standing: Standing | None = None) -> QueryS
 def tasks_of_others(actor: Actor, standing: Standing | None = None) -> QuerySet[Task]:
     """Open tasks of the actor's departments that they are not asked. What is asked in a test is the tester's alone."""
     rows = visible(Task.objects.filter(status=TaskStatus.OPEN, run__mode=RunMode.LIVE), actor)
-    return rows.exclude(pk__in=tasks_for(actor, standing).order_by().values("pk"))
+    return rows.filter(~Exists(tasks_for(actor, standing).filter(pk=OuterRef("pk"))))
 
 
 def tasks_over(actor: Actor, _standing: Standing | None = None) -> QuerySet[Task]:
