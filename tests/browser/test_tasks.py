@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -13,9 +12,9 @@ from tests.factories import make_model, make_provider, make_user
 from tests.scripted_provider import MODEL, ScriptedProvider, gives, scripted_provider
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
-from tests.workflows.pages.test_task_kinds import CHOOSE, FORM, REVIEW, SEND
-from tests.workflows.runtime.harness import carried, published, run_of, silent_broker
-from workflows.models import Decision, Run, Task, TaskStatus
+from tests.workflows.pages.test_task_kinds import CHOOSE, FORM, REVIEW, SEND, asked
+from tests.workflows.runtime.harness import carried, silent_broker
+from workflows.models import Decision, Task, TaskStatus
 
 __all__ = ["scripted_provider"]
 
@@ -35,11 +34,6 @@ def nobody_is_told() -> Iterator[None]:
 @pytest.fixture
 def scene() -> Scene:
     return scenes.a_department()
-
-
-def asked(scene: Scene, *steps: dict[str, Any]) -> Task:
-    run = carried(run_of(published(list(steps), scene.department, name=f"Probe {Run.objects.count()}")))
-    return run.tasks.get(status=TaskStatus.OPEN)
 
 
 def test_a_review_is_edited_while_what_leaves_follows_and_is_sent_back(

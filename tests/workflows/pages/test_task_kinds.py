@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from connectors.sdk import FileRef
 from departments.models import Role, User
 from tests import factories
 from tests.workflows.pages import scenes
@@ -264,3 +266,23 @@ def test_the_page_takes_a_fixed_number_of_queries(
 
     with django_assert_max_num_queries(40):
         client.get(f"/tasks/{task.pk}/")
+
+
+def test_a_file_given_by_hand_is_stored_and_kept_when_the_form_is_refused(scene: Scene, signed_in: SignedIn) -> None:
+    compose = {"id": "write", "kind": "text.compose", "with": {"text": "x"}}
+    run = run_of(published([compose], scene.department, name="By hand"))
+    step = factories.make_step(run, "write", kind="text.compose", status="waiting")
+    form = {
+        "type": "object",
+        "properties": {"file": {"$ref": "#/$defs/FileRef"}, "pages": {"type": "integer"}},
+        "required": ["file", "pages"],
+        "$defs": {"FileRef": FileRef.model_json_schema()},
+    }
+    task = factories.make_task(step, kind="resolve", form=form, why={"code": "rejected", "message": "No."})
+    upload = SimpleUploadedFile("brief.txt", b"Hello")
+
+    refused = say(signed_in(scene.approver), task, decision="answer", **{"v-file": upload, "v-pages": "many"})
+
+    stored = scene.department.files.get()
+    assert (refused.status_code, stored.name) == (422, "brief.txt")
+    assert f'name="v-file-kept" value="{stored.pk}"' in shown(refused)
