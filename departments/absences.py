@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from audit.services import record
 from departments.access import Actor, Verb
-from departments.models import Absence, Department, User
+from departments.models import Absence, Department, Membership, User
 
 
 @transaction.atomic
@@ -36,7 +37,7 @@ def plan_absence(
     _one_plan_at_a_time()
     absence = Absence(user=user, starts=starts, ends=ends, stand_in=stand_in, note=note)
     absence.full_clean()
-    if ends < min(_days_at(user, timezone.now())):
+    if ends < today_of(user):
         raise ValidationError({"ends": _("These days are over. Choose a last day from today on.")})
     _refuse_second_absence(absence)
     if stand_in is not None:
@@ -56,7 +57,7 @@ def end_absence(absence: Absence, *, actor: Actor) -> None:
     _require_planner(actor, absence.user)
     _one_plan_at_a_time()
     absence.refresh_from_db()
-    today = min(_days_at(absence.user, timezone.now()))
+    today = today_of(absence.user)
     if absence.ends < today:
         raise ValidationError(_("This absence is over. There is nothing left to end."))
 
@@ -103,6 +104,17 @@ def may_plan_for(actor: Actor, user: User) -> bool:
 def departments_of(user: User) -> list[Department]:
     """Where the person holds a role, each once."""
     return list(Department.objects.filter(memberships__user=user).distinct())
+
+
+def colleagues_of(user: User) -> QuerySet[User]:
+    """Who may stand in for the person: everybody active in one of their departments."""
+    theirs = Membership.objects.filter(department__in=departments_of(user)).values("user")
+    return User.objects.filter(pk__in=theirs, is_active=True).exclude(pk=user.pk)
+
+
+def today_of(user: User) -> date:
+    """The day that it is in the last of the person's departments: earlier ones are over everywhere."""
+    return min(_days_at(user, timezone.now()))
 
 
 def _require_planner(actor: Actor, user: User) -> None:

@@ -1,7 +1,7 @@
 """Working time: when a number of working hours has passed, and how much of it lies between two moments.
 
-Everything is reckoned from what it is given; no row is read here. What people write as hours, as the country of their
-holidays and as days off is read here too, and refused with a sentence: the fields have the readers as validators.
+Everything is reckoned from what it is given; no row is read here. What people write as hours and as days off is read
+here too, and refused with a sentence: the fields have the readers as validators.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from django.core.exceptions import ValidationError
 from django.utils.dates import WEEKDAYS as WEEKDAY_TITLES
 from django.utils.translation import gettext as _
 
+from departments.public_holidays import public_holidays
+
 if TYPE_CHECKING:
     from departments.models import Department
 
@@ -30,7 +32,6 @@ LONGEST_WAIT_H = 20_000
 """Some ten years of a usual week: what is longer is a slip, and would take long to reckon."""
 
 CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
-PLACE = re.compile(r"([A-Z]{2})(?:-(\w+))?", re.ASCII)
 MIDNIGHT = 24 * 60
 ONE_DAY = timedelta(days=1)
 ONE_MINUTE = timedelta(minutes=1)
@@ -164,24 +165,6 @@ def spans_of(written: object) -> dict[int, list[Span]]:
     return spans
 
 
-def public_holidays(code: str) -> Container[date]:
-    """Of a country and, where one is named, of a part of it: "DE-BE"; no days for an empty code.
-
-    Raises ValidationError for a place whose holidays nobody knows.
-    """
-    if not code:
-        return frozenset()
-    import holidays  # a third of a second that most processes never need
-
-    try:
-        if place := PLACE.fullmatch(code):
-            return holidays.country_holidays(place[1], subdiv=place[2])
-    except NotImplementedError:
-        pass
-    said = _("The holidays of “%(code)s” are not known. Write a country like DE, or a part of one like DE-BE.")
-    raise ValidationError(said % {"code": code})
-
-
 def days_of(written: object) -> frozenset[date]:
     """["2026-12-24"] → those days. Raises ValidationError naming what is no day."""
     if not isinstance(written, list):
@@ -210,6 +193,8 @@ def _spans_of_a_day(written: object) -> list[Span]:
 
 
 def _minute(clock: object) -> int:
+    if clock == "":
+        raise _Wrong(_("a part has no beginning or no end. Fill in both, or clear both."))
     if not isinstance(clock, str) or not CLOCK.fullmatch(clock):
         raise _Wrong(_("“%(time)s” is no time. Write it like 09:00.") % {"time": clock})
     return int(clock[:2]) * 60 + int(clock[3:])

@@ -13,7 +13,8 @@ from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
-from departments.hours import days_of, public_holidays, spans_of, usual_hours
+from departments.hours import days_of, spans_of, usual_hours
+from departments.public_holidays import public_holidays
 
 
 class People(BaseUserManager["User"]):

@@ -18,11 +18,11 @@ from departments.hours import (
     NoWorkingHours,
     calendar_of,
     days_of,
-    public_holidays,
     spans_of,
     usual_hours,
 )
 from departments.models import Department
+from departments.public_holidays import countries, holidays_after, parts_of, public_holidays
 
 BERLIN = ZoneInfo("Europe/Berlin")
 USUAL = spans_of(usual_hours())
@@ -256,6 +256,27 @@ def test_a_place_whose_holidays_are_not_known_is_refused(code: str) -> None:
         public_holidays(code)
 
 
+def test_the_next_holidays_are_named() -> None:
+    found = holidays_after("DE-BE", date(2026, 12, 24), 3)
+
+    christmas = [(date(2026, 12, 25), "Christmas Day"), (date(2026, 12, 26), "Second Day of Christmas")]
+    assert found == [*christmas, (date(2027, 1, 1), "New Year's Day")]
+    assert holidays_after("", date(2026, 12, 24), 3) == []
+
+
+def test_countries_and_their_parts_can_be_chosen() -> None:
+    assert {"DE", "SE", "GB", "US"} <= set(countries())
+    assert list(parts_of("GB").items())[:2] == [("ENG", "England"), ("NIR", "Northern Ireland")]
+    assert (parts_of("SE"), parts_of("XX"), parts_of("")) == ({}, {}, {})
+
+
+@pytest.mark.parametrize("country", ["DE", "CH", "US", "FR", "ES", "CA"])
+def test_every_part_that_can_be_chosen_is_known(country: str) -> None:
+    assert parts_of(country)
+    for part in parts_of(country):
+        Department._meta.get_field("holidays_of").run_validators(f"{country}-{part}")
+
+
 def test_hours_are_read_in_order_and_midnight_at_the_end_is_written_either_way() -> None:
     read = spans_of({"monday": [["13:00", "17:00"], ["09:00", "12:00"]], "sunday": [["22:00", "00:00"]]})
 
@@ -275,6 +296,8 @@ def test_hours_are_read_in_order_and_midnight_at_the_end_is_written_either_way()
         ({"monday": "09:00-17:00"}, "Monday: write the parts of the day"),
         ({"monday": [["09:00"]]}, "Monday: write the parts of the day"),
         ({"monday": [["9", "17:00"]]}, "Monday: “9” is no time. Write it like 09:00"),
+        ({"monday": [["09:00", ""]]}, "Monday: a part has no beginning or no end"),
+        ({"monday": [["", "17:00"]]}, "Monday: a part has no beginning or no end"),
         ({"monday": [["09:00", "25:00"]]}, "Monday: “25:00” is no time"),
         ({"monday": [[9, 17]]}, "Monday: “9” is no time"),
         ({"monday": [["٠٩:00", "17:00"]]}, "is no time"),

@@ -51,6 +51,16 @@ class Navigation:
         return _address("account_change_password")
 
     @cached_property
+    def absence(self) -> str:
+        return _address("absence")
+
+    @cached_property
+    def department(self) -> str:
+        """For managers: in the menu of the account, as the bar is full."""
+        manages = self.request.actor.departments(Verb.MANAGE)  # type: ignore[attr-defined]
+        return _address("departments") if manages else ""
+
+    @cached_property
     def items(self) -> list[Item]:
         places = [
             ("home", _("Home"), "home-2", ""),

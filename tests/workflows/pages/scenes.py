@@ -37,6 +37,11 @@ class Scene:
     stranger: User
     workflow: Workflow
 
+    @property
+    def manager(self) -> User:
+        """Made when asked for."""
+        return make_user("Maren Holt", self.department, Role.MANAGER)
+
 
 def a_department(name: str = "Marketing") -> Scene:
     department = make_department(name)

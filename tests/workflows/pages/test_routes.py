@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
@@ -14,7 +15,7 @@ from django.urls.converters import IntConverter
 
 from departments.access import SYSTEM, actor_for_user
 from departments.models import User
-from tests.factories import make_publish_request
+from tests.factories import make_absence, make_group, make_publish_request
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows import urls
@@ -149,6 +150,23 @@ def pattern_of(name: str) -> URLPattern:
     return next(pattern for pattern in urls.urlpatterns if pattern.name == name)
 
 
+def _absence(scene: Scene) -> list[object]:
+    return [make_absence(scene.viewer, date.today(), date.today() + timedelta(days=3)).pk]
+
+
+def _person(scene: Scene) -> list[object]:
+    return [scene.viewer.pk]
+
+
+def _department(scene: Scene) -> list[object]:
+    return [scene.department.slug]
+
+
+def _group(scene: Scene) -> list[object]:
+    return [scene.department.slug, make_group(scene.department, scene.viewer).pk]
+
+
+WORKED = (("monday-0-from", "09:00"), ("monday-0-to", "12:00"))
 COPIED = (("department", "marketing"), ("name", "Ours"), ("who-review", "approver"))
 
 ROUTES = [
@@ -228,6 +246,16 @@ ROUTES = [
     Route("manual_back", _manual_off, "post", (), "builder", "operator", 302),
     Route("file", _file),
     Route("mail_choice"),
+    Route("absence"),
+    Route("absence_end", _absence, "post", (), "viewer", "operator", 302),
+    Route("absence_of", _person, right="viewer", wrong="operator"),
+    Route("departments", right="manager", wrong="viewer", answer=302),
+    Route("department", _department, right="manager", wrong="viewer"),
+    Route("department_hours", _department, "post", WORKED, "manager", "viewer", 302),
+    Route("department_hours_tried", _department, right="manager", wrong="viewer"),
+    Route("group_make", _department, "post", (("new-name", "Deals"),), "manager", "viewer", 302),
+    Route("group_change", _group, "post", (), "manager", "viewer", 422),
+    Route("group_delete", _group, "post", (), "manager", "viewer", 302),
 ]
 OF_ALL = ("template",)
 """Named in their address, and of no department."""
