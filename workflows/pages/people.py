@@ -225,11 +225,16 @@ def _department_page(
     refused: dict[str, list[str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    members, new_group = _members(found), new_group or GroupForm(department=found, prefix="new")
+    forms_of_groups = _group_forms(found, changed or {})
+    for form in (new_group, *(form for _group, form in forms_of_groups)):
+        # Read once for all forms, not once for each.
+        cast(forms.ChoiceField, form.fields["members"]).choices = [(one.user.pk, str(one.user)) for one in members]
     context = {
         **week.form_of(found, hours or week.stored(found)),
-        "groups": _group_forms(found, changed or {}),
-        "new_group": new_group or GroupForm(department=found, prefix="new"),
-        "members": _members(found),
+        "groups": forms_of_groups,
+        "new_group": new_group,
+        "members": members,
         "refused": refused or {},
     }
     return render(request, "departments/department.html", context, status=status)
