@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from departments.models import Department, Role, User
@@ -17,24 +18,29 @@ Seen = Callable[[str], None]
 SignIn = Callable[[User], None]
 
 
+def today() -> date:
+    return timezone.now().date()
+
+
 @pytest.fixture
 def legal() -> Department:
-    return make_department("Legal")
+    """In UTC, so that its today is the day that these tests reckon with at any hour."""
+    return make_department("Legal", time_zone="UTC")
 
 
 def test_a_person_plans_an_absence_with_a_stand_in_and_comes_back_early(
     page: Page, legal: Department, sign_in: SignIn, seen: Seen
 ) -> None:
     lea, tom = make_user("Lea Hoffmann", legal), make_user("Tom Eriksson", legal)
-    later = date.today() + timedelta(days=40)
+    later = today() + timedelta(days=40)
     make_absence(tom, later, later + timedelta(days=4), lea)
     sign_in(lea)
 
     page.goto("/tasks/")
     page.get_by_role("button", name="Account of Lea Hoffmann").click()
     page.get_by_role("link", name="My absence").click()
-    page.get_by_label("First day").fill(date.today().isoformat())
-    page.get_by_label("Last day").fill((date.today() + timedelta(days=3)).isoformat())
+    page.get_by_label("First day").fill(today().isoformat())
+    page.get_by_label("Last day").fill((today() + timedelta(days=3)).isoformat())
     page.get_by_label("Stand-in").select_option(label="Tom Eriksson")
     page.get_by_label("Note").fill("Walking in the Alps")
     page.get_by_role("button", name="Plan it").click()
@@ -43,8 +49,8 @@ def test_a_person_plans_an_absence_with_a_stand_in_and_comes_back_early(
     expect(page.get_by_role("region", name="You stand in for")).to_contain_text("Tom Eriksson")
     seen("absence")
 
-    page.get_by_label("First day").fill(date.today().isoformat())
-    page.get_by_label("Last day").fill(date.today().isoformat())
+    page.get_by_label("First day").fill(today().isoformat())
+    page.get_by_label("Last day").fill(today().isoformat())
     page.expected = ("422",)
     page.get_by_role("button", name="Plan it").click()
     expect(page.get_by_role("alert")).to_contain_text("Lea Hoffmann is away already")
@@ -60,7 +66,7 @@ def test_a_manager_changes_the_hours_and_sees_what_they_would_mean_before_saving
     page: Page, legal: Department, sign_in: SignIn, seen: Seen
 ) -> None:
     henrik = make_user("Henrik Falk", legal, Role.MANAGER)
-    make_absence(make_user("Lea Hoffmann", legal), date.today(), date.today() + timedelta(days=3), henrik)
+    make_absence(make_user("Lea Hoffmann", legal), today(), today() + timedelta(days=3), henrik)
     make_group(legal, henrik, name="Press and public affairs")
     sign_in(henrik)
 
