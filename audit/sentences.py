@@ -14,6 +14,7 @@ SENTENCES: Mapping[str, Any] = {
     "absence.ended": _("{actor} ended the absence of {object}"),
     "absence.planned": _("{actor} planned the absence of {object} from {starts} to {ends}"),
     "department.created": _("{actor} created the department {object}"),
+    "department.deciding_by_mail_changed": _("{actor} changed how {object} decides from a mail"),
     "department.hours_changed": _("{actor} changed when {object} works"),
     "file.downloaded": _("{actor} downloaded the file {object}"),
     "file.stored": _("{actor} stored the file {object}"),

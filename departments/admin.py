@@ -170,7 +170,10 @@ class UserAdmin(WithMembers):
 class DepartmentAdmin(WithMembers):
     list_display = ("name", "slug", "time_zone", "created_at")
     search_fields = ("name", "slug")
-    fields = ("name", "slug", "time_zone", *services.HOURS, "egress_hosts", "second_person_publishes")
+    fields = (
+        *("name", "slug", "time_zone", *services.HOURS, "egress_hosts", "second_person_publishes"),
+        "decides_by_mail_without_sign_in",
+    )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -129,6 +129,15 @@ class Department(models.Model):
         db_default=False,
         help_text=_("Whoever wants to publish a workflow asks; another approver, builder or manager decides."),
     )
+    decides_by_mail_without_sign_in = models.BooleanField(
+        _("decide from a mail without signing in"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "Whoever has the link in a mail approves or rejects as the person to whom it was sent. Leave it off unless "
+            "only they can read their mail."
+        ),
+    )
     working_hours = models.JSONField(
         _("working hours"),
         default=usual_hours,

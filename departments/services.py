@@ -31,6 +31,7 @@ def create_department(
     time_zone: str = "Europe/Berlin",
     egress_hosts: Sequence[str] = (),
     second_person_publishes: bool = False,
+    decides_by_mail_without_sign_in: bool = False,
     **hours: Any,
 ) -> Department:
     """Its slug never changes afterwards: the ledger knows the department by it. `hours` is as in change_hours."""
@@ -42,6 +43,7 @@ def create_department(
         time_zone=time_zone,
         egress_hosts=list(egress_hosts),
         second_person_publishes=second_person_publishes,
+        decides_by_mail_without_sign_in=decides_by_mail_without_sign_in,
         **_only(HOURS, hours),
     )
     department.full_clean()
@@ -64,6 +66,23 @@ def change_hours(department: Department, *, actor: Actor, **hours: Any) -> None:
 
     department.save(update_fields=list(changed))
     record("department.hours_changed", actor=actor, department=department.slug, thing=department, **changed)
+
+
+@transaction.atomic
+def change_deciding_by_mail(department: Department, *, without_sign_in: bool, actor: Actor) -> None:
+    """Whether the link in a mail is enough to approve or reject as the person to whom it was sent."""
+    require_manager(actor, department)
+    if department.decides_by_mail_without_sign_in == without_sign_in:
+        return
+    department.decides_by_mail_without_sign_in = without_sign_in
+    department.save(update_fields=["decides_by_mail_without_sign_in"])
+    record(
+        "department.deciding_by_mail_changed",
+        actor=actor,
+        department=department.slug,
+        thing=department,
+        without_sign_in=without_sign_in,
+    )
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from workflows.pages import (
     build_forms,
     build_samples,
     build_tests,
+    deciding_by_mail,
     exchange,
     files,
     gallery,
@@ -122,5 +123,6 @@ urlpatterns = [
     path("departments/<slug:slug>/groups/", people.group_make, name="group_make"),
     path("departments/<slug:slug>/groups/<uuid:pk>/", people.group_change, name="group_change"),
     path("departments/<slug:slug>/groups/<uuid:pk>/delete/", people.group_delete, name="group_delete"),
+    path("decide/<str:token>/", deciding_by_mail.decide_by_mail, name="decide_by_mail"),
     path("files/<uuid:pk>/", files.file, name="file"),
 ]

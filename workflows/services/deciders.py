@@ -50,6 +50,8 @@ def seat_of(task: Task, actor: Actor) -> Seat | None:
     if reason_against(task, actor):
         return None
     held = actor.roles.get(task.department_id, frozenset())
+    if not held:
+        return None  # nobody decides for a department that they have left
     standing = standing_of(actor)
     for asked in task.assignees.filter(stage=task.stage, until=None).select_related("person"):
         if asked.role and (asked.role in held or Role.MANAGER in held):

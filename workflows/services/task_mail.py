@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from connectors.sdk.shown import readable
 from workflows.models import Task, TaskKind, Why
+from workflows.services.mail_links import DECIDED_BY_MAIL, expiry, link_for
 from workflows.services.telling import Told
 
 MOST_FACTS = 12
@@ -41,7 +42,7 @@ class Mail:
 
 def mail_about(task: Task, told: Told, deed: str, now: datetime) -> Mail:
     """`deed` is what the clock does: tell, remind or escalate."""
-    said = {
+    said: dict[str, Any] = {
         "lead": _lead(task, told, deed),
         "question": one_line(task.question),
         "rows": list(_rows(task)),
@@ -49,6 +50,10 @@ def mail_about(task: Task, told: Told, deed: str, now: datetime) -> Mail:
         "draft_length": len(task.current),
         "open": settings.PUBLIC_URL + reverse("task", args=[task.pk]),
     }
+    if task.kind in DECIDED_BY_MAIL:
+        expires = expiry(task, now)
+        said["decide"] = settings.PUBLIC_URL + reverse("decide_by_mail", args=[link_for(task, told, expires)])
+        said["until"] = _("It is for you alone, and works until %(time)s.") % {"time": moment_of(task, expires)}
     subject = f"{_opening(task, deed, now)}: {said['question']}"
     return Mail(subject, _text(said), render_to_string("workflows/mail/task.html", said))
 
@@ -124,6 +129,8 @@ def _text(said: Mapping[str, Any]) -> str:
         title = _("The draft (%(count)s characters in all):") % {"count": f"{said['draft_length']:,}"}
         quoted = [line for written in said["draft"].split("\n") for line in _quoted(written)]
         parts.append("\n".join([title, *quoted]))
+    if "decide" in said:
+        parts.append(_("Decide on one page:") + f"\n{said['decide']}\n" + _folded(said["until"]))
     parts.append(_("Open the task:") + f"\n{said['open']}")
     return "\n\n".join(parts) + "\n"
 

@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 from django.urls.converters import IntConverter
+from django.utils import timezone
 
 from departments.access import SYSTEM, actor_for_user
 from departments.models import User
@@ -21,9 +22,10 @@ from tests.workflows.pages.scenes import Scene
 from workflows import urls
 from workflows.models import RunStatus, SavedStep
 from workflows.runtime import files
-from workflows.services import copies, drafting
+from workflows.services import copies, drafting, mail_links
 from workflows.services.manual_mode import switch_off, switch_on
 from workflows.services.saving import archive_saved, keep_prompt
+from workflows.services.telling import Told
 
 pytestmark = pytest.mark.django_db
 
@@ -143,6 +145,13 @@ def _manual_off(scene: Scene) -> list[object]:
     return [switch_off(mode, actor=SYSTEM).pk]
 
 
+def _mailed(scene: Scene) -> list[object]:
+    """The link that was sent to the approver."""
+    task = scenes.a_task(scene)
+    told = Told(scene.approver, task.assignees.get())
+    return [mail_links.link_for(task, told, timezone.now() + timedelta(hours=1))]
+
+
 FILLED = (("in-brief", "Round-Up"), ("in-forbidden", "guaranteed"), ("in-channels", "E-mail"))
 
 
@@ -244,6 +253,7 @@ ROUTES = [
     Route("manual_mode", _manual),
     Route("manual_off", _manual, "post", (), "builder", "operator", 302),
     Route("manual_back", _manual_off, "post", (), "builder", "operator", 302),
+    Route("decide_by_mail", _mailed, right="approver"),
     Route("file", _file),
     Route("mail_choice"),
     Route("absence"),
