@@ -28,6 +28,8 @@ SENTENCES: Mapping[str, Any] = {
     "person.created": _("{actor} created an account for {object}"),
     "person.deactivated": _("{actor} deactivated {object}"),
     "person.email_changed": _("{actor} changed the e-mail address of {object}"),
+    "manual_mode.off": _("{actor} switched manual mode off for {object}"),
+    "manual_mode.on": _("{actor} switched manual mode on for {object}"),
     "person.mail_chosen": _("{actor} chose mail about tasks: {choice}"),
     "person.password_changed": _("{actor} changed the password"),
     "person.password_reset": _("{actor} set a new password with a link sent by mail"),

@@ -252,7 +252,7 @@ def test_a_page_costs_few_queries_however_many_lines(
     for _ in range(60):
         write(department=legal)
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         client.get("/ledger/")
 
 

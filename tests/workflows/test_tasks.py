@@ -114,8 +114,9 @@ def test_a_question_to_one_person_is_only_theirs(department: Department) -> None
 def test_a_person_of_another_department_cannot_be_asked(department: Department) -> None:
     stranger = member(factories.make_department(), Role.MANAGER, "Stranger")
 
-    step = {"id": "ask", "kind": "people.approve", "with": {"question": "?", "person": stranger.email}}
-    run = carried(run_of(published([step], department)))
+    step = {"id": "ask", "kind": "people.approve", "with": {"question": "?", "person": "{{ inputs.who }}"}}
+    workflow = published([step], department, inputs={"who": {"type": "text"}})
+    run = carried(run_of(workflow, who=stranger.email))
 
     assert (run.status, run.error["code"]) == ("failed", "bad_params")
 

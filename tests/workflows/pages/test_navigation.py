@@ -78,7 +78,8 @@ def test_every_icon_in_use_is_on_the_list():
 def test_no_template_holds_a_style_or_a_script_of_its_own():
     for template in TEMPLATES:
         text = template.read_text()
-        assert " style=" not in text, template
+        # A mail has no style sheet of ours to refer to.
+        assert " style=" not in text or template.parent.name == "mail", template
         assert "<script>" not in text, template
         assert " onclick=" not in text, template
         assert "javascript:" not in text, template

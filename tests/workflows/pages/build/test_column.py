@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.workflows.pages.scenes import example
 from workflows.engine.definition import load
-from workflows.pages.build.column import Column, column_of, every
+from workflows.pages.build.column import Column, column_of
 from workflows.pages.cards import Piece
 
 
@@ -49,7 +49,7 @@ def test_a_container_counts_what_it_holds_at_every_depth():
 
     assert each.size == 2
     assert not each.is_beside
-    assert [step.id for step in every((each,))] == ["each", "again", "try"]
+    assert [step.id for way in each.ways for step in way.steps] == ["again"]
 
 
 def test_a_step_that_is_off_or_saved_says_so():
