@@ -13,8 +13,19 @@ function select(key) {
   opener(key)?.setAttribute("aria-current", "true");
 }
 
-export async function open(key, { enter = false, field = "" } = {}) {
-  await htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML settle:0ms", source: build });
+// What fills the panel goes one after the other: the answer to an older wish never covers that to a newer one.
+let line = Promise.resolve();
+let wanted = "";
+const inTurn = (deed) => (line = line.then(deed, deed));
+const bring = (key) => htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML settle:0ms", source: panel });
+
+export function open(key, how = {}) {
+  wanted = key;
+  return inTurn(() => wanted === key && opened(key, how));
+}
+
+async function opened(key, { enter = false, field = "" }) {
+  await bring(key);
   if (panelKey() !== key) return;
   select(key);
   build.classList.add("bd-has-panel");
@@ -47,12 +58,14 @@ function toField(name) {
   found?.scrollIntoView({ block: "center" });
 }
 
-export async function reload() {
+export const reload = () => inTurn(again);
+
+async function again() {
   const key = panelKey();
   if (!key) return;
   const [held, top] = [document.activeElement?.id, panel.scrollTop];
   const shut = [...panel.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
-  await htmx.ajax("GET", address(key), { target: panel, swap: "innerHTML settle:0ms", source: build });
+  await bring(key);
   for (const [id, isOpen] of shut) { const each = document.getElementById(id); if (each) each.open = isOpen; }
   panel.scrollTop = top;
   if (held && document.activeElement === document.body) document.getElementById(held)?.focus();

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.build import Builder
 from tests.factories import make_user, make_workflow
@@ -238,7 +238,7 @@ def test_what_the_workflow_asks_for_and_gives_is_edited_like_a_card(built: Build
     expect(page.locator("#card-start")).to_contain_text("Größe des Kreises")
 
     built.card("Result").click()
-    page.get_by_label("Another result").fill("Letter")
+    page.get_by_label("First result").fill("Letter")
     page.keyboard.press("Enter")
 
     expect(page.locator("#card-result")).to_contain_text("Letter")
@@ -247,6 +247,34 @@ def test_what_the_workflow_asks_for_and_gives_is_edited_like_a_card(built: Build
     assert (asked["title"], asked["type"], asked["choices"]) == ("Größe des Kreises", "choice", ["small", "large"])
     assert asked["help"] == "How many get it"
     assert "letter" in draft["output"]
+
+
+COUNT_FILLED = """() => addEventListener("htmx:afterSwap", ({ target }) => {
+    if (target.id === "panel") document.body.dataset.filled = Number(document.body.dataset.filled ?? 0) + 1;
+})"""
+
+
+def test_a_card_that_was_clicked_stays_open_though_an_older_change_is_answered_later(built: Builder):
+    page = built.page
+    built.card("When somebody starts it").click()
+    page.get_by_label("Another question").fill("How many")
+    page.keyboard.press("Enter")
+    kind = page.locator("[data-key='input:how_many']").get_by_label("Kind of answer")
+    expect(kind).to_be_visible()
+    page.evaluate(COUNT_FILLED)
+    panels: list[Route] = []
+    page.route("**/build/result/*", lambda route: panels.append(route))
+
+    # The new kind has the form of the questions read anew, while the panel of the result is on its way.
+    kind.select_option("number")
+    built.card("Result").click()
+    built.saved()
+    panels[0].continue_()
+    page.unroute("**/build/result/*")
+    expect(page.locator("body")).to_have_attribute("data-filled", "2")
+
+    expect(page.get_by_label("First result")).to_be_visible()
+    expect(page.locator("#card-result .bd-open")).to_have_attribute("aria-current", "true")
 
 
 # ── by keyboard alone ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -170,7 +170,7 @@ def test_a_step_is_saved_from_its_panel_after_a_look_at_what_others_will_read(sc
     page.get_by_role("button", name="Save to library…").click()
     expect(page.get_by_label("Title in the library")).to_be_focused()
     page.get_by_label("What to save").select_option(label="2 steps, up to “Ask the press officer”")
-    expect(page.get_by_text("paula@acme-bank.example")).to_be_visible()
+    expect(page.locator("#saved").get_by_text("paula@acme-bank.example", exact=True)).to_be_visible()
     expect(page.locator("#saved").get_by_text("The mention")).to_be_visible()
     page.get_by_label("Title in the library").fill("Answer and ask")
     seen("panel-save")

@@ -207,7 +207,7 @@ def test_a_finished_run_shows_its_result_as_text_table_and_file(scene: Scene, pa
     expect(page.get_by_text("<script>alert(1)</script>")).to_be_visible()
     assert page.locator("main img").count() == 0
     assert page.locator("a[href^=javascript]").count() == 0
-    expect(page.get_by_text("approved by Astrid Berg")).to_be_visible()
+    expect(page.get_by_text("Astrid Berg approved")).to_be_visible()
     seen("run-succeeded")
 
 
