@@ -155,7 +155,8 @@ class SendRequest(Action):
         query = f"?{urlencode(params.query)}" if params.query else ""
         body = _json_body(params)
         said = params.body_text or (json.dumps(body, ensure_ascii=False, indent=2) if body is not None else "")
-        return Leaving(f"HTTP {params.method}", (f"{params.url}{query}",), dict(params.headers), said)
+        typed = {"Content-Type": "application/json"} if body is not None else {}
+        return Leaving(f"HTTP {params.method}", (f"{params.url}{query}",), {**typed, **params.headers}, said)
 
     @classmethod
     def effect_of(cls, params: Params) -> Effect:
