@@ -346,6 +346,8 @@ class Notice(models.Model):
     text = models.TextField(_("text"))
     html = models.TextField(blank=True)
     digest_line = models.CharField(_("line of the daily summary"), max_length=500, blank=True, db_default="")
+    about = models.UUIDField(null=True, blank=True, help_text="the task that it tells of")
+    summary = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="lines")
     status = models.CharField(_("status"), max_length=20, choices=NoticeStatus.choices, default=NoticeStatus.WAITING)
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_at = models.DateTimeField(_("next attempt"), null=True, blank=True)
@@ -366,7 +368,8 @@ class Notice(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["next_at"], condition=models.Q(status__in=NOTICES_ON_THEIR_WAY), name="notice_due")
+            models.Index(fields=["next_at"], condition=models.Q(status__in=NOTICES_ON_THEIR_WAY), name="notice_due"),
+            models.Index(fields=["about"], condition=models.Q(about__isnull=False), name="notice_about"),
         ]
 
     def __str__(self) -> str:

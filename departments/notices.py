@@ -7,17 +7,22 @@ effort (trust.md): a sender that dies lets a notice go twice, never get lost.
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from email.utils import parseaddr
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from uuid_utils.compat import uuid7
 
 from audit import sql
 from audit.services import NotInTransaction
@@ -35,6 +40,9 @@ BATCH: Final = 50
 
 TASK: Final = "task"
 """The kind of notices about which a person has a choice."""
+
+SUMMARY: Final = "summary"
+NOT_NEEDED: Final = "Not sent: it was no longer needed."
 
 SUMMARY_AT: Final = time(8)
 
@@ -57,13 +65,14 @@ def notify(
     html: str = "",
     department: Department | None = None,
     digest_line: str = "",
+    about: UUID | None = None,
 ) -> Notice | None:
     """Write a notice inside the transaction that it tells of; it is sent after the commit, if there is one.
 
     `key` makes a repeat harmless: None when it was used before, when the person may no longer sign in, or wants no mail
     about tasks. `kind` is a short word for the list of notices; those of the kind "task" go as the person has chosen,
-    in the daily summary as `digest_line`, without one as their subject. Without a mail server the notice stands there
-    as not sent. Raises NotInTransaction.
+    in the daily summary as `digest_line`, without one as their subject. `about` is what `withdraw` finds it by. Without
+    a mail server the notice stands there as not sent. Raises NotInTransaction.
     """
     if not connection.in_atomic_block:
         raise NotInTransaction(key)
@@ -83,6 +92,7 @@ def notify(
         text=text,
         html=html,
         digest_line=_one_line(digest_line, 500),
+        about=about,
         status=on_its_way if goes else NoticeStatus.OFF,
         error="" if goes else mail.NO_SERVER,
     )
@@ -90,13 +100,27 @@ def notify(
     return notice if sql.changed(_INSERT, values) else None
 
 
-def withdraw(*keys: str) -> int:
-    """What has not gone yet need not go any more, because its task was decided, say. How many that were.
+def withdraw(about: Collection[UUID], *, people: Collection[UUID] | None = None, but_for: Collection[UUID] = ()) -> int:
+    """What tells of these and has not gone yet need not go any more, nor its line in a summary. How many that were.
 
-    Part of the caller's transaction. One that is just being sent goes all the same.
+    Only for `people` where they are given, and never for those in `but_for`. Part of the caller's transaction. One that
+    is just being sent goes all the same.
     """
-    unsent = Notice.objects.filter(key__in=keys, status__in=[NoticeStatus.WAITING, NoticeStatus.HELD])
-    return unsent.update(status=NoticeStatus.OFF, next_at=None, error="Not sent: it was no longer needed.")
+    rows = Notice.objects.filter(about__in=about).exclude(person__in=but_for)
+    if people is not None:
+        rows = rows.filter(person__in=people)
+    return _withdraw(rows)
+
+
+def withdraw_from(person: User, department: Department) -> int:
+    """The same for a person who has left a department, whose tasks are no longer theirs."""
+    return _withdraw(Notice.objects.filter(person=person, department=department, kind=TASK))
+
+
+def _withdraw(rows: QuerySet[Notice]) -> int:
+    unsent = rows.filter(status__in=[NoticeStatus.WAITING, NoticeStatus.HELD]).update(**_NOT_NEEDED)
+    summaries_to_come = Notice.objects.filter(kind=SUMMARY, status=NoticeStatus.WAITING)
+    return unsent + rows.filter(status=NoticeStatus.COLLECTED, summary__in=summaries_to_come).update(**_NOT_NEEDED)
 
 
 def next_summary(person: User, department: Department | None) -> datetime:
@@ -131,32 +155,57 @@ def next_attempt(attempts: int) -> timedelta | None:
 
 def _send_due(limit: int) -> int:
     sent = 0
+    while _collect():
+        pass
     with mail.Line() as line:
-        for _ in range(limit):
+        for _turn in range(limit):
             claimed = _claim()
             if claimed is None:
                 break
+            if not _has_something_to_say(claimed.notice):
+                _settle(claimed, **_NOT_NEEDED)
+                continue
             problem = _try(claimed.notice, line)
             _settle(claimed, **(_after(problem, claimed.notice) if problem else _SENT))
             sent += problem is None
             if problem and problem.is_of_server:
                 break
-    while _collect():
-        pass  # what it wrote goes in the next round
     return sent
 
 
 def _collect() -> bool:
-    """Make one mail of what is held for one person until now. Whether there was somebody."""
+    """Make one mail of what is held for one person until now. Whether there was somebody.
+
+    The person is locked: who collects for them at the same moment leaves it to the first. A summary that still waits,
+    because the mail server is away, takes up what has come since.
+    """
     with transaction.atomic():
-        found = sorted(sql.rows(_COLLECT, []))
-        if not found:
+        whose = sql.row(_WHOSE, [])
+        found = sql.rows(_COLLECT, whose) if whose else []
+        if whose is None or not found:
             return False
-        first, person_id, _ = found[0]
-        subject, text = summaries.summary_of([line for *_, line in found])
-        # Two collectors at once may share a person's notices out: each mail is named after the first that it holds.
-        notify(User.objects.get(pk=person_id), key=f"summary.{first}", kind="summary", subject=subject, text=text)
+        waits = Notice.objects.select_for_update(skip_locked=True)
+        summary = waits.filter(person=whose[0], kind=SUMMARY, status=NoticeStatus.WAITING).first() or _begin(*whose)
+        Notice.objects.filter(pk__in=[id for (id,) in found]).update(summary=summary)
     return True
+
+
+def _begin(person_id: UUID) -> Notice | None:
+    """A summary, not filled yet: None for somebody who may no longer sign in."""
+    person = User.objects.get(pk=person_id)
+    return notify(person, key=f"{SUMMARY}.{uuid7()}", kind=SUMMARY, subject=str(_("Tasks for you")), text="")
+
+
+def _has_something_to_say(notice: Notice) -> bool:
+    """A summary is filled as it goes, without what has been decided since it was collected; an empty one never goes."""
+    if notice.kind != SUMMARY or (notice.text and not notice.lines.exists()):
+        return True
+    lines = notice.lines.filter(status=NoticeStatus.COLLECTED).order_by("id").values_list("digest_line", "subject")
+    said = [line or subject for line, subject in lines]
+    if said:
+        notice.subject, notice.text = summaries.summary_of(said)
+        notice.save(update_fields=["subject", "text"])
+    return bool(said)
 
 
 def _claim() -> Claimed | None:
@@ -227,11 +276,12 @@ def _one_line(text: str, longest: int = 200) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())[:longest]
 
 
+_NOT_NEEDED: Final[dict[str, Any]] = {"status": NoticeStatus.OFF, "next_at": None, "error": NOT_NEEDED}
 _SENT: Final[dict[str, Any]] = {"status": NoticeStatus.SENT, "next_at": None, "error": "", "sent_at": Now()}
 
 _COLUMNS: Final = (
     *("id", "key", "person_id", "department_id", "kind", "subject", "text", "html"),
-    *("digest_line", "status", "error", "attempts"),
+    *("digest_line", "about", "status", "error", "attempts"),
 )
 _INSERT = f"""
 INSERT INTO departments_notice ({", ".join(_COLUMNS)}, next_at)
@@ -249,11 +299,14 @@ WHERE id = (
 RETURNING id, next_at
 """
 
-_COLLECT = """
-UPDATE departments_notice SET status = 'collected', next_at = NULL
-WHERE status = 'held' AND next_at <= (SELECT clock_timestamp()) AND person_id = (
+_WHOSE = """
+SELECT id FROM departments_user WHERE id = (
     SELECT person_id FROM departments_notice WHERE status = 'held' AND next_at <= (SELECT clock_timestamp())
     ORDER BY next_at LIMIT 1
-)
-RETURNING id, person_id, coalesce(nullif(digest_line, ''), subject)
+) FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+_COLLECT = """
+UPDATE departments_notice SET status = 'collected', next_at = NULL
+WHERE status = 'held' AND next_at <= (SELECT clock_timestamp()) AND person_id = %s RETURNING id
 """

@@ -13,7 +13,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from departments import mail
+from departments import mail, notices
 from departments.access import Actor, require_administrator, require_manager
 from departments.groups import leave_groups
 from departments.models import NOTICES_OVER, Department, Membership, Notice, NoticeStatus, Role, User
@@ -109,6 +109,8 @@ def remove_member(membership: Membership, *, actor: Actor) -> None:
 
     membership.delete()
     leave_groups(department, membership.user)
+    if not Membership.objects.filter(department=department, user=membership.user).exists():
+        notices.withdraw_from(membership.user, department)
     record("member.removed", actor=actor, department=department.slug, thing=membership.user, role=membership.role)
 
 

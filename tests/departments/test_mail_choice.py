@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
+from time import sleep
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
@@ -18,11 +21,12 @@ from pytest_django import Settings
 
 from audit.models import Entry
 from audit.sentences import sentence
+from audit.sql import rows
 from departments import mail, notices
 from departments.access import actor_for_user
 from departments.mail_choice import choose_task_mail
-from departments.models import Department, Notice, NoticeStatus, TaskMail, User
-from departments.services import send_again
+from departments.models import Department, Membership, Notice, NoticeStatus, TaskMail, User
+from departments.services import remove_member, send_again
 from tests.factories import make_department, make_member, make_notice, make_user
 from tests.mail_server import MailServer
 
@@ -79,7 +83,6 @@ def test_the_daily_summary_is_one_mail_of_everything_since_the_last_one(
 
     before = notices.send_due()
     morning_comes()
-    notices.send_due()
     sent = notices.send_due()
 
     [(to, message)] = server.taken
@@ -134,7 +137,54 @@ def test_two_schedulers_in_the_same_morning_write_each_task_into_one_summary(ser
     notices.send_due()
 
     lines = [line for _, message in server.taken for line in message.get_content().splitlines() if "task-" in line]
+    assert len(server.taken) == 1
     assert sorted(lines) == sorted(f"- May task-{number}. go?" for number in range(20))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_collect_at_the_same_moment_the_second_leaves_it_to_the_first(server: MailServer, lea: User) -> None:
+    """The first is held in the middle by a lock on one of its rows, while another task comes in."""
+    choose(lea, "daily")
+    ask(lea, "a")
+    ask(lea, "b")
+    morning_comes()
+    collected: list[bool] = []
+
+    def collect() -> None:
+        collected.append(notices._collect())
+        connection.close()
+
+    first, second = Thread(target=collect), Thread(target=collect)
+    with transaction.atomic():
+        list(Notice.objects.select_for_update().filter(key="b"))
+        first.start()
+        wait_until_somebody_waits_for_a_lock()
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(comes_in_late, lea).result()
+        second.start()
+        second.join(5)
+        was_left = not second.is_alive()
+    for thread in (first, second):
+        thread.join(10)
+    notices.send_due()
+    notices.send_due()
+
+    [(_to, message)] = server.taken
+    assert (was_left, collected, message["Subject"]) == (True, [False, True], "3 tasks for you")
+
+
+def comes_in_late(person: User) -> None:
+    ask(person, "c")
+    Notice.objects.filter(key="c").update(next_at=Now() - timedelta(seconds=1))
+    connection.close()
+
+
+def wait_until_somebody_waits_for_a_lock() -> None:
+    for _ in range(100):
+        if rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()", []):
+            return
+        sleep(0.05)
+    raise AssertionError("nobody waits")
 
 
 @pytest.mark.parametrize(
@@ -204,17 +254,87 @@ def test_a_choice_stands_in_the_ledger_and_is_everybodys_own(lea: User) -> None:
 def test_what_was_decided_meanwhile_is_withdrawn_before_it_goes(server: MailServer, lea: User) -> None:
     tom = make_user("Tom")
     choose(tom, "daily")
-    ask(lea, "a.lea")
-    ask(tom, "a.tom")
-    ask(lea, "b.lea")
+    decided, other = uuid4(), uuid4()
+    ask(lea, "a.lea", about=decided)
+    ask(tom, "a.tom", about=decided)
+    ask(lea, "b.lea", about=other)
 
-    withdrawn = notices.withdraw("a.lea", "a.tom", "nothing")
+    withdrawn = notices.withdraw([decided, uuid4()])
     morning_comes()
     notices.send_due()
 
     assert withdrawn == 2
     assert states() == {"a.lea": OFF, "a.tom": OFF, "b.lea": SENT}
-    assert notices.withdraw("b.lea") == 0
+    assert notices.withdraw([other]) == 0
+
+
+def test_only_those_named_are_spared_or_meant(server: MailServer, lea: User) -> None:
+    tom, about = make_user("Tom"), uuid4()
+    ask(lea, "a.lea", about=about)
+    ask(tom, "a.tom", about=about)
+
+    spared = notices.withdraw([about], but_for=[lea.pk, tom.pk])
+    meant = notices.withdraw([about], people=[tom.pk])
+
+    assert (spared, meant, states()) == (0, 1, {"a.lea": WAITING, "a.tom": OFF})
+
+
+def test_what_is_decided_after_the_summary_was_collected_is_left_out_of_it(server: MailServer, lea: User) -> None:
+    choose(lea, "daily")
+    decided = uuid4()
+    ask(lea, "a", about=decided)
+    ask(lea, "b")
+    morning_comes()
+    assert notices._collect()
+
+    assert notices.withdraw([decided]) == 1
+    notices.send_due()
+
+    [(_to, message)] = server.taken
+    assert message["Subject"] == "1 task for you"
+    assert "May a go?" not in message.get_content()
+    assert states() == {"a": OFF, "b": COLLECTED}
+
+
+def test_a_summary_of_which_nothing_is_left_does_not_go(server: MailServer, lea: User) -> None:
+    choose(lea, "daily")
+    decided = uuid4()
+    ask(lea, "a", about=decided)
+    morning_comes()
+    assert notices._collect()
+
+    notices.withdraw([decided])
+    notices.send_due()
+
+    assert server.taken == []
+    assert Notice.objects.get(kind="summary").status == OFF
+
+
+def test_a_summary_that_waits_for_the_mail_server_takes_up_what_comes_next(server: MailServer, lea: User) -> None:
+    choose(lea, "daily")
+    for key in ("a", "b"):
+        ask(lea, key)
+        morning_comes()
+        while notices._collect():
+            pass
+
+    notices.send_due()
+
+    [(_to, message)] = server.taken
+    assert message["Subject"] == "2 tasks for you"
+
+
+def test_who_leaves_the_department_hears_no_more_of_its_tasks(server: MailServer, lea: User, legal: Department) -> None:
+    other, robin = make_department("Other"), actor_for_user(make_user(is_superuser=True))
+    make_member(lea, other)
+    for department in (legal, other):
+        ask(lea, department.slug, department=department)
+    own = Membership.objects.filter(user=lea, department=legal)
+
+    for membership in own:
+        remove_member(membership, actor=robin)
+
+    assert states() == {legal.slug: OFF, other.slug: WAITING}
 
 
 def test_the_page_shows_the_choice_and_keeps_a_new_one(server: MailServer, lea: User, client: Client) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from connectors.sdk import Action, Done, Effect, Model, Outcome, StepContext
+from connectors.sdk import Action, Ask, Deadline, Done, Effect, Model, Outcome, StepContext, Wait, Whom
 
 Deed = Callable[[StepContext], Any]
 
@@ -64,6 +64,27 @@ class Plain(Probe):
 
     def run(self, params: Any, ctx: StepContext) -> Outcome:
         return Done(DEEDS[ctx.path.rpartition("/")[2]](ctx))
+
+
+class Asks(Action):
+    """Asks an approver, with whatever time it is told."""
+
+    kind, title, reads_as = "probe.asks", "Asking probe", "Ask"
+    local = True
+    by_hand = False
+
+    class Params(Model):
+        hours: float
+        working: bool = False
+        after: float = 0
+
+    class Output(Model):
+        pass
+
+    def run(self, params: Params, ctx: StepContext) -> Outcome:
+        later = ((params.after, Whom(role="manager")),) if params.after else ()
+        deadline = Deadline(params.hours, params.working, escalate=later)
+        return Wait(ask=Ask("approve", "May it go?", (Whom(role="approver"),), deadline=deadline))
 
 
 class Slow(Action):

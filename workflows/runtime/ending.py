@@ -8,8 +8,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from audit import sql
-from workflows.models import JournalEntry, Run, StepRun, Task
+from workflows.models import JournalEntry, Run, StepRun
 from workflows.models.states import STEP_OVER
+from workflows.runtime import tasks
 from workflows.runtime.faults import fault_point
 
 
@@ -40,7 +41,7 @@ def _cancel(run_ids: list[UUID]) -> int:
     StepRun.objects.filter(run_id__in=ids).exclude(status__in=STEP_OVER).update(
         status="cancelled", claim_token=None, lease_until=None, finished_at=Now()
     )
-    Task.objects.filter(run_id__in=ids, status="open").update(status="cancelled")
+    tasks.end_open(run_id__in=ids)
     JournalEntry.objects.bulk_create(
         JournalEntry(run_id=run_id, seq=seq, event="run.cancelled") for run_id, seq in cancelled
     )

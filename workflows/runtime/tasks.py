@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from connectors.sdk import Ask, BadParams, Deadline, StepError, Whom
-from departments import hours
+from departments import hours, notices
 from departments.models import Department, User
 from workflows.engine import strict
 from workflows.engine.definition import Helper, Node
@@ -17,6 +18,7 @@ from workflows.runtime.journey import Step
 from workflows.runtime.kinds import kinds
 
 LONGEST_QUESTION = 490
+TOO_FAR = f"The time to answer is longer than {hours.LONGEST_WAIT_H:,} hours. Give a shorter one."
 UNSAFE_DONE = frozenset({"outcome_unknown"})
 
 
@@ -69,11 +71,25 @@ def instead(run: Run, step: Step, node: Node, why: Mapping[str, Any], now: datet
 
 
 def _helper(run: Run, helper: Helper | None) -> Whom:
-    """Whom the step names; else who started the run, if that is a member; else the operators."""
+    """Whom the step names; else who started the run, if that is a member; else the operators.
+
+    Where whoever is named has left since, somebody else has to hear of it all the same.
+    """
     if helper is not None and (helper.person or helper.group or helper.role):
-        return Whom((helper.person,) if helper.person else (), helper.group, helper.role)
+        named = Whom((helper.person,) if helper.person else (), helper.group, helper.role)
+        with suppress(BadParams):
+            resolved(run, named)
+            return named
     starter = _members(run).filter(pk=run.starter_id).first() if run.starter_kind == "person" else None
     return Whom((starter.email,)) if starter else Whom(role="operator")
+
+
+def end_open(**where: Any) -> None:
+    """Nobody needs to answer these any more, and who has not heard of them yet never does. Their run is locked."""
+    ids = list(Task.objects.filter(status="open", **where).values_list("pk", flat=True))
+    if ids:
+        Task.objects.filter(pk__in=ids).update(status="cancelled", next_at=None)
+        notices.withdraw(ids)
 
 
 def begin_stage(task: Task, now: datetime) -> None:
@@ -168,6 +184,8 @@ def _written(at: datetime | str) -> str:
 
 def _after(task: Task, spent: float, now: datetime) -> datetime:
     """The moment when so many hours of the task's deadline have passed. Raises BadParams."""
+    if spent > hours.LONGEST_WAIT_H:
+        raise BadParams(TOO_FAR)
     if task.deadline is None or not task.deadline["working"]:
         return now + timedelta(hours=spent)
     department = Department.objects.get(pk=task.department_id)

@@ -80,7 +80,7 @@ def _write_tasks(settlements: list[Settlement]) -> None:
         Task.objects.bulk_create(asked)
         Assignee.objects.bulk_create(each for task in asked for each in tasks.assignees(task))
     if dropped:
-        Task.objects.filter(step_id__in=dropped, status="open").update(status="cancelled")
+        tasks.end_open(step_id__in=dropped)
 
 
 def _new_steps(settlements: list[Settlement]) -> Iterator[Record]:

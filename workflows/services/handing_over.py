@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.services import record
+from departments import notices
 from departments.access import Actor, Verb
 from departments.models import User
 from workflows.models import Assignee, Task, TaskStatus, Why
@@ -13,6 +14,7 @@ from workflows.runtime import store, tasks
 from workflows.services.deciders import Seat, require_decider
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 from workflows.services.tasks import require_open, require_reason, too_late
+from workflows.services.telling import people_of
 
 
 def claim_task(task: Task, *, actor: Actor) -> Task:
@@ -76,6 +78,7 @@ def delegate_task(task: Task, *, to: User, reason: str, actor: Actor) -> Task:
             locked.claimed_by, locked.claimed_at = to, store.clock()
         tasks.set_moments(locked, [{"at": store.clock(), "do": "tell"}, *locked.moments])
         locked.save(update_fields=["claimed_by", "claimed_at", "moments", "next_at"])
+        _withdraw_from_others(task)
         record(
             "task.delegated",
             actor=actor,
@@ -92,6 +95,13 @@ def delegate_task(task: Task, *, to: User, reason: str, actor: Actor) -> Task:
 def require_may_hand_over(task: Task, actor: Actor) -> Seat | None:
     """By what right; None for a manager. Raises PermissionDenied saying why."""
     return None if actor.may(Verb.MANAGE, task.department_id) else require_decider(task, actor)
+
+
+def _withdraw_from_others(task: Task) -> None:
+    """Who is not asked any more need not hear of it now."""
+    asked = task.assignees.filter(stage=task.stage, until=None).select_related("person")
+    told = people_of(task, asked, store.clock())
+    notices.withdraw([task.pk], but_for=[each.person.pk for each in told])
 
 
 def _check_delegate(task: Task, to: User) -> None:

@@ -20,7 +20,7 @@ from workflows.services import leaving
 from workflows.services.deciders import may_decide, require_decider, whom
 from workflows.services.refusals import Conflict, ValidationError
 from workflows.services.task_answers import Said, checked
-from workflows.services.tasks import DONE, Seen, decide, too_late
+from workflows.services.tasks import DONE, Seen, decide, taken_by_another, too_late
 from workflows.services.telling import Told
 
 SALT: Final = "workflows.mail_links"
@@ -85,7 +85,7 @@ def why_not(link: Link, task: Task, actor: Actor) -> str:
         return f"This question has gone on meanwhile. It is for {whom(task)} now."
     if not may_decide(task, actor):
         return f"This question is not for you any more. It is for {whom(task)}."
-    return ""
+    return taken_by_another(task, actor)
 
 
 def approval(task: Task, actor: Actor) -> leaving.Shown:

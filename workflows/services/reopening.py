@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 
 from workflows.engine.state import OVER
 from workflows.engine.tree import ASIDE, ROUND
-from workflows.models import JournalEntry, Run, RunStatus, StepRun, StepStatus, Task, TaskStatus
-from workflows.runtime import children, ending, queue
+from workflows.models import JournalEntry, Run, RunStatus, StepRun, StepStatus
+from workflows.runtime import children, ending, queue, tasks
 from workflows.runtime.journey import Step, read_steps, tree_of
 from workflows.services.refusals import Conflict
 
@@ -113,7 +113,7 @@ def _make_ready(run: Run, ids: list[UUID], *, held: bool) -> None:
         claim_token=None,
         claims=0,
     )
-    Task.objects.filter(step__in=ids, status=TaskStatus.OPEN).update(status=TaskStatus.CANCELLED)
+    tasks.end_open(step__in=ids)
 
 
 def _make_wait(steps: list[StepRun]) -> None:

@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from audit import sql
 from audit.services import record
 from departments.access import SYSTEM
-from departments.notices import notify
+from departments.notices import notify, withdraw
 from workflows.models import Assignee, Decision, RunMode, Task, TaskStatus, Why
 from workflows.models.states import REFUSALS
 from workflows.runtime import limits, store, tasks
@@ -116,6 +116,8 @@ def _notify(task: Task, rows: Iterable[Assignee], deed: str, now: datetime) -> N
             text=mail.text,
             html=mail.html,
             department=task.department,
+            digest_line=mail.line,
+            about=task.pk,
         )
 
 
@@ -185,6 +187,7 @@ def _vote(task: Task, answer: dict[str, Any], sha256: str, now: datetime) -> Non
 def _hand_on(task: Task, now: datetime) -> None:
     """Others take over, with the whole time once more; when that is over too, the task counts as overdue."""
     before = _asked_now(task)
+    withdraw([task.pk])
     task.assignees.filter(stage=task.stage, until=None).update(until=Now())
     task.stages[task.stage] = task.at_end["whom"]
     task.at_end = {"do": "wait"}

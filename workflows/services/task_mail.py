@@ -28,16 +28,18 @@ from workflows.services.telling import Told
 MOST_FACTS = 12
 LONGEST_FACT = 300
 LONGEST_DRAFT = 1_200
+LONGEST_LINE = 200
 WIDTH = 76
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail, ready for the notice."""
+    """One mail, ready for the notice; `line` stands for it in the daily summary."""
 
     subject: str
     text: str
     html: str
+    line: str
 
 
 def mail_about(task: Task, told: Told, deed: str, now: datetime) -> Mail:
@@ -55,7 +57,8 @@ def mail_about(task: Task, told: Told, deed: str, now: datetime) -> Mail:
         said["decide"] = settings.PUBLIC_URL + reverse("decide_by_mail", args=[link_for(task, told, expires)])
         said["until"] = _("It is for you alone, and works until %(time)s.") % {"time": moment_of(task, expires)}
     subject = f"{_opening(task, deed, now)}: {said['question']}"
-    return Mail(subject, _text(said), render_to_string("workflows/mail/task.html", said))
+    html = render_to_string("workflows/mail/task.html", said)
+    return Mail(subject, _text(said), html, _line(task, deed, said["open"]))
 
 
 def one_line(text: object) -> str:
@@ -90,6 +93,15 @@ def _opening(task: Task, deed: str, now: datetime) -> str:
         TaskKind.CHOOSE: _("Please choose"),
         TaskKind.RESOLVE: _("Please carry on"),
     }[TaskKind(task.kind)]
+
+
+def _line(task: Task, deed: str, address: str) -> str:
+    """By the next morning “due in two hours” is not true any more, so the moment itself is named."""
+    said = shortened(one_line(task.question), LONGEST_LINE)
+    if task.due_at is not None:
+        said += " · " + _("due %(time)s") % {"time": moment_of(task, task.due_at)}
+    opening = _("Reminder") + ": " if deed == "remind" else ""
+    return f"{opening}{said} · {shortened(one_line(task.run.workflow.name), 80)}: {address}"
 
 
 def _lead(task: Task, told: Told, deed: str) -> str:

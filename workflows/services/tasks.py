@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from audit.services import record
 from connectors.sdk import BadParams
+from departments import notices
 from departments.access import Actor
 from workflows.models import Assignee, Decision, Run, RunStatus, StepRun, StepStatus, Task, TaskKind, TaskStatus
 from workflows.models.states import REFUSALS
@@ -82,7 +83,8 @@ def decide(task: Task, said: Said, *, actor: Actor, seen: Seen = Seen()) -> Task
         locked = _locked_open(task)
         if locked.stage != task.stage:
             raise Conflict("This question has gone on to others meanwhile. Load the page again.")
-        _refuse_claimed(locked, actor)
+        if (sentence := taken_by_another(locked, actor)) != "":
+            raise Conflict(sentence)
         now = store.clock()
         _vote(locked, answer, actor, seat, seen, shown.sha256, now)
         _go_on(locked, answer, run, shown)
@@ -109,11 +111,12 @@ def _locked_open(task: Task) -> Task:
     return row
 
 
-def _refuse_claimed(task: Task, actor: Actor) -> None:
+def taken_by_another(task: Task, actor: Actor) -> str:
     """Who has taken it decides it, until they or a manager give it back; of several voices each counts anyway."""
     taken = task.claimed_by
-    if taken is not None and task.needs == 1 and str(taken.pk) != actor.id:
-        raise Conflict(f"{taken} has taken this task. Ask them to decide it or to give it back.")
+    if taken is None or task.needs != 1 or str(taken.pk) == actor.id:
+        return ""
+    return f"{taken} has taken this task. Ask them to decide it or to give it back."
 
 
 def _vote(task: Task, answer: dict[str, Any], actor: Actor, seat: Seat, seen: Seen, sha256: str, now: datetime) -> None:
@@ -160,10 +163,11 @@ def voice(task: Task, answer: dict[str, Any], now: datetime) -> dict[str, Any]:
 def _go_on(task: Task, answer: dict[str, Any], run: Run, shown: leaving.Shown) -> None:
     """One refusal ends it; else it waits for the voices that are still needed, then for the next stage."""
     if task.kind != TaskKind.RESOLVE and answer["decision"] not in REFUSALS:
-        agreed = Decision.objects.filter(task=task, stage=task.stage).count()
+        agreed = list(Decision.objects.filter(task=task, stage=task.stage).values_list("person_id", flat=True))
         if answer.get("text") and task.kind == TaskKind.REVIEW:
             task.text = answer["text"]
-        if agreed < task.needs:
+        if len(agreed) < task.needs:
+            notices.withdraw([task.pk], people=[person for person in agreed if person])
             task.claimed_by = task.claimed_at = None
             task.save(update_fields=["text", "claimed_by", "claimed_at"])
             return
@@ -175,6 +179,7 @@ def _go_on(task: Task, answer: dict[str, Any], run: Run, shown: leaving.Shown) -
 
 def next_stage(task: Task) -> None:
     """Those after them are asked, with the whole time of the deadline. The task is locked. Raises Conflict."""
+    notices.withdraw([task.pk])
     task.stage += 1
     try:
         tasks.begin_stage(task, store.clock())
@@ -187,6 +192,7 @@ def next_stage(task: Task) -> None:
 def _close(
     task: Task, answer: dict[str, Any], run: Run, *, status: str = TaskStatus.DECIDED, unanswered: str = ""
 ) -> None:
+    notices.withdraw([task.pk])
     last = Decision.objects.filter(task=task).order_by("-at").first()
     Task.objects.filter(pk=task.pk).update(
         status=status,

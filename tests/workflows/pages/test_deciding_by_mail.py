@@ -116,6 +116,18 @@ def test_a_scanner_that_follows_the_link_changes_no_row(scene: Scene, link: str,
     assert everything() == before
 
 
+def test_what_a_colleague_has_taken_shows_who_and_no_button(scene: Scene, task: Task, link: str) -> None:
+    colleague = make_user("Bo Falk", scene.department, Role.APPROVER)
+    Task.objects.update(claimed_by=colleague)
+
+    body = signed_in(scene.approver).get(link).content.decode()
+    own = signed_in(colleague).get(link_of(task, colleague)).content.decode()
+
+    assert "Bo Falk has taken this task. Ask them to decide it or to give it back." in body
+    assert 'name="decision"' not in body
+    assert 'name="decision"' in own
+
+
 def test_what_the_browser_fetches_ahead_is_no_look(scene: Scene, link: str) -> None:
     client, before = signed_in(scene.approver), everything()
 

@@ -258,6 +258,19 @@ def test_a_step_that_fails_for_good_becomes_a_task_and_the_run_goes_on_with_the_
     assert run.steps.get().made_by == "Ada"
 
 
+def test_where_the_helper_has_left_meanwhile_somebody_is_asked_all_the_same(
+    legal: Department, provider: ScriptedProvider
+) -> None:
+    ada = person("Ada", legal, Role.OPERATOR)
+    provider.reply = lambda _asked: fails(500)
+    workflow = published([{**WRITE, "on_error": "ask", "helper": {"person": ada.email}}], legal)
+    ada.memberships.all().delete()
+
+    run = carried(run_of(workflow))
+
+    assert (run.status, asked(run).role) == ("waiting", "operator")
+
+
 def test_again_means_the_machine_with_all_its_tries_and_skip_leaves_it_empty(
     legal: Department, provider: ScriptedProvider
 ) -> None:

@@ -15,7 +15,8 @@ from django.utils import timezone
 from audit.models import Entry
 from audit.sentences import sentence
 from config.processes import Process
-from departments.access import Actor, actor_for_user
+from departments import notices
+from departments.access import SYSTEM, Actor, actor_for_user
 from departments.models import Department, Notice, Role, User
 from tests import factories
 from tests.departments.conftest import server, start_scheduler
@@ -26,6 +27,7 @@ from workflows.runtime import store, tasks
 from workflows.services import task_clock
 from workflows.services.handing_over import delegate_task
 from workflows.services.refusals import Conflict
+from workflows.services.runs import cancel_run
 from workflows.services.tasks import decide_task, may_decide
 
 __all__ = ["server", "start_scheduler"]
@@ -182,6 +184,69 @@ def test_who_is_handed_a_task_hears_of_it_and_nobody_twice(legal: Department, ad
 
     assert [name for name, _ in mails()] == ["Ada", "Ben", "Ada"]
     assert "Ben has handed this over to you: No, you do." in Notice.objects.order_by("id").last().text  # type: ignore[union-attr]
+
+
+def unsent() -> list[str]:
+    """Who has a mail on its way."""
+    return sorted(Notice.objects.filter(status__in=["waiting", "held"]).values_list("person__name", flat=True))
+
+
+def test_what_is_decided_before_its_mail_went_is_nobodys_mail(legal: Department, ada: User, server: MailServer) -> None:
+    ben = factories.make_user("Ben", legal, Role.APPROVER, mail_about_tasks="daily")
+    task, other = asked(legal), asked(legal, name="Other", question="And this?")
+    strike()
+    assert unsent() == ["Ada", "Ada", "Ben", "Ben"]
+
+    decide(task, ada, "approve")
+    Notice.objects.filter(status="held").update(next_at=store.clock() - timedelta(seconds=1))
+    for _ in range(3):
+        notices.send_due()
+
+    assert sorted((to, message["Subject"]) for [to], message in server.taken) == [
+        (ada.email, f"Please decide: {other.question}"),
+        (ben.email, "1 task for you"),
+    ]
+    summary = next(message.get_content() for [to], message in server.taken if to == ben.email)
+    assert f"- And this? · Other: http://127.0.0.1:8000/tasks/{other.pk}/" in summary
+
+
+def test_a_cancelled_run_takes_the_mail_about_its_question_along(legal: Department, ada: User) -> None:
+    task = asked(legal)
+    strike()
+
+    with silent_broker():
+        cancel_run(task.run, actor=SYSTEM)
+
+    task.refresh_from_db()
+    assert (task.status, task.next_at, unsent()) == (TaskStatus.CANCELLED, None, [])
+
+
+def test_who_has_handed_it_over_or_agreed_already_hears_of_it_no_more(legal: Department, ada: User, mona: User) -> None:
+    ben, cleo = (factories.make_user(name, legal, Role.APPROVER) for name in ("Ben", "Cleo"))
+    task = asked(legal, people=[{"person": ada.email}, {"person": ben.email}], needs=2)
+    strike()
+
+    decide(task, ada, "approve")
+    assert unsent() == ["Ben"]
+    delegate_task(task, to=cleo, reason="You know them.", actor=as_actor(ben))
+    assert unsent() == []
+    strike()
+    assert unsent() == ["Cleo"]
+
+
+def test_the_next_stage_and_those_it_is_handed_on_to_leave_nothing_for_those_before(
+    legal: Department, ada: User, mona: User
+) -> None:
+    task = asked(legal, then=[{"person": mona.email}])
+    handed = asked(legal, name="Other", due_hours=4, at_end="hand_on", hand_on={"role": "manager"})
+    strike()
+    assert unsent() == ["Ada", "Ada"]
+
+    decide(task, ada, "approve")
+    strike(handed, hours=5)
+    strike()
+
+    assert unsent() == ["Mona", "Mona"]
 
 
 def test_who_has_not_answered_is_reminded_once(legal: Department, ada: User) -> None:
@@ -415,6 +480,15 @@ def test_a_department_that_stopped_working_cannot_ask_the_next(legal: Department
 
 
 # ── the sweep itself ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("given", [{"hours": 20_001, "working": True}, {"hours": 1e12}, {"hours": 4, "after": 1e9}])
+def test_a_time_that_lies_too_far_is_a_problem_of_the_step(legal: Department, ada: User, given: dict[str, Any]) -> None:
+    run = carried(run_of(published([{"id": "far", "kind": "probe.asks", "with": given}], legal)))
+
+    assert run.status == "failed"
+    assert run.error["message"] == "The time to answer is longer than 20,000 hours. Give a shorter one."  # type: ignore[index]
+    assert not Task.objects.exists()
 
 
 def test_a_task_whose_moment_cannot_be_done_does_not_keep_the_others_waiting(legal: Department, ada: User) -> None:
