@@ -127,6 +127,20 @@ def test_a_workflow_whose_model_only_fails_is_carried_to_its_end_by_two_people(
     expect(page.get_by_text(f"given by hand by {scene.operator.name}").first).to_be_visible()
     expect(page.get_by_text(f"approved by {scene.approver.name}").first).to_be_visible()
 
+    # The record tells who did what, and that people did it.
+    page.get_by_role("link", name="Record", exact=True).click()
+    expect(page.get_by_role("heading", name="Record", exact=True)).to_be_visible()
+    people = page.get_by_role("region", name="What people were asked, and what they made of it")
+    sort, write, review = (people.get_by_role("article").nth(place) for place in range(3))
+    for asked, given in ((sort, "negative"), (write, "We regret this and explain it on Monday.")):
+        expect(asked.get_by_text(f"by hand: answered by {scene.operator.name}")).to_be_visible()
+        expect(asked.get_by_text("The other side gave no answer, and all tries are used up.")).to_be_visible()
+        expect(asked.get_by_text(given)).to_be_visible()
+    expect(review.get_by_text(f"approved by {scene.approver.name}")).to_be_visible()
+    expect(review.get_by_text(f"written by hand by {scene.operator.name}")).to_be_visible()
+    expect(page.get_by_text(f"made by hand by {scene.operator.name}")).to_have_count(2)
+    seen("record-by-hand")
+
 
 def test_of_two_stages_the_second_is_answered_by_who_stands_in(
     scene: Scene, page: Page, sign_in: SignIn, provider: ScriptedProvider, seen: Any

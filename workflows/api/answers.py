@@ -19,7 +19,7 @@ from workflows.engine.tree import Tree
 from workflows.models import RequestStatus, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
 from workflows.runtime import journey, outputs
 from workflows.runtime.journey import tree_of
-from workflows.runtime.kinds import kinds
+from workflows.services.gathering import title_of
 from workflows.services.stages import Asking
 from workflows.services.task_answers import decisions_of
 
@@ -159,7 +159,7 @@ class Step(Answer):
         return cls(
             path=row.path,
             kind=row.kind,
-            title=_title(row, tree),
+            title=title_of(row.step_id, row.kind, tree),
             status=StepStatus(row.status),
             attempts=row.attempts,
             output=outputs.fetch(row.output_sha256) if row.output_sha256 else row.output,
@@ -416,12 +416,3 @@ def page_of(item: type[Answer]) -> type[BaseModel]:
 
 def page_address(name: str, id: Any) -> str:
     return f"{settings.PUBLIC_URL}{reverse(name, args=[id])}"
-
-
-def _title(row: models.StepRun | journey.Step, tree: Tree) -> str:
-    """As the workflow calls the step, else as its kind is called."""
-    place = tree.places.get(row.step_id)
-    if place and place.node.title:
-        return place.node.title
-    kind = kinds().get(row.kind)
-    return kind.title if kind else row.kind

@@ -109,8 +109,10 @@ class Journal(OfRun):
 class Record(OfRun):
     @operation("read_record", "All the evidence of one run", answer=record.Record)
     def get(self, request: Request, id: str) -> HttpResponse:
-        """What went in and came out, each attempt with prompts, answers, tokens and cost, each decision, each deed."""
-        return answer(record.record_of(self.run(id)))
+        """What went in and came out, each attempt with prompts, answers, tokens and cost, each question to people with
+        drafts, word differences and answers, each deed. The page `…/record/` and the PDF of a run tell the same."""
+        whole = Run.objects.select_related("workflow", "department", "version")
+        return answer(record.record_of(self.find(whole, id)))
 
 
 def _filtered(rows: QuerySet[Run], question: asked.RunsQuestion) -> QuerySet[Run]:

@@ -22,7 +22,8 @@ from audit.models import Entry
 from departments.models import Role
 from workflows.engine.odd_names import oddities
 from workflows.models import RunStatus, Task
-from workflows.pages import question, showing
+from workflows.pages import question, record_words, showing
+from workflows.services.records import AskedOne, RecordedQuestion, Voice
 
 register = template.Library()
 
@@ -140,6 +141,45 @@ def decided_tone(task: Task) -> str:
 @register.filter
 def decision_word(decision: str) -> str:
     return question.decision_word(decision)
+
+
+@register.simple_tag
+def exact(moment: datetime | None) -> SafeString | str:
+    """A moment to the second, with its zone, where it is evidence."""
+    if moment is None:
+        return "\N{EN DASH}"
+    written = timezone.localtime(moment).isoformat(timespec="seconds")
+    return format_html('<time datetime="{}">{}</time>', written, record_words.exact(moment))
+
+
+@register.filter
+def outcome_words(asked: RecordedQuestion) -> str:
+    return record_words.outcome(asked)
+
+
+@register.filter
+def why_words(asked: RecordedQuestion) -> str:
+    return record_words.why_words(asked)
+
+
+@register.filter
+def drafted_words(asked: RecordedQuestion) -> str:
+    return record_words.drafted_words(asked)
+
+
+@register.filter
+def asked_words(one: AskedOne) -> str:
+    return record_words.asked_words(one)
+
+
+@register.filter
+def voice_heading(voice: Voice) -> str:
+    return record_words.voice_heading(voice)
+
+
+@register.filter
+def voice_facts(voice: Voice) -> list[tuple[str, str]]:
+    return record_words.voice_facts(voice)
 
 
 @register.filter

@@ -247,6 +247,13 @@ def test_the_record_holds_every_fact_of_the_run(program: Program) -> None:
     ]
     assert [deed["verb"] for deed in record["deeds"]] == ["run.started", "task.decided"]
     assert record["children"] == []
+    told = record["questions"][0]
+    assert [(part["kind"], part["text"]) for part in told["changes"]["parts"] if part["kind"] != "same"] == [
+        ("del", "all"),
+        ("ins", "colleagues"),
+    ]
+    assert [(voice["by"], voice["by_kind"], voice["via"]) for voice in told["voices"]] == [("Archive", "token", "api")]
+    assert (record["is_over"], record["decided_by"]) == (True, [])
 
 
 def test_an_output_kept_as_a_file_is_read_like_any_other(program: Program) -> None:
@@ -342,6 +349,6 @@ def test_lists_and_reads_take_a_fixed_number_of_queries(program: Program, django
     id = runs[0]["id"]
     program.get("me")
 
-    for path, most in [("runs", 2), (f"runs/{id}", 3), (f"runs/{id}/journal", 3), (f"runs/{id}/record", 8)]:
+    for path, most in [("runs", 2), (f"runs/{id}", 3), (f"runs/{id}/journal", 3), (f"runs/{id}/record", 9)]:
         with django_assert_num_queries(most):
             assert program.get(path).status_code == 200

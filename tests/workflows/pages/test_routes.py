@@ -233,6 +233,7 @@ ROUTES = [
     Route("saved_bring_back", _archived, "post", (), "builder", "operator", 302),
     Route("runs"),
     Route("run", _run(RunStatus.SUCCEEDED)),
+    Route("record", _run(RunStatus.SUCCEEDED)),
     Route("run_steps", _run(RunStatus.RUNNING)),
     Route("run_step", _step),
     Route("cancel", _run(RunStatus.RUNNING), "post", (), "operator", "viewer", 302),
