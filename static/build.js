@@ -6,7 +6,7 @@ import { watchAll } from "./build/drag.js";
 import { again, edit, isBusy, look, panelKey, settled } from "./build/edits.js";
 import { openMenu, placeOf } from "./build/menu.js";
 import { build, flow, isWriting, item, placeAfter, placeIn, put, stepOf, stepsIn } from "./build/page.js";
-import { open, reload, shut } from "./build/panel.js";
+import { open, reload, returnTo, shut } from "./build/panel.js";
 
 const cardMenu = document.getElementById("card-menu");
 const clash = document.getElementById("clash");
@@ -50,7 +50,17 @@ function jumpTo(place, field) {
 
 function apply(pressed, wanted) {
   const isInList = Boolean(pressed.closest("#problems"));
-  edit(wanted, { then: () => { if (isInList) document.getElementById("problems")?.showPopover(); } });
+  const field = pressed.closest(".bd-note")?.closest("[data-field]").dataset.field ?? "";
+  const isToldHere = Boolean(pressed.closest(".bd-note, .bd-panel-problem"));
+  edit(wanted, { then: () => (isInList ? showRest() : isToldHere && returnTo(field)) });
+}
+
+// What is left of the list, or the card where there is nothing left.
+function showRest() {
+  const list = document.getElementById("problems");
+  if (!list) return focusOn(currentKey());
+  list.showPopover();
+  list.querySelector("button").focus();
 }
 
 function change(pressed) {

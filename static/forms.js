@@ -375,6 +375,7 @@
       document.getElementById(place.id)?.replaceWith(place);
     }
     mark(form);
+    form.dispatchEvent(new CustomEvent("form-said", { bubbles: true }));
     for (const [name, detail] of Object.entries(JSON.parse(answer.headers.get("HX-Trigger") || "{}"))) {
       document.body.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
     }

@@ -3,6 +3,7 @@
 import { currentKey, currentStep, focusOn, opener } from "./cards.js";
 import { edit, panelKey, post } from "./edits.js";
 import { base, build, flow, isWriting, toast, words } from "./page.js";
+import { fieldOf, tell } from "./problems.js";
 
 const panel = document.getElementById("panel");
 const narrow = matchMedia("(max-width: 899px)");
@@ -27,6 +28,7 @@ export function open(key, how = {}) {
 async function opened(key, { enter = false, field = "" }) {
   await bring(key);
   if (panelKey() !== key) return;
+  tell();
   select(key);
   build.classList.add("bd-has-panel");
   for (const behind of [flow, document.querySelector(".td-top"), document.getElementById("build-bar")]) behind.inert = narrow.matches;
@@ -41,22 +43,19 @@ const boxOf = (control) => (control && !control.checkVisibility() ? document.get
 const CONTROLS = "input:not([type=hidden]), textarea, select";
 const first = () => [...panel.querySelectorAll(".bd-panel-body :is(input:not([type=hidden]), textarea, select, [role=textbox]):not(:disabled)")].find((one) => one.checkVisibility());
 
-const FAILING = { on_error: "failing", helper: "failing", retry: "failing", timeout_s: "failing" };
-
-// A problem names its field as the definition does: `with.labels`, `cases.0.when`, `inputs.article`.
 function toField(name) {
-  const parts = name.split(".");
-  const key = { cases: `way:${parts.slice(0, 2).join(".")}`, inputs: `input:${parts[1]}`, output: `result:${parts[1]}`, ...FAILING }[parts[0]] ?? name;
-  const item = panel.querySelector(`[data-key="${CSS.escape(key)}"], #more-${CSS.escape(key === "failing" ? key : parts[0])}`);
-  if (item?.matches("details")) item.open = true;
-  const held = item ?? panel;
-  const wanted = [`with-${parts[1]}`, parts.at(-1), `failing-${parts.at(-1)}`].map((one) => `[name="${CSS.escape(one)}"], [name^="${CSS.escape(one)}-"], [name^="${CSS.escape(one)}."]`).join(", ");
-  const named = [...held.querySelectorAll(wanted)].find((one) => one.type !== "hidden") ?? held.querySelector(CONTROLS);
-  for (let around = named?.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
-  const found = boxOf(named);
+  const held = panel.querySelector(`[data-key="${CSS.escape(name)}"]`) ?? fieldOf(name) ?? panel.querySelector(".bd-panel-body");
+  for (let around = held.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
+  const found = boxOf(held.querySelector(CONTROLS)) ?? held.querySelector("button");
   found?.focus();
   found?.scrollIntoView({ block: "center" });
 }
+
+// Once the panel is as the last change has left it: back to where the change was asked for.
+export const returnTo = (key) => inTurn(() => {
+  const field = panel.querySelector(`[data-field="${CSS.escape(key)}"]`);
+  (boxOf(field?.querySelector(CONTROLS)) ?? panel).focus();
+});
 
 export const reload = () => inTurn(again);
 
@@ -67,6 +66,7 @@ async function again() {
   const shut = [...panel.querySelectorAll("details[id]")].map((each) => [each.id, each.open]);
   await bring(key);
   for (const [id, isOpen] of shut) { const each = document.getElementById(id); if (each) each.open = isOpen; }
+  tell();
   panel.scrollTop = top;
   if (held && document.activeElement === document.body) document.getElementById(held)?.focus();
   select(key);

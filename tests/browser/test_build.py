@@ -215,8 +215,8 @@ def test_a_problem_leads_to_its_field_and_is_mended_by_a_proposal(scene: Scene, 
     seen("build-problems")
     page.locator("#problems").get_by_role("button", name=re.compile("leter")).first.click()
     expect(page.locator("#panel [data-panel='step:b']")).to_be_visible()
-    expect(page.locator("#panel-problems")).to_contain_text("leter")
-    page.locator("#panel-problems").get_by_role("button").first.click()
+    expect(page.locator("#f-with-text-error")).to_contain_text("leter")
+    page.locator("#f-with-text-error").get_by_role("button").first.click()
 
     expect(page.get_by_text("No problems")).to_be_visible()
     assert built.draft()["steps"][1]["with"] == {"text": "{{ steps.letter.text }}"}

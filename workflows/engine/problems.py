@@ -110,9 +110,9 @@ def _twice(definition: Definition) -> Iterator[Problem]:
 def _input_problems(definition: Definition) -> Iterator[Problem]:
     for name, asked in definition.inputs.items():
         if asked.type == "choice" and not asked.choices:
-            yield Problem("", f"inputs.{name}", "A choice needs at least one value to choose.")
+            yield Problem("", f"inputs.{name}.choices", "A choice needs at least one value to choose.")
         if asked.choices and asked.default is not None and asked.default not in asked.choices:
-            yield Problem("", f"inputs.{name}", "The default is not one of the choices.")
+            yield Problem("", f"inputs.{name}.default", "The default is not one of the choices.")
 
 
 def _sequence(

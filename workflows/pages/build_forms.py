@@ -78,6 +78,7 @@ def with_problems(form: Form, definition: Definition, node: Node, *, seen: froze
     """The form with what is wrong at each field. What is missing is said only of fields that somebody has `seen`.
 
     The rules of the kind's model are told in plainer words than the problems of the whole workflow have for them.
+    What belongs to no field stands on top of the panel (static/build/problems.js).
     """
     wrong = _by_the_model(node)
     found = {each.place: each.sentence for each in wrong if not each.is_missing or each.place.partition(".")[0] in seen}
@@ -86,7 +87,8 @@ def with_problems(form: Form, definition: Definition, node: Node, *, seen: froze
         place = problem.field.removeprefix(FIELD)
         if problem.step == node.id and place != problem.field and not _is_below(place, places):
             found.setdefault(place, problem.message)
-    return form.with_errors(found)
+    names = {asked.name for asked in form.fields}
+    return form.with_errors({place: said for place, said in found.items() if place.partition(".")[0] in names})
 
 
 def _by_the_model(node: Node) -> list[Wrong]:

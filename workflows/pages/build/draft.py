@@ -59,6 +59,11 @@ class Found:
             return f"step:{self.problem.step}"
         return {"inputs": "start", "output": "result"}.get(self.problem.field.partition(".")[0], "")
 
+    @property
+    def leads(self) -> bool:
+        """Whether the panel may have a field for it."""
+        return "." in self.problem.field or self.problem.field in ("when", "on_error", "helper", "retry", "timeout_s")
+
 
 def found_problems(workflow: Workflow, definition: Definition) -> list[Found]:
     titles = {node.id: title_of(node) for node in definition.nodes()}
