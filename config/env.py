@@ -22,10 +22,11 @@ class Env:
     bind: str
     database_url: str
     broker_url: str
-    openai_api_key: str
+    openai_api_key: str = field(repr=False)
     openai_base_url: str
     openai_model: str
-    secret_key: str
+    secret_key: str = field(repr=False)
+    vault_keys: str = field(repr=False)
     debug: bool
     allowed_hosts: tuple[str, ...]
     public_url: str
@@ -64,6 +65,7 @@ def read() -> Env:
         openai_base_url=given("OPENAI_BASE_URL", ""),
         openai_model=given("OPENAI_MODEL", ""),
         secret_key=given("SECRET_KEY", ""),
+        vault_keys=given("TANDEM_VAULT_KEYS", "").strip(),
         debug=given("TANDEM_DEBUG", "") == "1",
         allowed_hosts=_words(given("ALLOWED_HOSTS", "")),
         public_url=given("TANDEM_URL", "").rstrip("/"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import database, embedded, env, mail, secret
+from config import database, embedded, env, mail, secret, vault_keys
 
 ENV = env.read()
 BASE_DIR = env.ROOT
 DATA_DIR = ENV.home
 
 SECRET_KEY = secret.secret_key(ENV)
+VAULT_KEYS = vault_keys.VaultKeys(ENV)
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts) or ["localhost", "127.0.0.1", "[::1]", "testserver"]
 CSRF_TRUSTED_ORIGINS = [ENV.public_url] if ENV.public_url else []
@@ -194,7 +195,8 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname:<7} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"no_secrets": {"()": "connectors.scrubbing.LogFilter"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no_secrets"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
     # It names every call of a model; the journal knows them already.
     "loggers": {"httpx2": {"level": "WARNING"}},

@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from audit.administration import RecordedAdmin
-from connectors.models import AiModel, Provider
+from audit.administration import ReadOnlyAdmin, RecordedAdmin
+from connectors.models import AiModel, Provider, Secret
 
 
 @admin.register(Provider)
@@ -51,3 +51,14 @@ class AiModelAdmin(RecordedAdmin):
             AiModel.objects.filter(is_default=True).update(is_default=False)
             models.update(is_default=True)
             self.note(request, "changed", models.get(), fields=["is_default"])
+
+
+@admin.register(Secret)
+class SecretAdmin(ReadOnlyAdmin):
+    """Which there are, whose, and under which key of the vault; never what they hold."""
+
+    list_display = ("id", "department", "version", "key_id", "changed_at")
+    list_filter = ("department", "key_id")
+    search_fields = ("department__name", "key_id")
+    list_select_related = ("department",)
+    fields = ("id", "department", "version", "key_id", "changed_at")

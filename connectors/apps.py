@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
@@ -8,10 +9,19 @@ class ConnectorsConfig(AppConfig):
     verbose_name = "Connectors and models"
 
     def ready(self) -> None:
+        from connectors import scrubbing
         from departments.models import Department
 
+        scrubbing.learn(given_at_the_start())
         # How a host is written is known up here; the column, and every form over it, belongs to the floor below.
         Department._meta.get_field("egress_hosts").validators.append(readable_hosts)
+
+
+def given_at_the_start() -> list[str]:
+    """The secrets that the server itself is started with; a password that is also the user's name is none."""
+    databases = [each for each in settings.DATABASES.values() if each.get("PASSWORD") != each.get("USER")]
+    passwords = [str(each.get("PASSWORD") or "") for each in databases]
+    return [settings.SECRET_KEY, settings.OPENAI_API_KEY, settings.EMAIL_HOST_PASSWORD, *passwords]
 
 
 def readable_hosts(hosts: list[str]) -> None:

@@ -86,3 +86,25 @@ class AiModel(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.name
+
+
+class Secret(models.Model):
+    """What nobody is shown again, sealed (rule S9); read and written by connectors.vault alone.
+
+    `version` counts the replacements. It is sealed in with id and department, so that no row opens as another.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    department = models.ForeignKey("departments.Department", models.CASCADE, null=True, blank=True, related_name="+")
+    version = models.PositiveIntegerField(default=1)
+    key_id = models.CharField(_("key of the vault"), max_length=60, db_index=True)
+    wrapped = models.BinaryField()
+    body = models.BinaryField()
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        verbose_name = _("secret")
+        verbose_name_plural = _("secrets")
+
+    def __str__(self) -> str:
+        return str(self.pk)

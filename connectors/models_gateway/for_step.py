@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.conf import settings
-
+from connectors import scrubbing
 from connectors.models_gateway import routing
 from connectors.models_gateway.record import CallRecord
 from connectors.models_gateway.request import ModelRequest, Route
@@ -47,6 +45,7 @@ class StepModels:
         from connectors.models_gateway import door
 
         route = routing.choose(model)
+        scrubbing.learn([route.key])
         instructions, blocks = with_remarks(instructions, blocks, self._sent_back)
         request = ModelRequest(
             route=route,
@@ -58,7 +57,7 @@ class StepModels:
             deadline=self._deadline,
         )
         try:
-            given = door.ask(request, self._calls, known_secrets=_own_secrets())
+            given = door.ask(request, self._calls, known_secrets=scrubbing.known().values)
         except AuthFailed:
             _remember(route)
             raise
@@ -95,9 +94,3 @@ def with_remarks(
 def _remember(route: Route) -> None:
     if route.key != routing.NO_KEY:
         routing.remember_refused_key(route)
-
-
-def _own_secrets() -> list[str]:
-    """Secrets of the server itself, which no text may carry to a model."""
-    database = settings.DATABASES["default"].get("PASSWORD") or ""
-    return [settings.SECRET_KEY, database, os.environ.get("OPENAI_API_KEY", "")]

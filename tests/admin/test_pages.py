@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from audit.models import Entry
 from audit.services import record
+from connectors import vault
+from connectors.models import Secret
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
 from departments.models import ApiToken, Department, Membership, Notice, Role, SignInLink, User
@@ -63,7 +65,7 @@ APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode]
-NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey, Notice, Decision]
+NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey, Notice, Decision, Secret]
 SECRET = "the deal with Northwind"  # in every place that people write
 
 
@@ -111,7 +113,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     rows += [DraftEdit.objects.create(workflow=workflow, revision=2, edit=changed, said=SECRET, before=written)]
     rows += [make_notice(member, department=legal, subject=SECRET, text=SECRET, html=SECRET)]
     kept = keep_prompt(legal, SECRET, title="Tone", note=SECRET, actor=SYSTEM)
-    rows += [kept.saved, kept]
+    rows += [kept.saved, kept, vault.keep({"password": SECRET}, legal.pk)]
     rows += [make_group(legal, member), make_absence(member, date(2026, 12, 1), date(2026, 12, 4), note=SECRET)]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}

@@ -29,7 +29,7 @@ from connectors.sdk import (
 from workflows.engine import conditions, params, strict
 from workflows.engine.definition import Node
 from workflows.models import RunMode
-from workflows.runtime import approved, carrying_on, children, pinning, values
+from workflows.runtime import approved, carrying_on, children, pinning, unsaid, values
 from workflows.runtime.context import Context, Fence, unfenced
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.kinds import kinds
@@ -179,6 +179,7 @@ def perform(journey: Journey, step: Step, prepared: Prepared, now: datetime, fen
         # Never the exception itself: its words may be megabytes, or nothing that a log can hold.
         log.error("step.defect: %s failed in a way it does not know: %s\n%s", node.kind, what, where)
         attempted.error = Defect(f"The step kind {node.kind} broke: {what}.")
+    unsaid.take_out_secrets(attempted)
     return attempted
 
 
