@@ -13,6 +13,9 @@ from audit.models import Entry
 SENTENCES: Mapping[str, Any] = {
     "absence.ended": _("{actor} ended the absence of {object}"),
     "absence.planned": _("{actor} planned the absence of {object} from {starts} to {ends}"),
+    "connection.changed": _("{actor} changed a connection to {object}"),
+    "connection.connected": _("{actor} connected an account of {object}"),
+    "connection.removed": _("{actor} removed a connection to {object}"),
     "department.created": _("{actor} created the department {object}"),
     "department.deciding_by_mail_changed": _("{actor} changed how {object} decides from a mail"),
     "department.hours_changed": _("{actor} changed when {object} works"),
@@ -65,6 +68,7 @@ SENTENCES: Mapping[str, Any] = {
     "template.copied": _("{actor} made {object} from the template “{template}”"),
     "token.created": _("{actor} created the API token {object} with the role {role}"),
     "token.revoked": _("{actor} revoked the API token {object}"),
+    "vault.rotated": _("{actor} brought {secrets} secrets under the key {key} of the vault"),
     "workflow.archived": _("{actor} archived {object}"),
     "workflow.created": _("{actor} created the workflow {object}"),
     "workflow.draft_saved": _("{actor} saved the draft of {object}"),

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin
-from connectors.models import AiModel, Provider, Secret
+from connectors.models import AiModel, Connection, Provider, Secret
 
 
 @admin.register(Provider)
@@ -62,3 +62,14 @@ class SecretAdmin(ReadOnlyAdmin):
     search_fields = ("department__name", "key_id")
     list_select_related = ("department",)
     fields = ("id", "department", "version", "key_id", "changed_at")
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    """Which there are and how they are. Departments connect, renew and remove them on their own pages."""
+
+    list_display = ("slug", "connector", "department", "health", "checked_at", "last_used_at", "removed_at")
+    list_filter = ("department", "connector", "health")
+    search_fields = ("slug", "connector", "department__name")
+    list_select_related = ("department",)
+    fields = (*list_display, "health_said", "settings", "made_by", "created_at")

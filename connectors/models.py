@@ -108,3 +108,46 @@ class Secret(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class Health(models.TextChoices):
+    """How a connection was found when it was tried last."""
+
+    UNKNOWN = "unknown", _("not tried yet")
+    WORKS = "works", _("works")
+    FAILS = "fails", _("does not work")
+
+
+class Connection(models.Model):
+    """One authorised account of an outside system. It belongs to the department, whoever made it.
+
+    Workflows name it by its `slug`, which never changes. `settings` is what everybody in the department may see.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    department = models.ForeignKey("departments.Department", models.CASCADE, related_name="connections")
+    connector = models.CharField(_("connector"), max_length=60)
+    slug = models.SlugField(max_length=60)
+    title = models.CharField(_("title"), max_length=120)
+    settings = models.JSONField(default=dict)
+    secret = models.OneToOneField(Secret, models.PROTECT, related_name="connection")
+    health = models.CharField(_("health"), max_length=10, choices=Health.choices, default=Health.UNKNOWN)
+    health_said = models.TextField(blank=True)
+    checked_at = models.DateTimeField(_("tried"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+    made_by = models.CharField(_("connected by"), max_length=254)
+    created_at = models.DateTimeField(auto_now_add=True)
+    removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
+        ordering = ["title"]
+        constraints = [models.UniqueConstraint(fields=["department", "slug"], name="connection_once")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def ledger_label(self) -> str:
+        return self.connector

@@ -1,20 +1,25 @@
-"""Ask another system over HTTP: one step for whatever has no connector of its own."""
+"""Other systems over HTTP: an account of whatever has no connector of its own, and one step to ask it."""
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import ConfigDict
 
 from connectors.sdk import (
+    Account,
     Action,
     AuthFailed,
     BadParams,
+    Connector,
+    Credentials,
     Done,
     Effect,
     Field,
@@ -27,13 +32,114 @@ from connectors.sdk import (
     Unavailable,
     hint,
 )
+from connectors.sdk.context import Http
 
 LONGEST_PAUSE = timedelta(days=1)
 QUOTED_CHARACTERS = 300
 # A cookie is a credential: it must not lie in the run's journal.
 NOT_KEPT = frozenset({"set-cookie"})
+HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 LOOK_FIRST = "It may have been done all the same: look there before you retry this step."
 TEXT_CODECS = ("utf-8", "utf8", "us-ascii", "iso-8859", "latin", "windows-", "cp", "koi8", "gb", "big5", "euc", "shift")
+
+
+class HttpService(Connector):
+    """Any service that is spoken to over HTTP and knows one of the usual ways to sign in."""
+
+    name = "http"
+    title = "A service over HTTP"
+    about = "Whatever has an address, and a password, key or token of its own."
+    icon = "world-share"
+
+    class Settings(Model):
+        address: str = Field(
+            min_length=1,
+            max_length=2_000,
+            title="Address",
+            description="Where the service begins. Its host must be on the list that an administrator keeps.",
+            json_schema_extra=hint("text", example="https://api.example.com/v1"),
+        )
+        signs_in: Literal["bearer", "basic", "header", "query"] = Field(
+            default="bearer",
+            title="How it signs in",
+            description="The documentation of the service says it, mostly under “Authentication”.",
+            json_schema_extra=hint(
+                "choice",
+                labels={
+                    "bearer": "With a token (Authorization: Bearer)",
+                    "basic": "With user name and password (Basic)",
+                    "header": "With a key in a header",
+                    "query": "With a key in the address",
+                },
+            ),
+        )
+        user: str = Field(
+            default="",
+            max_length=200,
+            title="User name",
+            description="With which you sign in there.",
+            json_schema_extra=hint("text", example="press@example.com", when={"signs_in": ["basic"]}),
+        )
+        key_name: str = Field(
+            default="",
+            max_length=100,
+            title="Name of the header or parameter",
+            description="Under which the service expects the key.",
+            json_schema_extra=hint("text", example="X-API-Key", when={"signs_in": ["header", "query"]}),
+        )
+        test_path: str = Field(
+            default="",
+            max_length=2_000,
+            title="What to read for a test",
+            description="A path below the address that changes nothing; when empty, the address itself.",
+            json_schema_extra=hint("text", example="/me", advanced=True),
+        )
+
+    class Secrets(Model):
+        secret: str = Field(
+            min_length=1,
+            max_length=20_000,
+            title="Token, password or key",
+            description="Kept sealed and never shown again.",
+            json_schema_extra=hint("secret"),
+        )
+
+    @classmethod
+    def check(cls, settings: Settings, secrets: Secrets) -> dict[str, str]:
+        problems = {}
+        if not _origin(settings.address):
+            problems["address"] = "Write the whole address, beginning with https:// and a host."
+        if settings.signs_in == "basic" and (not settings.user or ":" in settings.user):
+            problems["user"] = "Write the user name; it has no colon in it."
+        if settings.signs_in in ("header", "query") and not HEADER_NAME.fullmatch(settings.key_name):
+            problems["key_name"] = "Write the name as the service has it, such as X-API-Key: letters, digits, - and _."
+        if not secrets.secret.isprintable():
+            problems["secret"] = "There is a line break or another invisible character in it. Copy it again."
+        return problems
+
+    @classmethod
+    def hosts(cls, settings: Settings) -> tuple[str, ...]:
+        return (_origin(settings.address),)
+
+    @classmethod
+    def credentials(cls, settings: Settings, secrets: Secrets) -> Credentials:
+        match settings.signs_in:
+            case "basic":
+                pair = base64.b64encode(f"{settings.user}:{secrets.secret}".encode()).decode()
+                return Credentials({"Authorization": f"Basic {pair}"})
+            case "header":
+                return Credentials({settings.key_name: secrets.secret})
+            case "query":
+                return Credentials(query={settings.key_name: secrets.secret})
+        return Credentials({"Authorization": f"Bearer {secrets.secret}"})
+
+    def test(self, account: Account) -> str:
+        response = account.http.send("GET", _address(account.settings.address, account.settings.test_path))
+        if response.status in (401, 403):
+            raise AuthFailed(f"It does not accept the credentials: it answered with {response.status}. Renew them.")
+        if response.status >= 500:
+            raise Unavailable(f"It answered with {response.status}: it has a problem of its own. Try again later.")
+        return f"It answered with {response.status}."
 
 
 class SendRequest(Action):
@@ -48,6 +154,13 @@ class SendRequest(Action):
     class Params(Model):
         model_config = ConfigDict(coerce_numbers_to_str=True)  # ?page=2
 
+        connection: str = Field(
+            default="",
+            max_length=60,
+            title="Connection",
+            description="Signs the request in. Connections are made once, under Connections.",
+            json_schema_extra=hint("choice", source="connections:http", nothing="None: without signing in"),
+        )
         method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
             default="GET",
             title="Method",
@@ -67,7 +180,7 @@ class SendRequest(Action):
             min_length=1,
             max_length=8_000,
             title="Address",
-            description="Its host must be on the list that an administrator keeps for the department.",
+            description="Its host must be on the administrator's list. With a connection, a path is enough.",
             json_schema_extra=hint("text", example="https://api.example.com/articles"),
         )
         query: dict[str, str] = Field(
@@ -125,8 +238,9 @@ class SendRequest(Action):
         data: Any = Field(default=None, title="Data", description="The answer's JSON, or nothing.")
 
     def run(self, params: Params, ctx: StepContext) -> Done:
+        http, params = _signed_in(params, ctx)
         try:
-            response = self._send(params, ctx)
+            response = self._send(params, ctx, http)
             _demand_expected(response, params, ctx.now)
         except Unavailable as error:
             if error.maybe_done and self.effect_of(params) is Effect.UNSAFE:
@@ -143,6 +257,7 @@ class SendRequest(Action):
         return Done(output, summary=f"{response.status}, {len(response.body)} bytes")
 
     def rehearse(self, params: Params, ctx: StepContext) -> Done:
+        _, params = _signed_in(params, ctx)
         body = _json_body(params)
         said = params.body_text or (json.dumps(body, ensure_ascii=False) if body is not None else "")
         sent = f": {said}" if said else ", with nothing in it"
@@ -152,11 +267,13 @@ class SendRequest(Action):
     def leaving(self, params: Params, ctx: StepContext) -> Leaving | None:
         if params.method == "GET":
             return None
+        way = f"HTTP {params.method}" + (f", signed in as “{params.connection}”" if params.connection else "")
+        _, params = _signed_in(params, ctx)
         query = f"?{urlencode(params.query)}" if params.query else ""
         body = _json_body(params)
         said = params.body_text or (json.dumps(body, ensure_ascii=False, indent=2) if body is not None else "")
         typed = {"Content-Type": "application/json"} if body is not None else {}
-        return Leaving(f"HTTP {params.method}", (f"{params.url}{query}",), {**typed, **params.headers}, said)
+        return Leaving(way, (f"{params.url}{query}",), {**typed, **params.headers}, said)
 
     @classmethod
     def effect_of(cls, params: Params) -> Effect:
@@ -174,11 +291,11 @@ class SendRequest(Action):
             return {"body_text": "The body is either JSON or text: leave one of the two empty."}
         return {}
 
-    def _send(self, params: Params, ctx: StepContext) -> Response:
+    def _send(self, params: Params, ctx: StepContext, http: Http) -> Response:
         headers = dict(params.headers)
         if params.idempotency_header and params.method != "GET":
             headers[params.idempotency_header] = ctx.idempotency_key
-        return ctx.http.send(
+        return http.send(
             params.method,
             params.url,
             headers=headers,
@@ -187,6 +304,35 @@ class SendRequest(Action):
             body=params.body_text.encode() if params.body_text else None,
             timeout_s=params.timeout_s,
         )
+
+
+def _signed_in(params: SendRequest.Params, ctx: StepContext) -> tuple[Http, SendRequest.Params]:
+    """The door to go through, and the request with its whole address."""
+    if not params.connection:
+        return ctx.http, params
+    account = ctx.account(params.connection)
+    return account.http, params.model_copy(update={"url": _address(account.settings.address, params.url)})
+
+
+def _address(beginning: str, path: str) -> str:
+    """A path goes on where the service begins; a whole address stays."""
+    if "://" in path:
+        return path
+    return f"{beginning.rstrip('/')}/{path.lstrip('/')}" if path else beginning
+
+
+def _origin(address: str) -> str:
+    """Scheme, host and port as the door writes them; nothing when it is no address."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
 
 
 def _json_body(params: SendRequest.Params) -> Any:
@@ -216,7 +362,9 @@ def _demand_expected(response: Response, params: SendRequest.Params, now: dateti
     if status >= 500:
         raise Unavailable(f"{said}: the other system has a problem of its own. Try again later.", maybe_done=True)
     if status in (401, 403):
-        raise AuthFailed(f"{said}: the other system does not accept the credentials. Check the step's headers.")
+        raise AuthFailed(
+            f"{said}: the other system does not accept the credentials. Renew the connection, or check the headers."
+        )
     if 300 <= status < 400:
         raise Rejected(f"{said}: it sends us on to another address. Write the final address into the step.")
     quoted = _text(response).strip()[:QUOTED_CHARACTERS]

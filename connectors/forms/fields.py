@@ -262,6 +262,7 @@ TEMPLATES: Mapping[str, str] = {
     "key_value": "rows",
     "group": "group",
     "conditions": "conditions",
+    "secret": "secret",
 }
 
 

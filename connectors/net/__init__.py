@@ -9,19 +9,19 @@ from __future__ import annotations
 import json as jsons
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
-from connectors.net import exchange, sockets
+from connectors.net import exchange, sockets, urls
 from connectors.net.egress import Egress
 from connectors.net.requests import LONGEST_WAIT_S, Request
 from connectors.net.sockets import Resolve
-from connectors.sdk import BadParams, Response
+from connectors.sdk import BadParams, Credentials, Response
 
-__all__ = ["Door", "Egress", "Request", "fetch", "for_department"]
+__all__ = ["Bound", "Door", "Egress", "Request", "fetch", "for_department"]
 
 FORBID_IN_TRANSACTION = True
 """Rule D14. Tests of other parts switch it off, because there the test itself is a transaction."""
@@ -52,10 +52,33 @@ def fetch(
 
 
 @dataclass(frozen=True, slots=True)
+class Bound:
+    """Credentials with the origins that may see them (rule S7)."""
+
+    origins: tuple[str, ...]
+    credentials: Credentials = field(repr=False)
+
+    def require(self, url: str) -> None:
+        """Raises BadParams for an address that they do not belong to; what is no address at all is refused later."""
+        try:
+            origin = urls.parse(url).origin
+        except urls.BadUrl:
+            return
+        if origin not in self.origins:
+            ours = ", ".join(self.origins)
+            problem = f"The connection belongs to {ours}; its credentials are not sent to {origin}."
+            raise BadParams(problem, fields={"url": problem})
+
+
+@dataclass(frozen=True, slots=True)
 class Door:
-    """`connectors.sdk.Http` for one department: what a step gets as `ctx.http`. A GET follows up to 3 redirects."""
+    """`connectors.sdk.Http` for one department: what a step gets as `ctx.http`. A GET follows up to 3 redirects.
+
+    With `bound` every request is signed in, and goes to those origins alone; a redirect to another one goes without.
+    """
 
     policy: Egress
+    bound: Bound | None = None
 
     def send(
         self,
@@ -72,7 +95,17 @@ class Door:
         if json is not None:
             body = _as_json(json)
             given = {"Content-Type": "application/json", **given}
+        if self.bound is not None:
+            self.bound.require(url)
+            given = _signed(given, self.bound.credentials.headers)
+            query = {**(query or {}), **self.bound.credentials.query}
         return fetch(Request(method, url, given, query or {}, body, timeout_s, redirects=3), policy=self.policy)
+
+
+def _signed(given: Mapping[str, str], credentials: Mapping[str, str]) -> dict[str, str]:
+    """Those of the connection win over what a step has written under the same name."""
+    ours = {name.lower() for name in credentials}
+    return {**{name: value for name, value in given.items() if name.lower() not in ours}, **credentials}
 
 
 def _as_json(value: Any) -> bytes:

@@ -1,6 +1,7 @@
 """All that the author of a step kind or a connector imports. Pure: no Django, no Celery, no HTTP, no model client."""
 
 from connectors.sdk.actions import Action, Effect, Field, Flow, Model, hint
+from connectors.sdk.connector import Account, Connector, Credentials
 from connectors.sdk.context import Answer, FileRef, Passage, ReadDocument, Response, StepContext
 from connectors.sdk.errors import (
     AuthFailed,
@@ -31,6 +32,7 @@ from connectors.sdk.outcomes import (
 )
 
 __all__ = [
+    "Account",
     "Action",
     "Answer",
     "ArmsEnded",
@@ -40,6 +42,8 @@ __all__ = [
     "BadParams",
     "Call",
     "ChildrenEnded",
+    "Connector",
+    "Credentials",
     "Deadline",
     "Decided",
     "Done",

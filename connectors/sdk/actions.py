@@ -36,9 +36,10 @@ def hint(
 ) -> dict[str, Any]:
     """How the form shows a parameter when its type alone does not say it: `json_schema_extra=hint("long_text")`.
 
-    `widget`: text, long_text, json, number, switch, choice, list, key_value, labels, fields, rows, conditions, file.
+    `widget`: text, long_text, json, number, switch, choice, list, key_value, labels, fields, rows, conditions, file;
+    among the secrets of a connector also secret.
     `source`: the choices are loaded by the page: models, workflows, people, groups, sending_steps (those after this one
-    that others would see). `nothing`: what choosing none means.
+    that others would see), connections:NAME (those of that connector). `nothing`: what choosing none means.
     `labels`: choice → its words. `when`: asked for only while the parameter beside it has one of these values.
     """
     told = {"x-source": source, "x-nothing": nothing, "x-labels": labels, "x-when": when}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from connectors.sdk.connector import Account
 
 
 class FileRef(BaseModel):
@@ -199,6 +202,10 @@ class StepContext(Protocol):
     def models(self) -> Models: ...
     @property
     def http(self) -> Http: ...
+    def account(self, connection: str) -> Account:
+        """The department's connection of this name, opened. Raises AuthFailed when there is none that can be used."""
+        ...
+
     @property
     def files(self) -> Files: ...
     @property

@@ -1,4 +1,4 @@
-"""Which step kinds exist: found by looking into the given packages, one class per kind."""
+"""Which step kinds and connectors exist: found by looking into the given packages, one class for each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Iterable, Iterator, Mapping
 
 from connectors.sdk.actions import Action, Flow
+from connectors.sdk.connector import Connector
 
 
 class UnknownKind(KeyError):
@@ -39,18 +40,28 @@ class Registry(Mapping[str, type[Action]]):
 
 def discover(*packages: str) -> Registry:
     """Every class with a `kind` in the modules of these packages."""
-    return Registry(kind for package in packages for kind in _kinds_in(package))
+    return Registry(
+        found
+        for found in _classes_in(packages)
+        if issubclass(found, Action) and found not in (Action, Flow) and hasattr(found, "kind")
+    )
 
 
-def _kinds_in(package: str) -> Iterator[type[Action]]:
-    root = importlib.import_module(package)
-    for info in pkgutil.iter_modules(root.__path__):
-        module = importlib.import_module(f"{package}.{info.name}")
-        yield from (
-            found
-            for _, found in inspect.getmembers(module, inspect.isclass)
-            if issubclass(found, Action)
-            and found not in (Action, Flow)
-            and found.__module__ == module.__name__
-            and hasattr(found, "kind")
-        )
+def discover_connectors(*packages: str) -> dict[str, type[Connector]]:
+    """Name → every connector in the modules of these packages, by title."""
+    found = [each for each in _classes_in(packages) if issubclass(each, Connector) and hasattr(each, "name")]
+    named = {each.name: each for each in sorted(found, key=lambda each: each.title)}
+    if len(named) < len(found):
+        raise ValueError(f"two connectors have one name among {sorted(each.name for each in found)}")
+    return named
+
+
+def _classes_in(packages: Iterable[str]) -> Iterator[type]:
+    """Those that the modules define themselves."""
+    for package in packages:
+        root = importlib.import_module(package)
+        for info in pkgutil.iter_modules(root.__path__):
+            module = importlib.import_module(f"{package}.{info.name}")
+            for _, found in inspect.getmembers(module, inspect.isclass):
+                if found.__module__ == module.__name__:
+                    yield found

@@ -16,8 +16,8 @@ from django.utils import timezone
 
 from audit.models import Entry
 from audit.services import record
-from connectors import vault
-from connectors.models import Secret
+from connectors.connections import Told, connect
+from connectors.models import Connection, Secret
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
 from departments.models import ApiToken, Department, Membership, Notice, Role, SignInLink, User
@@ -65,7 +65,19 @@ APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode]
-NEVER_CHANGED = [Run, StepRun, Attempt, JournalEntry, Version, Entry, IdempotencyKey, Notice, Decision, Secret]
+NEVER_CHANGED = [
+    Run,
+    StepRun,
+    Attempt,
+    JournalEntry,
+    Version,
+    Entry,
+    IdempotencyKey,
+    Notice,
+    Decision,
+    Secret,
+    Connection,
+]
 SECRET = "the deal with Northwind"  # in every place that people write
 
 
@@ -113,7 +125,9 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     rows += [DraftEdit.objects.create(workflow=workflow, revision=2, edit=changed, said=SECRET, before=written)]
     rows += [make_notice(member, department=legal, subject=SECRET, text=SECRET, html=SECRET)]
     kept = keep_prompt(legal, SECRET, title="Tone", note=SECRET, actor=SYSTEM)
-    rows += [kept.saved, kept, vault.keep({"password": SECRET}, legal.pk)]
+    told = Told("Archive", {"address": "https://archive.example"}, {"secret": SECRET})
+    connection = connect(legal, "http", told, actor=SYSTEM)
+    rows += [kept.saved, kept, connection, connection.secret]
     rows += [make_group(legal, member), make_absence(member, date(2026, 12, 1), date(2026, 12, 4), note=SECRET)]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}

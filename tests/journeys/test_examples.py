@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.services import ensure_providers
+from connectors.providers import ensure_providers
 from departments.seeding import seed_people
 from tests.journeys.conftest import Stack, ended, wait_for
 from workflows.examples.catalogue import EXAMPLES

@@ -1,10 +1,11 @@
-"""Choices that a form loads from the server: models, workflows, people and groups, and the steps that will send."""
+"""Choices that a form loads: models, workflows, people, groups, connections, and the steps that will send."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from connectors.connections import in_use
 from connectors.forms import Choice
 from connectors.models import AiModel
 from connectors.sdk import Action
@@ -17,6 +18,7 @@ from workflows.pages.cards import title_of
 from workflows.runtime.kinds import kinds
 
 MOST = 500
+CONNECTIONS = "connections:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def helpers_for(asking: Asking) -> Mapping[str, list[Choice]]:
 
 
 def _loaded(asking: Asking, names: Iterable[str]) -> Mapping[str, list[Choice]]:
-    return {name: SOURCES[name](asking) for name in names if name in SOURCES}
+    here = {name: SOURCES[name](asking) for name in names if name in SOURCES}
+    return here | {name: _connections(asking, name) for name in names if name.startswith(CONNECTIONS)}
 
 
 def _models(asking: Asking) -> list[Choice]:
@@ -70,6 +73,11 @@ def _groups(asking: Asking) -> list[Choice]:
 def _sending_steps(asking: Asking) -> list[Choice]:
     found = sending_steps(asking.definition, asking.node.id, kinds())
     return [Choice(node.id, title_of(node)) for node in found]
+
+
+def _connections(asking: Asking, source: str) -> list[Choice]:
+    rows = in_use(asking.workflow.department).filter(connector=source.removeprefix(CONNECTIONS))
+    return [Choice(row.slug, row.title) for row in rows[:MOST]]
 
 
 SOURCES: Mapping[str, Source] = {

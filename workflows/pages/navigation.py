@@ -66,11 +66,16 @@ class Navigation:
             ("home", _("Home"), "home-2", ""),
             ("workflows", _("Workflows"), "route", ""),
             ("library", _("Library"), "bookmark", ""),
+            *([("connections", _("Connections"), "plug", "")] if self.may_connect else []),
             ("runs", _("Runs"), "player-play", ""),
             ("tasks", _("Tasks"), "inbox", self.open_tasks),
             *([("ledger", _("Ledger"), "shield-check", "")] if self.may_audit else []),
         ]
         return [self._item(*place) for place in places if _address(place[0])]
+
+    @cached_property
+    def may_connect(self) -> bool:
+        return bool(self.request.actor.departments(Verb.CONNECT))  # type: ignore[attr-defined]
 
     @cached_property
     def open_tasks(self) -> str:

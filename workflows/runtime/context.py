@@ -14,11 +14,11 @@ from audit.sql import release
 from connectors import net
 from connectors.documents.reading import read_document
 from connectors.models_gateway.for_step import StepModels
-from connectors.sdk import Effect, FileRef, ReadDocument, Response
+from connectors.sdk import Account, AuthFailed, Effect, FileRef, ReadDocument, Response, StepError
 from connectors.sdk.context import RunFacts
 from workflows.engine import conditions, params
 from workflows.models import RunMode
-from workflows.runtime import files, setting_aside, values
+from workflows.runtime import files, setting_aside, signed_in, values
 from workflows.runtime.journey import Journey, Step
 
 Fence = Callable[[Effect], None]
@@ -41,6 +41,7 @@ class Context:
     fence: Fence = unfenced
     calls: list[Any] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    signed_in_by: set[str] = field(default_factory=set)
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -112,7 +113,21 @@ class Context:
     @cached_property
     def http(self) -> StepHttp:
         policy = net.for_department(self.journey.run.department.egress_hosts)
-        return StepHttp(net.Door(policy), self.calls, self.fence, self.effect)
+        return self._through(net.Door(policy))
+
+    def account(self, connection: str) -> Account:
+        account = signed_in.account(self.journey.run, connection, self._through)
+        self.signed_in_by.add(connection)
+        return account
+
+    def note_failure(self, error: StepError) -> None:
+        """Whoever looks at the connections is to see that one is not accepted any more."""
+        if isinstance(error, AuthFailed):
+            for connection in self.signed_in_by:
+                signed_in.note_refused(self.journey.run, connection, error.message)
+
+    def _through(self, door: net.Door) -> StepHttp:
+        return StepHttp(door, self.calls, self.fence, self.effect)
 
     @cached_property
     def files(self) -> StepFiles:

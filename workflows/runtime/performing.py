@@ -167,6 +167,7 @@ def perform(journey: Journey, step: Step, prepared: Prepared, now: datetime, fen
         raise
     except StepError as error:
         attempted.error = error
+        ctx.note_failure(error)
     except (params.BadText, conditions.BadCondition) as error:
         attempted.error = BadParams(str(error))
     except (OperationalError, InterfaceError):

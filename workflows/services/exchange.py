@@ -20,7 +20,7 @@ from workflows.engine.problems import Problem
 from workflows.models import Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services import library
-from workflows.services.asked_people import people_problems
+from workflows.services.named import missing_here
 from workflows.services.naming import clean_name
 from workflows.services.refusals import ValidationError
 from workflows.services.templates import free_name, models_in_use
@@ -72,7 +72,7 @@ def examine(text: str | bytes, department: Department, *, actor: Actor) -> Exami
     loaded = definitions.load(known.definition)
     name = free_name(department, loaded.name)
     found = draft_problems(Workflow(department=department, draft=dict(known.definition), name=name, slug=""))
-    lacking = people_problems(department, loaded)
+    lacking = missing_here(department, loaded)
     return Examined(
         known.definition,
         sample,
@@ -132,7 +132,7 @@ def _plain(definition: Definition, sample: Mapping[str, Any]) -> dict[str, Any]:
 def _missing(definition: Definition, department: Department) -> Iterator[str]:
     yield from _missing_kinds(definition)
     yield from _missing_models(definition)
-    yield from (problem.message for problem in people_problems(department, definition))
+    yield from (problem.message for problem in missing_here(department, definition))
     yield from _missing_workflows(definition, department)
     yield from _missing_hosts(definition, department)
 

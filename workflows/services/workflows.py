@@ -17,8 +17,8 @@ from workflows.engine import definition as definitions
 from workflows.engine.problems import Problem, problems, running
 from workflows.models import Version, Workflow
 from workflows.runtime.kinds import kinds
-from workflows.services.asked_people import people_problems
 from workflows.services.drafting import edit_draft
+from workflows.services.named import missing_here
 from workflows.services.naming import clean_name, require_free_name
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 
@@ -135,7 +135,7 @@ def draft_problems(workflow: Workflow) -> list[Problem]:
     """What keeps the draft from being published."""
     loaded = _loaded(workflow.draft)
     found = [*problems(loaded, kinds()), *_call_problems(workflow, loaded)]
-    return [*found, *people_problems(workflow.department, loaded)]
+    return [*found, *missing_here(workflow.department, loaded)]
 
 
 def _loaded(definition: Any) -> definitions.Definition:

@@ -14,6 +14,7 @@ from django.urls import URLPattern, reverse
 from django.urls.converters import IntConverter
 from django.utils import timezone
 
+from connectors import connections, net
 from departments.access import SYSTEM, actor_for_user
 from departments.models import User
 from tests.factories import make_absence, make_group, make_publish_request
@@ -28,6 +29,12 @@ from workflows.services.saving import archive_saved, keep_prompt
 from workflows.services.telling import Told
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _in_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here each test is one, so that the page that tries a connection may ask others all the same."""
+    monkeypatch.setattr(net, "FORBID_IN_TRANSACTION", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,11 @@ def _failed(scene: Scene) -> list[object]:
     run = scenes.a_run(scene, RunStatus.FAILED, error={"code": "rejected", "message": "No."})
     scenes.a_step(run, "facts", "ai.extract", "failed", error=run.error)
     return [run.pk]
+
+
+def _connection(scene: Scene) -> list[object]:
+    told = connections.Told("Archive", {"address": "https://archive.example"}, {"secret": "unheard-of"})
+    return [connections.connect(scene.department, "http", told, actor=SYSTEM).pk]
 
 
 def _task(scene: Scene) -> list[object]:
@@ -249,6 +261,12 @@ ROUTES = [
     Route("tasks_many", method="post", right="approver", answer=302),
     Route("tasks_many_decide", method="post", right="approver", answer=302),
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
+    Route("connections"),
+    Route("connection_new", right="builder", wrong="operator"),
+    Route("connection", _connection),
+    Route("connection_change", _connection, "post", (), "builder", "operator", 422),
+    Route("connection_try", _connection, "post", (), "builder", "operator", 302),
+    Route("connection_remove", _connection, "post", (), "builder", "operator", 302),
     Route("manual"),
     Route("manual_on", method="post", right="builder", wrong="viewer", answer=422),
     Route("manual_mode", _manual),

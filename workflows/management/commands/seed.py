@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from connectors.services import ensure_providers
+from connectors.providers import ensure_providers
 from departments.links import address_of
 from departments.seeding import SeededPerson, seed_people
 from workflows.services.examples import seed_examples, start_sample

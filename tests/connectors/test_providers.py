@@ -9,7 +9,7 @@ import pytest
 
 from audit.models import Entry
 from connectors.models import AiModel, Provider
-from connectors.services import ensure_providers
+from connectors.providers import ensure_providers
 from tests.factories import make_model, make_provider
 
 pytestmark = pytest.mark.django_db

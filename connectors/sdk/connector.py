@@ -1,0 +1,71 @@
+"""A kind of outside system of which people connect accounts: what they tell about it, and how it is spoken to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from connectors.sdk.actions import Model
+from connectors.sdk.context import Http
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What is added to a request at the moment it is sent, and seen nowhere else."""
+
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Account(Protocol):
+    """One connection, opened for a step or a test."""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def settings(self) -> Any:
+        """An instance of the connector's `Settings`."""
+        ...
+
+    @property
+    def http(self) -> Http:
+        """The guarded door, signed in. It goes to the connector's `hosts` and nowhere else (rule S7)."""
+        ...
+
+
+class Connector:
+    """Declare `name`, `title`, `about`, the models `Settings` (shown) and `Secrets` (texts, never shown again), `test`.
+
+    One that is spoken to over HTTP also says to which `hosts` its credentials may go, and what they are.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    about: ClassVar[str]
+    icon: ClassVar[str] = "plug"
+
+    class Settings(Model): ...
+
+    class Secrets(Model): ...
+
+    @classmethod
+    def check(cls, settings: Any, secrets: Any) -> dict[str, str]:
+        """Problems between the fields that their types cannot tell: field → sentence."""
+        return {}
+
+    @classmethod
+    def hosts(cls, settings: Any) -> tuple[str, ...]:
+        """Origins (`https://api.example.com`) to which the credentials may be sent."""
+        return ()
+
+    @classmethod
+    def credentials(cls, settings: Any, secrets: Any) -> Credentials:
+        return Credentials()
+
+    def test(self, account: Account) -> str:
+        """Try the account without changing anything there; a sentence for who has connected it. Raises a StepError."""
+        raise NotImplementedError(f"{self.name} has no test()")
