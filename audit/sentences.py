@@ -45,6 +45,7 @@ SENTENCES: Mapping[str, Any] = {
     "provider.added": _("{actor} added the provider of models {object}"),
     "provider.changed": _("{actor} changed the provider of models {object}"),
     "run.cancelled": _("{actor} cancelled {object}"),
+    "run.record_taken": _("{actor} took the record of {object} along as a PDF"),
     "run.resumed": _("{actor} resumed {object} with the newest version"),
     "run.retried": _("{actor} tried {object} again"),
     "run.started": _("{actor} started {object}"),

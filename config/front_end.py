@@ -16,6 +16,7 @@ TABLER = "@tabler/core/dist"
 ICONS = "@tabler/icons/icons/outline"
 FONT = "@fontsource-variable/inter/files"
 SCRIPTS = ("latin", "latin-ext")
+PAPER_FONTS = "dejavu-fonts-ttf/ttf"
 KINDS = ("workflows.steps", "connectors.catalog")
 OLDEST_NODE = 20
 
@@ -62,6 +63,8 @@ def _served(packages: Path) -> Iterator[tuple[Path, str]]:
     yield packages / "sortablejs" / "Sortable.min.js", "sortable/sortable.min.js"
     for script in SCRIPTS:
         yield packages / FONT / f"inter-{script}-wght-normal.woff2", f"inter/inter-{script}-wght-normal.woff2"
+    for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"):  # in PDF files; browsers never ask for them
+        yield packages / PAPER_FONTS / name, f"dejavu/{name}"
     for name in sorted(_icons()):
         source = packages / ICONS / f"{name}.svg"
         if not source.exists():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
+from pypdf import PdfReader
 
 from departments.absences import plan_absence
 from departments.access import SYSTEM, actor_for_user
@@ -140,6 +141,12 @@ def test_a_workflow_whose_model_only_fails_is_carried_to_its_end_by_two_people(
     expect(review.get_by_text(f"written by hand by {scene.operator.name}")).to_be_visible()
     expect(page.get_by_text(f"made by hand by {scene.operator.name}")).to_have_count(2)
     seen("record-by-hand")
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="Record as PDF").click()
+    paper = PdfReader(taken.value.path())
+    text = " ".join(" ".join(part.extract_text() for part in paper.pages).split())
+    assert f"by hand: answered by {scene.operator.name}" in text
+    assert f"approved by {scene.approver.name}" in text
 
 
 def test_of_two_stages_the_second_is_answered_by_who_stands_in(

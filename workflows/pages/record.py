@@ -9,16 +9,19 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from workflows.models import RunStatus, StepRun, StepStatus
 from workflows.pages.page import Request, page, whole_number
+from workflows.pages.record_pdf import pdf_of
 from workflows.pages.runs import find, inputs_of
 from workflows.runtime.journey import tree_of
 from workflows.services.gathering import Window, gather, title_of
 from workflows.services.records import Some
+from workflows.services.runs import record_taken
 
-MOST: Mapping[str, int] = {"questions": 20, "steps": 100, "inner": 200, "deeds": 100}
+MOST: Mapping[str, int] = {"questions": 10, "steps": 100, "inner": 200, "deeds": 100}
 """How much of each list stands on the page at once; links lead to the rest."""
 
 
@@ -77,6 +80,17 @@ def record(request: Request, pk: UUID) -> HttpResponse:
         "took": shown.finished_at - shown.started_at if shown.finished_at and shown.started_at else None,
     }
     return render(request, "workflows/record.html", context)
+
+
+@page
+@require_GET
+def record_pdf(request: Request, pk: UUID) -> HttpResponse:
+    """All of it. That somebody took it along is a deed of the ledger."""
+    shown = find(request, pk)
+    content = pdf_of(gather(shown), inputs_of(shown))
+    record_taken(shown, content, actor=request.actor)
+    name = content_disposition_header(True, f"{shown.workflow.slug}-{str(shown.pk)[-8:]}.pdf")
+    return HttpResponse(content, content_type="application/pdf", headers={"Content-Disposition": name})
 
 
 def _part(name: str, some: Some, firsts: Mapping[str, int]) -> Part:

@@ -69,13 +69,13 @@ def way(via: str) -> str:
 
 
 def asked_words(one: AskedOne) -> str:
-    """“Dora Deputy, handed over by a colleague (Astrid Berg): You know it better”."""
+    """“Dora Deputy, handed over by a colleague (Astrid Berg), 2027-01-31 09:00:00 UTC: You know it better”."""
     said = one.whom
     if one.why != Why.ASKED:
         said += f", {Why(one.why).label}" if one.why in Why.values else f", {one.why}"
         said += f" ({one.by})" if one.by else ""
-        said += f": {one.reason}" if one.reason else ""
-    return f"{said}, {exact(one.since)}"
+    said += f", {exact(one.since)}"
+    return f"{said}: {one.reason}" if one.reason else said
 
 
 def why_words(asked: RecordedQuestion) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -126,6 +127,21 @@ def resume_run(run: Run, *, actor: Actor) -> Run:
         raise Conflict("This is a test: it has no newest version to go on with. Test the draft again.")
     live = Workflow.objects.values_list("live_id", flat=True).get(pk=run.workflow_id)
     return _go_on(run, actor, "run.resumed", version_id=live or run.version_id)
+
+
+def record_taken(run: Run, content: bytes, *, actor: Actor) -> None:
+    """Somebody takes the record along as this file."""
+    require(actor, Verb.VIEW, run.department)
+    with transaction.atomic():
+        record(
+            "run.record_taken",
+            actor=actor,
+            department=run.department.slug,
+            thing=run,
+            run_id=run.pk,
+            bytes=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+        )
 
 
 def title_from(inputs: Mapping[str, Any]) -> str:
