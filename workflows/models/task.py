@@ -185,7 +185,16 @@ class Decision(models.Model):
             made_here("decision_id_made_here"),
             models.UniqueConstraint(fields=["task", "stage", "by_kind", "by_id"], name="decision_once"),
         ]
-        indexes = [models.Index(fields=["workflow", "-at"], name="decision_workflow")]
+        indexes = [
+            models.Index(fields=["workflow", "-at"], name="decision_workflow"),
+            # All that measures.py sums, so that the rows with their texts are never read for it.
+            models.Index(
+                fields=["workflow", "version", "step_id", "drafted_by", "model"],
+                include=["verdict", "decision", "words", "words_changed", "open_s", "look_s"],
+                condition=Q(by_kind="person"),
+                name="decision_measures",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.by_label}: {self.decision}"

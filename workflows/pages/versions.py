@@ -15,10 +15,12 @@ from django.views.decorators.http import require_GET, require_POST
 from departments.access import Verb, require
 from workflows.engine.definition import Definition, load
 from workflows.models import PublishRequest, Version, Workflow
+from workflows.pages.made_of_it import Stretch, bar_of
 from workflows.pages.page import Request, page, piece_of, whole_number
 from workflows.pages.publishing import bar_context, is_same
 from workflows.pages.telling import told
 from workflows.pages.workflows import find
+from workflows.services.measures import Verdicts, verdicts_by_version
 from workflows.services.versions import restore_version, runs_under_way
 
 DRAFT = "draft"
@@ -33,6 +35,11 @@ class Row:
     is_live: bool
     under_way: int
     approved_by: str
+    verdicts: Verdicts | None
+
+    @property
+    def bar(self) -> list[Stretch]:
+        return bar_of(self.verdicts) if self.verdicts else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,17 @@ def versions(request: Request, pk: UUID) -> HttpResponse:
 def _rows(shown: Workflow, found: Any) -> list[Row]:
     under_way = runs_under_way(shown)
     approved = dict(PublishRequest.objects.filter(version__in=found).values_list("version", "decided_by"))
-    return [Row(each, each.pk == shown.live_id, under_way.get(each.pk, 0), approved.get(each.pk, "")) for each in found]
+    made = verdicts_by_version(shown, [each.pk for each in found])
+    return [
+        Row(
+            each,
+            each.pk == shown.live_id,
+            under_way.get(each.pk, 0),
+            approved.get(each.pk, ""),
+            made.get(each.pk),
+        )
+        for each in found
+    ]
 
 
 @page

@@ -21,6 +21,7 @@ from departments.models import Department
 from workflows.engine.definition import BadDefinition, load
 from workflows.models import Run, RunStatus, Workflow
 from workflows.pages.cards import Card, cards_of
+from workflows.pages.made_of_it import made_of_it
 from workflows.pages.page import Request, page, words
 from workflows.pages.starting import filled_form, read_start
 from workflows.services.refusals import Conflict
@@ -150,6 +151,7 @@ def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[s
         "cards": _cards(shown),
         "runs": shown.runs.live().order_by("-pk")[:RECENT_RUNS],
         "versions": shown.versions.order_by("-number")[:20],
+        "made": made_of_it(shown),
     }
 
 

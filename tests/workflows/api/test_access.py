@@ -58,6 +58,7 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "publish-requests", None, "viewer"),
     ("GET", "publish-requests/{asked}", None, "viewer"),
     ("POST", "publish-requests/{asked}/withdraw", {}, "builder"),
+    ("GET", "workflows/{workflow}/measures", None, "viewer"),
     ("POST", "workflows/{workflow}/runs", START, "operator"),
     ("POST", "workflows/{workflow}/tests", START, "builder"),
     ("GET", "workflows/{workflow}/samples", None, "viewer"),
