@@ -31,6 +31,7 @@ SENTENCES: Mapping[str, Any] = {
     "person.created": _("{actor} created an account for {object}"),
     "person.deactivated": _("{actor} deactivated {object}"),
     "person.email_changed": _("{actor} changed the e-mail address of {object}"),
+    "manual_mode.handed_back": _("{actor} handed tasks of manual mode back to the AI: {object}"),
     "manual_mode.off": _("{actor} switched manual mode off for {object}"),
     "manual_mode.on": _("{actor} switched manual mode on for {object}"),
     "person.mail_chosen": _("{actor} chose mail about tasks: {choice}"),

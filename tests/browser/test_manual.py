@@ -73,6 +73,36 @@ def test_manual_mode_switched_on_turns_what_waits_into_tasks_and_says_so_on_ever
     assert len(scripted_provider.requests) == asked
 
 
+def test_on_the_page_of_a_workflow_it_goes_on_with_a_reason_and_off_with_a_choice(
+    page: Page, legal: Department, sign_in: SignIn, seen: Seen, scripted_provider: ScriptedProvider
+) -> None:
+    served = factories.make_provider(name="Far away", base_url=scripted_provider.base_url)
+    factories.make_model(served, name=MODEL, is_default=True)
+    workflow = published([{**WRITE, "helper": {"role": "operator"}}], legal, name="Announcement")
+
+    sign_in(factories.make_user("Bea Lind", legal, Role.BUILDER))
+    page.goto(f"/workflows/{workflow.pk}/")
+    page.get_by_text("Let people do its AI steps").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Why").fill("It writes nonsense.")
+    seen("manual-workflow-off")
+    page.get_by_role("button", name="Switch manual mode on").click()
+    expect(page.get_by_text("People do the AI steps of “Announcement”")).to_be_visible()
+    runs = [carried(run_of(workflow)) for _ in range(2)]
+    page.reload()
+    expect(page.get_by_text("2 tasks wait because of it and nobody has taken them.")).to_be_visible()
+    seen("manual-workflow-on")
+    page.get_by_label("The AI does them after all").check()
+    page.get_by_role("button", name="Switch manual mode off").click()
+    expect(page.get_by_text("2 tasks were handed back to the AI.")).to_be_visible()
+    for run in runs:
+        carried(run)
+        run.refresh_from_db()
+
+    assert [run.status for run in runs] == ["succeeded"] * 2
+    assert len(scripted_provider.requests) == 2
+
+
 def test_a_person_instead_is_chosen_where_a_step_fails(
     page: Page, legal: Department, sign_in: SignIn, seen: Seen
 ) -> None:

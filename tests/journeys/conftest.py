@@ -56,10 +56,16 @@ def database_url() -> str:
 
 
 @pytest.fixture
-def stack(transactional_db: None, broker: str, practice_model: str) -> Iterator[Stack]:
+def workers(transactional_db: None, broker: str) -> Iterator[Stack]:
+    """Without the practice model: for those who bring a provider of their own, or none."""
     stack = Stack(broker, settings.ENV.home)
     yield stack
     stack.stop()
+
+
+@pytest.fixture
+def stack(workers: Stack, practice_model: str) -> Stack:
+    return workers
 
 
 def wait_for(condition: Callable[[], bool], patience_s: float, what: str) -> None:

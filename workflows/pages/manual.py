@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from connectors.forms import Choice, Field, Form, read
@@ -18,18 +19,19 @@ from connectors.models import Provider
 from departments.access import Verb, visible
 from departments.models import Department
 from workflows.models import ManualMode, Workflow
+from workflows.pages.manual_switch import FOR_WORKFLOW
 from workflows.pages.page import Request, page
 from workflows.pages.workflows import sentences
 from workflows.services import manual_mode
 
 LATEST = 20
-FOR_WORKFLOW, FOR_PROVIDER = "workflow:", "provider:"
+FOR_PROVIDER = "provider:"
 
 
 @page
 @require_GET
 def modes(request: Request) -> HttpResponse:
-    """What is on and what was; for whoever may switch it, the form. `?workflow=` chooses it from the beginning."""
+    """What is on and what was; for whoever may switch it, the form, in which `?workflow=` or `?department=` chooses."""
     return render(request, "workflows/manual.html", _context(request, _form(request)))
 
 
@@ -45,12 +47,12 @@ def on(request: Request) -> HttpResponse:
         return render(request, "workflows/manual.html", _context(request, filled.form), status=422)
     try:
         department, scope = _scope(request, str(filled.values["scope"]))
-        manual_mode.switch_on(department, reason=str(filled.values["reason"]), actor=request.actor, **scope)
+        on = manual_mode.switch_on(department, reason=str(filled.values["reason"]), actor=request.actor, **scope)
     except ValidationError as refused:
         form = filled.form.with_errors(sentences(refused))
         return render(request, "workflows/manual.html", _context(request, form), status=422)
     messages.success(request, _("Manual mode is on. What AI steps would do stands in the inbox of those who do it."))
-    return redirect("manual")
+    return redirect("workflow", on.workflow_id) if "at_workflow" in request.POST else redirect("manual")
 
 
 @page
@@ -62,8 +64,9 @@ def mode(request: Request, pk: UUID) -> HttpResponse:
     context = {
         "mode": shown,
         "scope": manual_mode.scope_of(shown),
-        "waiting": [(task, manual_mode.can_be_handed_back(task, request.actor)) for task in waiting],
+        "waiting": waiting,
         "may_switch": manual_mode.may_switch(request.actor, shown.department, shown.workflow),
+        "untaken": sum(task.claimed_by_id is None for task in waiting),
     }
     return render(request, "workflows/manual_mode.html", context)
 
@@ -71,8 +74,17 @@ def mode(request: Request, pk: UUID) -> HttpResponse:
 @page
 @require_POST
 def off(request: Request, pk: UUID) -> HttpResponse:
-    shown = manual_mode.switch_off(_find(request, pk), actor=request.actor)
+    """`tasks` says what becomes of those that nobody has taken: stay or back."""
+    shown = _find(request, pk)
+    then = request.POST.get("tasks", manual_mode.STAY)
+    if then not in manual_mode.THEN:
+        raise BadRequest
+    back = manual_mode.switch_off(shown, actor=request.actor, then=then)
     messages.success(request, _("Manual mode is off. AI steps ask the AI again."))
+    if then == manual_mode.BACK:
+        _say(request, back)
+    if "at_workflow" in request.POST and shown.workflow_id:
+        return redirect("workflow", shown.workflow_id)
     return redirect("manual_mode", shown.pk) if manual_mode.waiting_tasks(shown).exists() else redirect("manual")
 
 
@@ -80,11 +92,17 @@ def off(request: Request, pk: UUID) -> HttpResponse:
 @require_POST
 def hand_back(request: Request, pk: UUID) -> HttpResponse:
     shown = _find(request, pk)
-    done = manual_mode.hand_back(shown, actor=request.actor)
-    messages.success(request, _("%(count)s tasks were handed back to the machine.") % {"count": done.done})
-    for task, why in done.refused[:5]:
-        messages.warning(request, f"{task.question}: {why}")
+    _say(request, manual_mode.hand_back(shown, actor=request.actor))
     return redirect("manual_mode", shown.pk)
+
+
+def _say(request: Request, back: manual_mode.HandedBack) -> None:
+    said = ngettext(
+        "%(count)d task was handed back to the AI.", "%(count)d tasks were handed back to the AI.", back.done
+    )
+    messages.success(request, said % {"count": back.done})
+    for task, why in back.refused[:5]:
+        messages.warning(request, f"{task.question}: {why}")
 
 
 def _find(request: Request, pk: UUID) -> ManualMode:
@@ -110,7 +128,8 @@ def _may(request: Request, mode: ManualMode) -> bool:
 
 
 def _form(request: Request) -> Form:
-    wanted = f"{FOR_WORKFLOW}{request.GET['workflow']}" if request.GET.get("workflow") else ""
+    of_workflow = request.GET.get("workflow", "")
+    wanted = f"{FOR_WORKFLOW}{of_workflow}" if of_workflow else request.GET.get("department", "")
     choices = tuple(_choices(request))
     known = any(choice.value == wanted for choice in choices)
     why = _("Everybody in the department reads it, and the ledger keeps it.")

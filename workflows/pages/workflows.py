@@ -22,6 +22,7 @@ from workflows.engine.definition import BadDefinition, load
 from workflows.models import Run, RunStatus, Workflow
 from workflows.pages.cards import Card, cards_of
 from workflows.pages.made_of_it import made_of_it
+from workflows.pages.manual_switch import switch_of
 from workflows.pages.page import Request, page, words
 from workflows.pages.starting import filled_form, read_start
 from workflows.services.refusals import Conflict
@@ -152,6 +153,7 @@ def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[s
         "runs": shown.runs.live().order_by("-pk")[:RECENT_RUNS],
         "versions": shown.versions.order_by("-number")[:20],
         "made": made_of_it(shown),
+        **switch_of(request, shown),
     }
 
 

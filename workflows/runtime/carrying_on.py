@@ -47,14 +47,14 @@ def manual_mode(run: Run, step: Step, model: str) -> ByHand | None:
         return None
     here = Q(workflow=None) | Q(workflow=run.workflow_id)
     for row in ManualMode.objects.filter(here, department=run.department_id, off_at=None):
-        if not row.provider or row.provider == _provider_of(model):
+        if not row.provider or row.provider == provider_of(model):
             whose = f"the provider {row.provider}" if row.provider else "this workflow" if row.workflow_id else ""
             what = f"Manual mode is on{f' for {whose}' if whose else ''}"
             return ByHand("manual_mode", f"{what} since {row.on_by} switched it on: {row.reason}", str(row.pk))
     return None
 
 
-def _provider_of(model: str) -> str:
+def provider_of(model: str) -> str:
     """Nothing for a model that cannot be asked now: the step will say so itself."""
     try:
         return routing.choose(model).provider

@@ -14,13 +14,15 @@ from uuid import UUID
 
 import uuid_utils.compat as uuid
 
-from connectors.sdk import Call, Done, Enter, Rejected, SendBack, Spawn, StepError, Stop, Unavailable, Wait
+from connectors.sdk import BadParams, Call, Done, Enter, Rejected, SendBack, Spawn, StepError, Stop, Unavailable, Wait
 from workflows.engine import params, plan, strict
 from workflows.engine.definition import Retry
+from workflows.engine.drill import model_of
 from workflows.engine.retry import next_attempt
 from workflows.models import Run, RunStatus, StepStatus, Task
 from workflows.runtime import (
     approved,
+    carrying_on,
     children,
     limits,
     outputs,
@@ -95,7 +97,7 @@ class Settlement:
             self._take(step, attempted.outcome)
             approved.remember(step, answer)
         except StepError as error:
-            self._fail(step, error, is_decided=attempted.is_decided)
+            self._fail(step, error, attempted)
 
     def _take(self, step: Step, outcome: Any) -> None:
         match outcome:
@@ -177,12 +179,16 @@ class Settlement:
         self.child_ids += begin
         self.say("step.waits", step.path, waits_for="children", items=step.inside.get("items", 0))
 
-    def _fail(self, step: Step, error: StepError, *, is_decided: bool = False) -> None:
+    def _fail(self, step: Step, error: StepError, attempted: Attempted) -> None:
+        is_decided = attempted.is_decided
         node = self.journey.tree.node(step.step_id)
         if step.intent_at is not None and isinstance(error, Unavailable) and error.maybe_done:
             self._park(step, error)
             return
         step.intent_at = None
+        if not is_decided and (by_hand := self._by_hand_now(step, error, attempted)) is not None:
+            self._take(step, by_hand)
+            return
         tries = step.attempts - int(step.inside.get("tries_before", 0))
         again = None if is_decided else next_attempt(node.retry or Retry(), tries, error, self.now, DICE)
         step.error = self._described(step, error.code, error.message)
@@ -199,6 +205,13 @@ class Settlement:
         if node.on_error == "continue":
             step.inside = {**step.inside, "tolerated": True}
         self.say("step.failed", step.path, **step.error, tolerated=node.on_error == "continue")
+
+    def _by_hand_now(self, step: Step, error: StepError, attempted: Attempted) -> performing.ByHand | None:
+        """Manual mode came on while the model was asked: a person need not wait for its next try."""
+        if not kinds()[step.kind].asks_model or isinstance(error, BadParams):
+            return None
+        written = model_of(self.journey.tree.node(step.step_id))
+        return carrying_on.manual_mode(self.run, step, str((attempted.given or {}).get("model", written)))
 
     def _park(self, step: Step, error: Unavailable) -> None:
         """An effect that may happen once only may have happened: a person looks, nothing is repeated."""

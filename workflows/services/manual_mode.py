@@ -1,9 +1,14 @@
-"""Manual mode: people do what AI steps would do, in a department, in one workflow, or of one provider of models."""
+"""Manual mode: people do what AI steps would do, in a department, in one workflow, or of one provider of models.
+
+It may have to do with hundreds of runs: each is gone on with in a transaction of its own, and what is not reached comes
+to the same end when its time limit is over.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
@@ -15,24 +20,30 @@ from departments.access import Actor, Verb, require, visible
 from departments.models import Department
 from workflows.models import Attempt, ManualMode, Run, StepRun, StepStatus, Task, TaskKind, TaskStatus, Workflow
 from workflows.models.states import RUN_OVER
+from workflows.runtime import taking_back
 from workflows.runtime.kinds import kinds
-from workflows.services.deciders import may_decide
-from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
+from workflows.services.deciders import Seat
+from workflows.services.refusals import Conflict, ValidationError
 from workflows.services.tasks import Said, Seen, decide, require_reason
+
+STAY: Final = "stay"
+BACK: Final = "back"
+THEN: Final = (STAY, BACK)
 
 
 @dataclass(frozen=True, slots=True)
 class HandedBack:
     """What became of handing tasks back to the machine. `refused`: the task and why."""
 
-    done: int
+    done: int = 0
     refused: tuple[tuple[Task, str], ...] = ()
 
 
 def switch_on(
     department: Department, *, workflow: Workflow | None = None, provider: str = "", reason: str, actor: Actor
 ) -> ManualMode:
-    """From now on people do the AI steps of this scope; what waits for another try becomes a task at once.
+    """From now on people do the AI steps of this scope; what waits for another try, or for an answer, becomes a task at
+    once.
 
     Raises PermissionDenied, ValidationError (no reason, an unknown provider), and Conflict saying who has switched it
     on already.
@@ -44,43 +55,53 @@ def switch_on(
         mode = _insert(department, workflow, provider, reason, actor)
         hurried = _hurry(mode)
         _record("manual_mode.on", mode, actor, reason=reason, hurried=hurried)
+        transaction.on_commit(partial(_take_back, mode), robust=True)
     return mode
 
 
-def switch_off(mode: ManualMode, *, actor: Actor) -> ManualMode:
-    """AI steps ask the AI again. Open tasks stay; `hand_back` gives them to the machine.
+def switch_off(mode: ManualMode, *, actor: Actor, then: str = STAY) -> HandedBack:
+    """AI steps ask the AI again. `then`: what waits and nobody has taken stays with the people, or goes back to the AI.
 
-    Raises PermissionDenied, and Conflict when somebody was first.
+    Raises PermissionDenied, ValidationError, and Conflict when somebody was first.
     """
+    if then not in THEN:
+        raise ValidationError({"tasks": f"Say what becomes of the tasks: {' or '.join(THEN)}."})
     _require(actor, mode.department, mode.workflow)
     with transaction.atomic():
         changed = ManualMode.objects.filter(pk=mode.pk, off_at=None).update(off_at=Now(), off_by=actor.label[:254])
         mode.refresh_from_db()
         if not changed:
             raise Conflict(f"{mode.off_by} has switched manual mode off already.")
-        _record("manual_mode.off", mode, actor)
-    return mode
+        _record("manual_mode.off", mode, actor, tasks=then, waiting=waiting_tasks(mode).count())
+    return hand_back(mode, actor=actor) if then == BACK else HandedBack()
 
 
 def waiting_tasks(mode: ManualMode) -> QuerySet[Task]:
     """Open tasks that are there only because of this manual mode, the oldest first."""
     rows = Task.objects.filter(kind=TaskKind.RESOLVE, status=TaskStatus.OPEN, why__code="manual_mode")
     rows = rows.filter(why__mode=str(mode.pk), department=mode.department_id)
-    return rows.select_related("run__workflow", "run__version", "department", "step").order_by("created_at")
+    return rows.select_related("run__workflow", "run__version", "department", "step", "claimed_by").order_by(
+        "created_at"
+    )
 
 
 def hand_back(mode: ManualMode, *, actor: Actor) -> HandedBack:
-    """Let the machine do what still waits for a person because of this mode. Each is decided by itself: `again`."""
+    """Let the machine do what still waits for a person because of this mode. Each is decided by itself: `again`.
+
+    By the right to switch it, whoever is asked; what a colleague has taken stays with them.
+    """
     _require(actor, mode.department, mode.workflow)
     if mode.off_at is None:
         raise Conflict("Manual mode is still on. Switch it off, then hand the tasks back.")
     done, refused = 0, []
     for task in waiting_tasks(mode):
         try:
-            decide(task, Said("again"), actor=actor, seen=Seen("many"))
+            decide(task, Said("again"), actor=actor, seen=Seen("many"), seat=Seat(None))
             done += 1
-        except (Conflict, PermissionDenied) as error:
+        except Conflict as error:
             refused.append((task, str(error)))
+    with transaction.atomic():
+        _record("manual_mode.handed_back", mode, actor, tasks=done, kept=len(refused))
     return HandedBack(done, tuple(refused))
 
 
@@ -93,10 +114,6 @@ def modes_on(actor: Actor) -> QuerySet[ManualMode]:
     """What is on in the departments of the actor, the latest first."""
     rows = visible(ManualMode.objects.filter(off_at=None), actor)
     return rows.select_related("department", "workflow").order_by("-on_at")
-
-
-def can_be_handed_back(task: Task, actor: Actor) -> bool:
-    return may_decide(task, actor) and (task.claimed_by_id is None or str(task.claimed_by_id) == actor.id)
 
 
 def scope_of(mode: ManualMode) -> str:
@@ -161,6 +178,11 @@ def _hurry(mode: ManualMode) -> int:
         tried = Attempt.objects.filter(step=OuterRef("pk"), calls__contains=[{"provider": mode.provider}])
         rows = rows.filter(Exists(tried))
     return rows.exclude(inside__has_key="by_machine").update(run_after=Now(), handed_out_at=None)
+
+
+def _take_back(mode: ManualMode) -> None:
+    for step in taking_back.under_way(mode):
+        taking_back.take_back(step)
 
 
 def _record(verb: str, mode: ManualMode, actor: Actor, **detail: Any) -> None:

@@ -17,6 +17,7 @@ from tests import factories
 from tests.workflows.api.program import ROOT, Program, assert_problem
 from tests.workflows.api.test_workflows import DEFINITION
 from workflows.models import RunStatus, Workflow
+from workflows.services.manual_mode import switch_on
 from workflows.services.saving import keep_prompt
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,10 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("POST", "tasks/{task}/decide", {"decision": "approve"}, "approver"),
     ("POST", "tasks/{taken}/release", {}, "manager"),
     ("POST", "tasks/{task}/delegate", {"to": "ada@tandem.example", "reason": "You know it."}, "approver"),
+    ("GET", "manual-modes", None, "viewer"),
+    ("POST", "manual-modes", {"reason": "The provider is down."}, "manager"),
+    ("GET", "manual-modes/{mode}", None, "viewer"),
+    ("POST", "manual-modes/{mode}/off", {"tasks": "back"}, "builder"),
     ("GET", "step-kinds", None, "viewer"),
     ("GET", "step-kinds/text.compose", None, "viewer"),
     ("GET", "templates", None, "viewer"),
@@ -92,7 +97,7 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "me", None, "viewer"),
 ]
 OPEN = {"schema", "docs"}
-CREATING = ("workflows", "runs", "publish", "files", "copy", "tests", "import")
+CREATING = ("workflows", "runs", "publish", "files", "copy", "tests", "import", "manual-modes")
 LACKS = {
     "builder": (Role.VIEWER, Role.OPERATOR, Role.APPROVER),
     "operator": (Role.VIEWER, Role.APPROVER),
@@ -127,6 +132,7 @@ def things(program: Program) -> dict[str, str]:
         "task": str(task.pk),
         "taken": str(taken.pk),
         "file": file,
+        "mode": str(switch_on(program.department, workflow=version.workflow, reason="Nonsense.", actor=SYSTEM).pk),
         "asked": str(factories.make_publish_request(version.workflow).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }

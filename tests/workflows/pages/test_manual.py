@@ -9,7 +9,7 @@ from departments.access import SYSTEM
 from departments.models import Role, User
 from tests import factories
 from tests.workflows.pages.scenes import Scene
-from workflows.models import ManualMode
+from workflows.models import ManualMode, Task
 from workflows.services.manual_mode import switch_on
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +73,43 @@ def test_without_a_reason_the_form_comes_back(scene: Scene, signed_in, manager: 
 
     assert answer.status_code == 422
     assert "This is needed." in answer.text
+
+
+def test_on_the_page_of_a_workflow_it_is_switched_on_with_a_reason_and_off_with_a_choice(scene: Scene, signed_in):
+    client: Client = signed_in(scene.builder)
+    address = f"/workflows/{scene.workflow.pk}/"
+    assert "Let people do its AI steps" in client.get(address).text
+    assert "Let people do its AI steps" not in signed_in(scene.operator).get(address).text
+
+    given = {"scope": f"workflow:{scene.workflow.pk}", "reason": "It writes nonsense.", "at_workflow": "1"}
+    on = client.post("/manual/on/", given)
+    mode = ManualMode.objects.get()
+    step = factories.make_step(factories.make_run(scene.workflow.live), "write", status="waiting")
+    factories.make_task(step, kind="resolve", why={"code": "manual_mode", "mode": str(mode.pk)})
+    page = client.get(address).text
+    off = client.post(f"/manual/{mode.pk}/off/", {"tasks": "back", "at_workflow": "1"}, follow=True)
+
+    assert (on.status_code, on["Location"]) == (302, address)
+    assert "1 task waits because of it and nobody has taken it." in page
+    assert (off.redirect_chain, "1 task was handed back to the AI." in off.text) == ([(address, 302)], True)
+    mode.refresh_from_db()
+    assert (mode.off_by, Task.objects.get().answer["decision"]) == ("Britta Falk", "again")
+
+
+def test_what_becomes_of_the_tasks_is_one_of_two(scene: Scene, signed_in, manager: User):
+    mode = switch_on(scene.department, reason="Down.", actor=SYSTEM)
+
+    answer = signed_in(manager).post(f"/manual/{mode.pk}/off/", {"tasks": "gone"})
+
+    mode.refresh_from_db()
+    assert (answer.status_code, mode.off_at) == (400, None)
+
+
+def test_the_page_of_the_department_leads_to_its_switch(scene: Scene, signed_in, manager: User):
+    client: Client = signed_in(manager)
+
+    page = client.get(f"/departments/{scene.department.slug}/").text
+    switch = client.get(f"/manual/?department={scene.department.pk}").text
+
+    assert f'href="/manual/?department={scene.department.pk}"' in page
+    assert f'value="{scene.department.pk}" selected' in switch

@@ -154,7 +154,8 @@ def _manual(scene: Scene) -> list[object]:
 
 def _manual_off(scene: Scene) -> list[object]:
     mode = switch_on(scene.department, workflow=scene.workflow, reason="Down.", actor=SYSTEM)
-    return [switch_off(mode, actor=SYSTEM).pk]
+    switch_off(mode, actor=SYSTEM)
+    return [mode.pk]
 
 
 def _mailed(scene: Scene) -> list[object]:

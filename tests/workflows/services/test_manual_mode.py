@@ -16,7 +16,8 @@ from tests import factories
 from tests.scripted_provider import MODEL, ScriptedProvider, fails, gives, scripted_provider
 from tests.workflows.runtime.harness import carried, published, run_of, silent_broker
 from workflows.models import ManualMode, Run, StepRun, Task, TaskStatus
-from workflows.services.manual_mode import hand_back, switch_off, switch_on, waiting_tasks
+from workflows.services.handing_over import claim_task
+from workflows.services.manual_mode import BACK, HandedBack, hand_back, switch_off, switch_on, waiting_tasks
 from workflows.services.refusals import Conflict
 from workflows.services.tasks import Seen, decide_task, tasks_for
 
@@ -136,7 +137,7 @@ def test_what_still_waits_is_handed_back_and_the_machine_does_it(
         hand_back(mode, actor=mona)
 
     provider.reply = lambda _asked: gives({"text": "By the machine."})
-    mode = switch_off(mode, actor=mona)
+    switch_off(mode, actor=mona)
     assert waiting_tasks(mode).count() == 2
     with silent_broker():
         done = hand_back(mode, actor=mona)
@@ -149,14 +150,37 @@ def test_what_still_waits_is_handed_back_and_the_machine_does_it(
     assert {task.decisions.get().via for task in Task.objects.all()} == {"many"}
 
 
-def test_who_is_asked_by_name_keeps_the_task(legal: Department, mona: Actor, provider: ScriptedProvider) -> None:
+def test_who_has_taken_a_task_keeps_it_and_who_is_only_asked_by_name_does_not(
+    legal: Department, mona: Actor, provider: ScriptedProvider
+) -> None:
     ada = factories.make_user("Ada", legal, Role.OPERATOR)
     mode = switch_on(legal, reason="Down.", actor=mona)
-    carried(run_of(published([{**WRITE, "helper": {"person": ada.email}}], legal)))
+    workflow = published([{**WRITE, "helper": {"person": ada.email}}], legal)
+    for _ in range(2):
+        carried(run_of(workflow))
+    claim_task(Task.objects.order_by("pk")[0], actor=actor_for_user(ada))
 
-    done = hand_back(switch_off(mode, actor=mona), actor=mona)
+    with silent_broker():
+        back = switch_off(mode, actor=mona, then=BACK)
 
-    assert (done.done, [why for _task, why in done.refused]) == (0, ["This question is for Ada."])
+    kept = "Ada has taken this task. Ask them to decide it or to give it back."
+    assert (back.done, [why for _task, why in back.refused]) == (1, [kept])
+    off, handed = Entry.objects.filter(verb__startswith="manual_mode.").order_by("pk")[1:]
+    assert (off.verb, off.detail["tasks"], off.detail["waiting"]) == ("manual_mode.off", "back", 2)
+    assert (handed.verb, handed.detail["tasks"], handed.detail["kept"]) == ("manual_mode.handed_back", 1, 1)
+
+
+def test_tasks_stay_with_the_people_unless_it_is_said_otherwise(
+    legal: Department, mona: Actor, provider: ScriptedProvider
+) -> None:
+    mode = switch_on(legal, reason="Down.", actor=mona)
+    carried(run_of(published([WRITE], legal)))
+
+    with pytest.raises(ValidationError, match="stay or back"):
+        switch_off(mode, actor=mona, then="gone")
+    assert switch_off(mode, actor=mona) == HandedBack()
+
+    assert (waiting_tasks(mode).count(), Entry.objects.get(verb="manual_mode.off").detail["tasks"]) == (1, "stay")
 
 
 def test_a_scope_is_on_once_and_who_comes_second_hears_who_was_first(legal: Department, mona: Actor) -> None:
@@ -202,6 +226,6 @@ def test_the_command_switches_on_lists_and_switches_off(legal: Department) -> No
     assert "by Tandem: Down." in said("list", "legal")
     with pytest.raises(CommandError, match="already"):
         said("on", "legal", "--reason", "Down.")
-    assert "0 tasks still wait" in said("off", "legal")
+    assert "0 tasks still wait" in said("off", "legal", "--tasks", "back")
     with pytest.raises(CommandError, match="not on there"):
         said("off", "legal")

@@ -11,7 +11,16 @@ from django.core.management.base import BaseCommand, CommandError
 from departments.access import SYSTEM
 from departments.models import Department
 from workflows.models import ManualMode, Workflow
-from workflows.services.manual_mode import modes_on, scope_of, switch_off, switch_on, waiting_tasks
+from workflows.services.manual_mode import (
+    STAY,
+    THEN,
+    HandedBack,
+    modes_on,
+    scope_of,
+    switch_off,
+    switch_on,
+    waiting_tasks,
+)
 from workflows.services.refusals import Conflict
 
 
@@ -24,8 +33,12 @@ class Command(BaseCommand):
         parser.add_argument("--workflow", default="", metavar="SLUG", help="for one workflow only")
         parser.add_argument("--provider", default="", metavar="NAME", help="for one provider of models only")
         parser.add_argument("--reason", default="", help="why, for everybody to read")
+        said = "when it is switched off: whether what waits and nobody has taken stays with the people or goes back"
+        parser.add_argument("--tasks", choices=THEN, default=STAY, help=said)
 
-    def handle(self, *, do: str, department: str, workflow: str, provider: str, reason: str, **options: Any) -> None:
+    def handle(
+        self, *, do: str, department: str, workflow: str, provider: str, reason: str, tasks: str, **options: Any
+    ) -> None:
         if do == "list":
             self._list(department)
             return
@@ -36,9 +49,9 @@ class Command(BaseCommand):
                 mode = switch_on(where, workflow=what, provider=provider, reason=reason, actor=SYSTEM)
                 self.stdout.write(f"Manual mode is on for {scope_of(mode)}. People do what its AI steps would do.")
             else:
-                mode = switch_off(_present(where, what, provider), actor=SYSTEM)
-                left = waiting_tasks(mode).count()
-                self.stdout.write(f"Manual mode is off for {scope_of(mode)}. {left} tasks still wait for a person.")
+                mode = _present(where, what, provider)
+                back = switch_off(mode, actor=SYSTEM, then=tasks)
+                self.stdout.write(f"Manual mode is off for {scope_of(mode)}.{_handed_back(back)}{_waiting(mode)}")
         except ValidationError as refusal:
             raise CommandError(" ".join(refusal.messages)) from None
         except Conflict as conflict:
@@ -53,6 +66,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{where}, since {since}, by {mode.on_by}: {mode.reason}")
         if not rows:
             self.stdout.write("Manual mode is on nowhere.")
+
+
+def _handed_back(back: HandedBack) -> str:
+    return f" {back.done} tasks went back to the AI." if back.done else ""
+
+
+def _waiting(mode: ManualMode) -> str:
+    return f" {waiting_tasks(mode).count()} tasks still wait for a person."
 
 
 def _department(slug: str) -> Department:
