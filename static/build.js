@@ -3,6 +3,7 @@
 import { chooseTo, choose, cross, currentKey, dress, focusOn, fold, opener, walk } from "./build/cards.js";
 import * as deeds from "./build/deeds.js";
 import { watchAll } from "./build/drag.js";
+import { drill } from "./build/drill.js";
 import { again, edit, isBusy, look, panelKey, settled } from "./build/edits.js";
 import { openMenu, placeOf } from "./build/menu.js";
 import { build, flow, isWriting, item, placeAfter, placeIn, put, stepOf, stepsIn } from "./build/page.js";
@@ -101,6 +102,7 @@ function act(deed, pressed) {
     off: () => settled(deeds.turn),
     history: deeds.openHistory,
     keys: deeds.openKeys,
+    drill,
     retry: again,
     over: () => { clash.close(); edit(JSON.parse(pressed.dataset.edit), { on: Number(pressed.dataset.revision) }); },
     theirs: () => { clash.close(); look().then(reload); },

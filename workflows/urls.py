@@ -28,7 +28,7 @@ from workflows.pages import (
     versions,
     workflows,
 )
-from workflows.pages.build import new, panel
+from workflows.pages.build import drill, new, panel
 from workflows.pages.build import page as build
 
 urlpatterns = [
@@ -47,6 +47,7 @@ urlpatterns = [
     path("workflows/<uuid:pk>/build/undo/", build.undo, name="build_undo"),
     path("workflows/<uuid:pk>/build/redo/", build.redo, name="build_redo"),
     path("workflows/<uuid:pk>/build/news/", build.news, name="build_news"),
+    path("workflows/<uuid:pk>/build/drill/", drill.drill, name="build_drill"),
     path("workflows/<uuid:pk>/build/history/", build.history, name="build_history"),
     path("workflows/<uuid:pk>/build/start/", panel.start, name="build_start"),
     path("workflows/<uuid:pk>/build/result/", panel.result, name="build_result"),

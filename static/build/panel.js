@@ -6,6 +6,7 @@ import { base, build, flow, isWriting, toast, words } from "./page.js";
 import { fieldOf, tell } from "./problems.js";
 
 const panel = document.getElementById("panel");
+const behindPanel = [flow, document.querySelector(".td-top"), document.getElementById("build-bar"), document.getElementById("drill")];
 const narrow = matchMedia("(max-width: 899px)");
 const address = (key) => (key.startsWith("step:") ? `${base}step/${key.slice(5)}/` : `${base}${key}/`);
 
@@ -31,7 +32,7 @@ async function opened(key, { enter = false, field = "" }) {
   tell();
   select(key);
   build.classList.add("bd-has-panel");
-  for (const behind of [flow, document.querySelector(".td-top"), document.getElementById("build-bar")]) behind.inert = narrow.matches;
+  for (const behind of behindPanel) behind.inert = narrow.matches;
   const query = key.startsWith("step:") ? `?step=${key.slice(5)}` : `?open=${key}`;
   history.replaceState(null, "", query);
   if (field) toField(field);
@@ -80,7 +81,7 @@ export function close({ focus = true } = {}) {
 
 function clear() {
   build.classList.remove("bd-has-panel");
-  for (const behind of [flow, document.querySelector(".td-top"), document.getElementById("build-bar")]) behind.inert = false;
+  for (const behind of behindPanel) behind.inert = false;
   panel.replaceChildren(document.getElementById("no-panel").content.cloneNode(true));
   select("");
   history.replaceState(null, "", location.pathname);

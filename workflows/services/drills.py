@@ -1,4 +1,4 @@
-"""The drill over published workflows: which models are away, and what then happens where."""
+"""The drill over published workflows and drafts: which models are away, and what then happens where."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from connectors.models import AiModel, Provider
-from workflows.engine.definition import load
-from workflows.engine.drill import Finding, IsAway, Then, drill
+from workflows.engine.definition import Definition, Node, load
+from workflows.engine.drill import Finding, IsAway, Then, drill, model_of
+from workflows.engine.problems import running
 from workflows.models import Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services.refusals import ValidationError
+
+PROVIDER, MODEL = "provider:", "model:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,48 @@ def drilled(workflows: Iterable[Workflow], is_away: IsAway) -> list[Drilled]:
         for each in workflows
         if each.live is not None
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """What may be away: `value` as `away_of` reads it, `models` those that the draft uses."""
+
+    value: str
+    provider: str
+    models: tuple[str, ...]
+
+
+def could_be_away(definition: Definition) -> list[Away]:
+    """The providers whose models the draft uses, and each of several models of one provider. Two queries at most."""
+    nodes = [node for node in running(definition) if _asks(node)]
+    usual = _usual() if nodes else ""
+    used = {model_of(node) or usual for node in nodes}
+    rows = AiModel.objects.filter(name__in=used).order_by("provider__name", "name")
+    by_provider: dict[str, list[str]] = {}
+    for name, provider in rows.values_list("name", "provider__name"):
+        by_provider.setdefault(provider, []).append(name)
+    found = []
+    for provider, models in by_provider.items():
+        found.append(Away(f"{PROVIDER}{provider}", provider, tuple(models)))
+        found += [Away(f"{MODEL}{name}", provider, (name,)) for name in models if len(models) > 1]
+    return found
+
+
+def away_of(value: str) -> IsAway:
+    """“provider:NAME”, “model:NAME” or nothing for every model. Raises ValidationError for what nobody knows."""
+    what, _colon, name = value.partition(":")
+    if value and not (name and what in ("provider", "model")):
+        raise ValidationError({"away": "Say which model or provider is away."})
+    return named_away(**({what: name} if value else {}))
+
+
+def drilled_draft(definition: Definition, is_away: IsAway) -> list[Finding]:
+    return drill(definition, kinds(), is_away)
+
+
+def _asks(node: Node) -> bool:
+    kind = kinds().get(node.kind)
+    return kind is not None and kind.asks_model
 
 
 def named_away(*, model: str = "", provider: str = "") -> IsAway:

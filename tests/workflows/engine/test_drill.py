@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.workflows.engine.edits.drawing import KINDS, branch, loaded, say
-from workflows.engine.drill import drill
+from tests.workflows.engine.edits.drawing import KINDS, branch, each, loaded, say
+from workflows.engine.drill import STARTER, drill
 
 
 def write(id: str = "write", **rest: Any) -> dict[str, Any]:
@@ -37,6 +37,14 @@ def told(*steps: dict[str, Any], away: tuple[str, ...] = ("",)) -> list[tuple[st
         (attempt(say("first"), rescue=[write()], on_error="continue"), "the run goes on without its result"),
         (attempt(write(on_error="ask"), rescue=[]), "whoever started the run carries on by hand"),
         (branch("way", [write()]), "the run stops here"),
+        (each("list", write()), "the run stops here"),
+        (each("list", write(), keep_going=True), "the run goes on without its result"),
+        ({**each("list", write()), "on_error": "continue"}, "the run goes on without its result"),
+        (each("list", write(on_error="ask"), keep_going=True), f"{STARTER} carries on by hand"),
+        (write(on_error="ask", helper={"person": "ada@house.example"}), "ada@house.example carries on by hand"),
+        (write(on_error="ask", helper={"due_hours": 4}), f"{STARTER} carries on by hand"),
+        (write(on_error="continue", helper={"role": "operator"}), "the run goes on without its result"),
+        (write(helper={"role": "operator"}), "the run stops here"),
     ],
 )
 def test_each_way_out_is_told(step: dict[str, Any], said: str):

@@ -209,6 +209,7 @@ ROUTES = [
     Route("build_redo", _undone, "post", (), "builder", "operator"),
     Route("build_news", _edited, data=(("revision", "1"),), right="builder", wrong="operator"),
     Route("build_history", _workflow, right="builder", wrong="operator"),
+    Route("build_drill", _workflow, right="builder", wrong="operator"),
     Route("build_start", _workflow, right="builder", wrong="operator"),
     Route("build_result", _workflow, right="builder", wrong="operator"),
     Route("build_step", _drafted_step, right="builder", wrong="operator"),

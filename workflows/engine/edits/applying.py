@@ -50,6 +50,7 @@ DEEDS: Mapping[type[forms.Form], Callable[[Draft, Any], None]] = {
     forms.Remove: steps.remove,
     forms.Swap: steps.swap,
     forms.Change: steps.change,
+    forms.ChangeEach: steps.change_each,
     forms.Rename: steps.rename,
     forms.Wrap: containers.wrap,
     forms.Unwrap: containers.unwrap,

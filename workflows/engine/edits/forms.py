@@ -108,6 +108,15 @@ class Change(Form):
     value: Any = None
 
 
+class ChangeEach(Form):
+    """One field of several steps gets the same value, in one change that is taken back as one; as `change` has it."""
+
+    do: Literal["change_each"]
+    steps: Chosen
+    field: str = Field(pattern=r"^(when|retry|timeout_s|on_error|helper|off)$")
+    value: Any = None
+
+
 class Rename(Form):
     """Another id for a step; every reference to it follows."""
 
@@ -262,6 +271,7 @@ Edit = (
     | Remove
     | Swap
     | Change
+    | ChangeEach
     | Rename
     | Wrap
     | Unwrap

@@ -33,7 +33,7 @@ class Touched:
     relies: frozenset[Thing] = frozenset()
 
 
-SETS = (forms.Change, forms.ChangeWay, forms.SetInput, forms.SetResult, forms.Describe)
+SETS = (forms.Change, forms.ChangeEach, forms.ChangeWay, forms.SetInput, forms.SetResult, forms.Describe)
 """Edits that give something another value: the later one is what the person wants."""
 
 
@@ -191,6 +191,10 @@ def _change(draft: Draft, edit: forms.Change) -> Things:
     return [("step", edit.step, *edit.field.split("."))], []
 
 
+def _change_each(draft: Draft, edit: forms.ChangeEach) -> Things:
+    return [("step", step_id, edit.field) for step_id in edit.steps], []
+
+
 def _rename(draft: Draft, edit: forms.Rename) -> Things:
     return [("step", edit.step, "id"), ("step", edit.id, "id")], []
 
@@ -270,6 +274,7 @@ TOUCHES: Mapping[type[forms.Form], Callable[[Draft, Any], Things]] = {
     forms.Remove: _whole,
     forms.Swap: _whole,
     forms.Change: _change,
+    forms.ChangeEach: _change_each,
     forms.Rename: _rename,
     forms.Wrap: _wrap,
     forms.Unwrap: _unwrap,

@@ -77,6 +77,12 @@ def _change(draft: Draft, edit: forms.Change) -> str:
     return f"Changed {_param(draft, edit.step, path) if path else FIELDS[field]} of {step}"
 
 
+def _change_each(draft: Draft, edit: forms.ChangeEach) -> str:
+    if edit.field == "off":
+        return f"Switched {_steps(draft, edit.steps)} {'off' if edit.value else 'on'}"
+    return f"Changed {FIELDS[edit.field]} of {_steps(draft, edit.steps)}"
+
+
 def _rename(draft: Draft, edit: forms.Rename) -> str:
     return f"Changed the id of {_step(draft, edit.step)} from {edit.step} to {edit.id}"
 
@@ -213,6 +219,7 @@ SENTENCES: Mapping[type[forms.Form], Callable[[Draft, Any], str]] = {
     forms.Remove: _remove,
     forms.Swap: _swap,
     forms.Change: _change,
+    forms.ChangeEach: _change_each,
     forms.Rename: _rename,
     forms.Wrap: _wrap,
     forms.Unwrap: _unwrap,

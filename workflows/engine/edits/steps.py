@@ -80,6 +80,11 @@ def change(draft: Draft, edit: forms.Change) -> None:
         follow_name(node, renames, draft.kinds)
 
 
+def change_each(draft: Draft, edit: forms.ChangeEach) -> None:
+    for step in edit.steps:
+        change(draft, forms.Change(do="change", step=step, field=edit.field, value=edit.value))
+
+
 def rename(draft: Draft, edit: forms.Rename) -> None:
     node = draft.node(edit.step)
     if edit.id == edit.step:

@@ -147,6 +147,17 @@ def test_a_parameter_is_taken_out() -> None:
     assert made.steps[0].given == {}
 
 
+def test_one_field_of_several_steps_changes_at_once_wherever_they_stand() -> None:
+    definition = loaded(say("a"), each("each", say("b"), say("c")))
+    made = after(definition, {"do": "change_each", "steps": ["a", "c"], "field": "on_error", "value": "ask"})
+
+    assert {node.id: node.on_error for node in made.nodes()} == {"a": "ask", "each": "stop", "b": "stop", "c": "ask"}
+    with pytest.raises(BadEdit, match="gone"):
+        after(definition, {"do": "change_each", "steps": ["a", "gone"], "field": "on_error", "value": "ask"})
+    with pytest.raises(BadEdit, match="not a change that can be made"):
+        after(definition, {"do": "change_each", "steps": ["a"], "field": "title", "value": "Same"})
+
+
 def test_a_place_inside_a_parameter_changes() -> None:
     fields = [{"name": "one"}, {"name": "two"}]
     definition = loaded({"id": "a", "kind": "ai.extract", "with": {"fields": fields}})
@@ -190,6 +201,11 @@ def test_every_edit_is_said_in_a_sentence() -> None:
         ({"do": "swap", "steps": ["a"], "nodes": [say("x", title="X")]}, "Replaced “Draft” with “X”"),
         ({"do": "change", "step": "a", "field": "with.text", "value": "y"}, "Changed “Text” of “Draft”"),
         ({"do": "change", "step": "a", "field": "off", "value": True}, "Switched “Draft” off"),
+        ({"do": "change_each", "steps": ["a", "b"], "field": "off", "value": False}, "Switched 2 steps on"),
+        (
+            {"do": "change_each", "steps": ["a", "b"], "field": "on_error", "value": "ask"},
+            "Changed what happens after a failure of 2 steps",
+        ),
         ({"do": "change", "step": "a", "field": "title", "value": "D"}, "Gave “Draft” the title “D”"),
         ({"do": "change", "step": "a", "field": "when"}, "Removed the condition of “Draft”"),
         ({"do": "rename", "step": "a", "id": "z"}, "Changed the id of “Draft” from a to z"),

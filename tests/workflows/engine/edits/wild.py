@@ -106,6 +106,11 @@ def _change(draw: st.DrawFn, definition: Definition) -> Mapping[str, Any]:
     return {"do": "change", "step": _step(draw, definition), "field": field, "value": draw(VALUES)}
 
 
+def _change_each(draw: st.DrawFn, definition: Definition) -> Mapping[str, Any]:
+    field = draw(st.sampled_from(["on_error", "off", "retry"]))
+    return {"do": "change_each", "steps": _steps(draw, definition), "field": field, "value": draw(VALUES)}
+
+
 def _rename(draw: st.DrawFn, definition: Definition) -> Mapping[str, Any]:
     return {"do": "rename", "step": _step(draw, definition), "id": draw(st.sampled_from(NEW_IDS))}
 
@@ -155,5 +160,5 @@ def _value(draw: st.DrawFn, definition: Definition) -> Mapping[str, Any]:
 
 
 MAKERS: tuple[Callable[[st.DrawFn, Definition], Mapping[str, Any]], ...] = (
-    *(_add, _paste, _swap, _duplicate, _move, _remove, _change, _rename, _wrap, _unwrap, _way, _value),
+    *(_add, _paste, _swap, _duplicate, _move, _remove, _change, _change_each, _rename, _wrap, _unwrap, _way, _value),
 )
