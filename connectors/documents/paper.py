@@ -34,7 +34,8 @@ LONGEST = 2_500
 """Characters of one paragraph: longer ones are laid out in pieces, since laying out costs more than their length."""
 
 BOX = "\N{WHITE SQUARE}"
-TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+HARMLESS = frozenset("\n\t\xa0\xad\u200c\u200d")
+"""Not printable for Python, and yet part of what people write: breaks, hyphens, joiners."""
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 SPACES = re.compile("^ | (?= )|\t")
 INS, DEL = "#dcf5e4", "#fde3e1"
@@ -145,11 +146,8 @@ class Paper:
         return [f"{name}, {count:,} times" if count > 1 else name for name, count in named]
 
     def _has(self, each: str) -> bool:
-        return (
-            each in "\n\t"
-            or (each not in TURNING and ord(each) in self.glyphs and each.isprintable())
-            or each == "\xa0"
-        )
+        """What turns the reading direction is not printable, so it stands as a box, too."""
+        return each in HARMLESS or (each.isprintable() and ord(each) in self.glyphs)
 
     def _box(self, each: str) -> str:
         self.missing[each] += 1

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
+from tests.workflows.services.test_measures import decision
 from workflows.models import Run, RunStatus, StepStatus
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -62,6 +63,23 @@ def test_the_list_of_workflows_is_searched_while_typing(scene: Scene, page: Page
     page.get_by_role("searchbox").fill("nothing like it")
     expect(page.get_by_text("No workflow speaks of “nothing like it”")).to_be_visible()
     seen("workflows-none")
+
+
+def test_a_workflow_tells_what_people_made_of_its_drafts(scene: Scene, page: Page, sign_in, seen):
+    verdicts = ("accepted", "accepted", "lightly", "heavily", "sent_back", "rejected", *("accepted",) * 8)
+    for verdict in verdicts:
+        draft = {"drafted_by": "pack", "model": "practice", "words": 120, "words_changed": 12}
+        decision(scene, verdict=verdict, look_s=2.0, open_s=4_000.0, **draft)
+    sign_in(scene.viewer)
+
+    page.goto(f"/workflows/{scene.workflow.pk}/")
+    made = page.get_by_role("region", name="What people made of it")
+    expect(made.get_by_text("71 % accepted as it was")).to_be_visible()
+    expect(made.get_by_text("is approved nearly unread")).to_be_visible()
+    seen("workflow-made-of-it")
+    made.get_by_role("link", name="By version").click()
+    expect(page.get_by_text("71 % accepted as it was")).to_be_visible()
+    seen("versions-made-of-it")
 
 
 def test_a_workflow_is_read_as_sentences_and_started_with_its_sample(scene: Scene, page: Page, sign_in, seen):

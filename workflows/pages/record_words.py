@@ -102,13 +102,13 @@ def outcome(asked: RecordedQuestion) -> str:
 def drafted_words(asked: RecordedQuestion) -> str:
     """Whose draft it was."""
     if asked.drafted_by_hand:
-        return _("The draft was written by hand by %(who)s, in the place of the step %(step)s") % {
+        return _("The draft was written by hand by %(who)s, in the place of the step “%(step)s”") % {
             "who": asked.drafted_by_hand,
-            "step": asked.drafted_by,
+            "step": asked.drafted_title,
         }
     if asked.drafted_by:
-        said = {"step": asked.drafted_by, "model": asked.model or _("an AI model")}
-        return _("The draft was written by %(model)s, in the step %(step)s") % said
+        said = {"step": asked.drafted_title, "model": asked.model or _("an AI model")}
+        return _("The draft was written by %(model)s, in the step “%(step)s”") % said
     return ""
 
 

@@ -143,6 +143,7 @@ def _question(task: Task, known: _Known) -> RecordedQuestion:
         options=task.options,
         draft=task.draft,
         drafted_by=writer.path if writer else "",
+        drafted_title=title_of(writer.step_id, writer.kind, known.tree) if writer else "",
         drafted_by_hand=writer.made_by if writer else "",
         model=_model(writer),
         sources=_sources(writer),

@@ -112,7 +112,7 @@ def _counts() -> dict[str, Any]:
 
 
 def _sums() -> dict[str, Any]:
-    agreed = Q(decision__in=YES, look_s__isnull=False)
+    agreed = Q(decision__in=YES)
     return {
         **_counts(),
         "decisions": Count("*"),

@@ -102,6 +102,7 @@ class RecordedQuestion:
     options: Annotated[list[str], Field(description="The drafts of which one was chosen, counted from 1.")]
     draft: str
     drafted_by: Annotated[str, Field(description="Path of the AI step whose draft it was; empty where no AI wrote it.")]
+    drafted_title: Annotated[str, Field(description="How that step is called.")]
     drafted_by_hand: Annotated[str, Field(description="The person who gave the draft in the place of that step.")]
     model: Annotated[str, Field(description="The model that wrote the draft.")]
     sources: list[Source]
