@@ -131,6 +131,7 @@ urlpatterns = [
     path("departments/<slug:slug>/", people.department, name="department"),
     path("departments/<slug:slug>/hours/", people.hours, name="department_hours"),
     path("departments/<slug:slug>/hours/tried/", people.hours_tried, name="department_hours_tried"),
+    path("departments/<slug:slug>/by-mail/", people.by_mail, name="department_by_mail"),
     path("departments/<slug:slug>/groups/", people.group_make, name="group_make"),
     path("departments/<slug:slug>/groups/<uuid:pk>/", people.group_change, name="group_change"),
     path("departments/<slug:slug>/groups/<uuid:pk>/delete/", people.group_delete, name="group_delete"),

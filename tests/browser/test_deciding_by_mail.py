@@ -97,6 +97,36 @@ def test_a_decision_from_a_mail_carries_the_run_on(
     assert list(Decision.objects.values_list("by_label", "via")) == [("Ada Lind", "mail")]
 
 
+def test_the_same_link_asks_for_a_sign_in_until_the_manager_lets_it_be_enough(
+    page: Page,
+    legal: Department,
+    ada: User,
+    server: MailServer,
+    sign_in: Callable[[User], None],
+    seen: Callable[[str], None],
+) -> None:
+    asking(legal)
+    link = link_in_mail(server)
+    page.goto(link)
+    assert "/accounts/login/" in page.url
+
+    sign_in(factories.make_user("Mona Lund", legal, Role.MANAGER))
+    page.goto("/departments/legal/")
+    switch = page.get_by_role("switch", name="A link is enough: nobody needs to sign in")
+    switch.focus()
+    page.keyboard.press("Space")
+    seen("department-by-mail")
+    page.get_by_role("button", name="Save how a mail decides").click()
+    expect(page.get_by_text("From now on the link in a mail is enough.")).to_be_visible()
+    expect(switch).to_be_checked()
+    page.context.clear_cookies()
+    page.goto(link)
+    page.get_by_role("button", name="Approve and send").click()
+
+    expect(page.get_by_text("You have approved this.")).to_be_visible()
+    assert list(Decision.objects.values_list("by_label", "via")) == [("Ada Lind", "mail")]
+
+
 def test_where_the_link_is_enough_a_refusal_needs_a_reason_and_no_sign_in(
     page: Page,
     legal: Department,

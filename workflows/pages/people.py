@@ -19,7 +19,7 @@ from departments import groups
 from departments.absences import colleagues_of, end_absence, may_plan_for, plan_absence, today_of
 from departments.access import Verb, require, visible
 from departments.models import Absence, Department, Group, Membership, User
-from departments.services import change_hours
+from departments.services import change_deciding_by_mail, change_hours
 from workflows.pages import week
 from workflows.pages.page import Request, page
 
@@ -168,6 +168,17 @@ def hours_tried(request: Request, slug: str) -> HttpResponse:
     if "copy" in request.GET:
         return render(request, "departments/_week.html", {**context, "tried": True})
     return render(request, "departments/_tried.html", context)
+
+
+@page
+@require_POST
+def by_mail(request: Request, slug: str) -> HttpResponse:
+    """Whether the link in a mail is enough; a switch that is off is not sent at all."""
+    found, is_enough = _find(request, slug), "without_sign_in" in request.POST
+    change_deciding_by_mail(found, without_sign_in=is_enough, actor=request.actor)
+    said = _("From now on the link in a mail is enough.") if is_enough else _("Whoever decides from a mail signs in.")
+    messages.success(request, said)
+    return redirect("department", found.slug)
 
 
 @page

@@ -191,6 +191,29 @@ def test_a_department_may_let_the_link_be_enough_once(scene: Scene, task: Task, 
     assert not Look.objects.exists()
 
 
+def test_the_switch_on_the_page_of_the_department_holds_at_once_for_links_that_were_sent_before(
+    scene: Scene, task: Task, link: str
+) -> None:
+    manager = signed_in(make_user("Mona Lund", scene.department, Role.MANAGER))
+    address = reverse("department_by_mail", args=[scene.department.slug])
+    other = link_of(scenes.a_task(scene), scene.approver)
+    before, stranger = everything(), Client()
+
+    for method in (stranger.get, stranger.head):
+        assert method(link).url == f"{reverse('account_login')}?next={link}"
+    assert approve(stranger, link).status_code == 302
+    assert everything() == before, "before, the link alone decides nothing"
+    manager.post(address, {"without_sign_in": "on"})
+    assert "Approve as it is" in stranger.get(link).text
+    assert not Decision.objects.exists()
+    assert approve(stranger, link).status_code == 302
+    manager.post(address, {})
+    assert stranger.get(other).url == f"{reverse('account_login')}?next={other}"
+    assert approve(stranger, other).status_code == 302
+
+    assert [(voice.task, voice.person) for voice in Decision.objects.all()] == [(task, scene.approver)]
+
+
 def test_without_signing_in_one_rejects_with_a_reason_and_does_nothing_else(
     scene: Scene, task: Task, link: str
 ) -> None:

@@ -13,6 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from audit.models import Entry
+from audit.sentences import sentence
 from departments.models import Absence, Department, Group, Role, User
 from tests.factories import make_absence, make_department, make_group, make_member, make_user
 
@@ -298,3 +300,39 @@ def test_the_department_page_costs_no_query_more_for_more_people_and_groups(
     grow("BCDEFG")
 
     assert cost() == few
+
+
+# ── deciding from a mail ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_manager_lets_the_link_be_enough_and_takes_it_back_and_the_ledger_knows(
+    signed_in: SignIn, henrik: User, legal: Department
+) -> None:
+    client, address = signed_in(henrik), reverse("department_by_mail", args=["legal"])
+
+    before = client.get(reverse("department", args=["legal"])).text
+    on = client.post(address, {"without_sign_in": "on"}, follow=True).text
+    again = client.post(address, {"without_sign_in": "on"})
+    off = client.post(address, {}, follow=True).text
+
+    switch = 'name="without_sign_in" checked'
+    assert (switch in before, switch in on, switch in off) == (False, True, False)
+    assert "anybody to whom the mail is passed on" in before
+    assert ("From now on the link in a mail is enough." in on, again.status_code) == (True, 302)
+    kept = Entry.objects.filter(verb="department.deciding_by_mail_changed").order_by("pk")
+    assert [entry.detail["without_sign_in"] for entry in kept] == [True, False]
+    assert sentence(kept[0]) == "Henrik changed how Legal decides from a mail"
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.BUILDER, Role.APPROVER])
+def test_only_who_sets_the_hours_says_how_a_mail_decides(signed_in: SignIn, legal: Department, role: Role) -> None:
+    client = signed_in(make_user("Rita", department=legal, role=role))
+
+    answers = [
+        client.post(reverse(name, args=["legal"]), {"without_sign_in": "on"})
+        for name in ("department_by_mail", "department_hours")
+    ]
+
+    legal.refresh_from_db()
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert not legal.decides_by_mail_without_sign_in

@@ -285,6 +285,7 @@ ROUTES = [
     Route("department", _department, right="manager", wrong="viewer"),
     Route("department_hours", _department, "post", WORKED, "manager", "viewer", 302),
     Route("department_hours_tried", _department, right="manager", wrong="viewer"),
+    Route("department_by_mail", _department, "post", (), "manager", "viewer", 302),
     Route("group_make", _department, "post", (("new-name", "Deals"),), "manager", "viewer", 302),
     Route("group_change", _group, "post", (), "manager", "viewer", 422),
     Route("group_delete", _group, "post", (), "manager", "viewer", 302),
