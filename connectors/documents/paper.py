@@ -28,8 +28,10 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 MARGIN = 20 * mm
-WIDTH = A4[0] - 2 * MARGIN
+EDGE = 6  # reportlab's frame keeps as much free at each side
+WIDTH = A4[0] - 2 * (MARGIN + EDGE)
 NAMES = 42 * mm
+PADDING = 12
 LONGEST = 2_500
 """Characters of one paragraph: longer ones are laid out in pieces, since laying out costs more than their length."""
 
@@ -111,17 +113,19 @@ class Paper:
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]], widths: Sequence[float]) -> None:
         """Of short texts; `widths` are shares of the page's width."""
-        cells = [[Paragraph(f"<b>{self._safe(head)}</b>", self._small) for head in heads]]
-        cells += [[Paragraph(self._safe(cell), self._small) for cell in row] for row in rows]
+        columns = [WIDTH * share / sum(widths) for share in widths]
+        cells = [[[Paragraph(f"<b>{self._safe(head)}</b>", self._small)] for head in heads]]
+        cells += [[self._cell(text, width) for text, width in zip(row, columns, strict=True)] for row in rows]
         looks = [
             ("LINEBELOW", (0, 0), (-1, -1), 0.4, LINE),
             ("VALIGN", (0, 0), (-1, -1), "TOP"),
             ("LEFTPADDING", (0, 0), (0, -1), 0),
         ]
-        total = sum(widths)
-        table = Table(cells, [WIDTH * share / total for share in widths], repeatRows=1, style=TableStyle(looks))
-        self._story.append(table)
+        self._story.append(Table(cells, columns, repeatRows=1, hAlign="LEFT", style=TableStyle(looks)))
         self._gap(3)
+
+    def _cell(self, text: str, width: float) -> list[Paragraph]:
+        return [Paragraph(markup, style) for markup, style in self._laid(text, self._small, width - PADDING)]
 
     def _put(self, laid: Iterable[Laid]) -> None:
         self._story += [Paragraph(markup, style) for markup, style in laid]
@@ -244,8 +248,8 @@ class _Numbered(Canvas):
             self.__dict__.update(page)
             self.setFont(self._foot_font, 7.5)
             self.setFillColor(SOFT)
-            self.drawString(MARGIN, 11 * mm, self._foot)
-            self.drawRightString(A4[0] - MARGIN, 11 * mm, f"{number} / {len(self._pages)}")
+            self.drawString(MARGIN + EDGE, 11 * mm, self._foot)
+            self.drawRightString(A4[0] - MARGIN - EDGE, 11 * mm, f"{number} / {len(self._pages)}")
             super().showPage()
         super().save()
 

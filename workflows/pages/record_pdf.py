@@ -10,11 +10,11 @@ from typing import Any
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from audit.sentences import sentence
 from connectors.documents.paper import Paper
 from workflows.models import Attempt, RunStatus
 from workflows.pages.record_facts import call_words, inner_words, question_facts, spoken, step_facts
 from workflows.pages.record_words import (
+    deed_words,
     drafted_words,
     exact,
     kept_words,
@@ -221,7 +221,7 @@ class _RecordPaper:
 
     def _deeds(self) -> None:
         self.paper.heading(_("Ledger: who did what"), 2)
-        rows = [[exact(entry.at), sentence(entry), str(entry.pk)] for entry in self.record.deeds.rows]
+        rows = [[exact(entry.at), deed_words(entry), str(entry.pk)] for entry in self.record.deeds.rows]
         if rows:
             self.paper.table([_("When"), _("What"), _("Position")], rows, (26, 46, 34))
         else:
@@ -236,7 +236,9 @@ class _RecordPaper:
             )
             self.paper.text(said % {"count": f"{self.left_out:,}"})
         else:
-            self.paper.text(_("Nothing is left out: it tells all that the record in the API tells."))
+            self.paper.text(
+                _("Nothing of the run is left out. The steps of the version stand under Versions, and in the API.")
+            )
         if missing := self.paper.missing_names():
             said = _(
                 "A white square stands for a character that this document cannot show, or that is hidden: %(names)s."

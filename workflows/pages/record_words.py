@@ -8,6 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from audit.models import Entry
+from audit.sentences import facts, sentence
 from workflows.models import TaskStatus, Verdict, Why
 from workflows.pages.question import decision_word, happened_words
 from workflows.pages.showing import took
@@ -32,17 +34,17 @@ def voice_heading(voice: Voice) -> str:
 
 def voice_facts(voice: Voice) -> list[tuple[str, str]]:
     """How it was decided: when, by which way, how long it was open and looked at, on what."""
-    facts = [
+    told = [
         (_("when"), exact(voice.at)),
         (_("how"), way(voice.via)),
         (_("open for"), took(timedelta(seconds=voice.open_s))),
         (_("looked at for"), _looked(voice)),
     ]
     if voice.verdict:
-        facts.append((_("the draft was"), verdict(voice)))
+        told.append((_("the draft was"), verdict(voice)))
     if voice.seen_sha256:
-        facts.append((_("digest of what was shown"), f"SHA-256 {voice.seen_sha256}"))
-    return facts
+        told.append((_("digest of what was shown"), f"SHA-256 {voice.seen_sha256}"))
+    return told
 
 
 def verdict(voice: Voice) -> str:
@@ -115,6 +117,12 @@ def drafted_words(asked: RecordedQuestion) -> str:
 def kept_words(kept: int, of: int) -> str:
     text = ngettext("%(kept)s of %(of)s word of the draft kept", "%(kept)s of %(of)s words of the draft kept", of)
     return text % {"kept": f"{kept:,}", "of": f"{of:,}"}
+
+
+def deed_words(entry: Entry) -> str:
+    """A line of the ledger with what its sentence leaves unsaid below it."""
+    unsaid = "; ".join(f"{name}: {said}" for name, said in facts(entry).items())
+    return f"{sentence(entry)}\n{unsaid}" if unsaid else sentence(entry)
 
 
 def _looked(voice: Voice) -> str:

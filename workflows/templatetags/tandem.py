@@ -183,6 +183,11 @@ def voice_facts(voice: Voice) -> list[tuple[str, str]]:
 
 
 @register.filter
+def deed_words(entry: Entry) -> str:
+    return record_words.deed_words(entry)
+
+
+@register.filter
 def sentence(entry: Entry) -> str:
     """A line of the ledger in words."""
     return sentences.sentence(entry)

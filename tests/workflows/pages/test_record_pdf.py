@@ -55,7 +55,7 @@ def test_it_tells_draft_difference_decision_prompts_and_ledger(scene: Scene, sig
         "ab" * 20,
         "Asked of practice (user) Find in the text: product, audience",
         "Item 4",
-        "Nothing is left out",
+        "Nothing of the run is left out",
     ):
         assert said in text
     deed = Entry.objects.get(verb="run.record_taken")
@@ -92,6 +92,19 @@ def test_a_character_that_cannot_be_shown_stands_as_a_box_and_is_named(scene: Sc
         assert name in found
 
 
+def test_a_line_of_the_ledger_says_what_its_sentence_leaves_unsaid(scene: Scene, signed_in: Any) -> None:
+    run = scenes.a_run(scene)
+    told = {"actor_kind": "person", "actor_label": "Astrid Berg", "object_label": "Round-Up", "run_id": run.pk}
+    entry = Entry.objects.create(verb="task.decided", detail={"decision": "reject", "reason": "Too early"}, **told)
+    client = signed_in(scene.viewer)
+
+    page = client.get(f"/runs/{run.pk}/record/").content.decode()
+
+    for text in (page.replace("<br>", " "), read(client, run)):
+        assert "Astrid Berg decided “reject” for Round-Up reason: Too early" in text
+        assert str(entry.pk) in text.replace(" ", "")
+
+
 def test_markup_in_what_others_wrote_is_text(scene: Scene, signed_in: Any) -> None:
     bad = '<img src="file:///etc/passwd"/><b>x</b> &amp; <para>'
 
@@ -109,7 +122,7 @@ def test_what_is_too_long_is_counted_as_left_out(scene: Scene, signed_in: Any, m
     found = read(signed_in(scene.viewer), run)
 
     assert "46 characters of what steps and models were given and gave are left out" in found
-    assert "Nothing is left out" not in found
+    assert "Nothing of the run is left out" not in found
 
 
 def test_page_and_pdf_tell_the_same_of_each_question(scene: Scene, signed_in: Any) -> None:
