@@ -103,31 +103,38 @@ class _Known:
 
     tree: Tree
     groups: Mapping[str, str]
-    writers: Mapping[str, Sequence[StepRun]]
+    writers: Mapping[UUID, StepRun]
 
     @classmethod
     def of(cls, run: Run, tasks: Sequence[Task]) -> _Known:
         tree = tree_of(run.version_id)
-        asking = {task.step.step_id for task in tasks if task.kind == TaskKind.REVIEW} & set(tree.places)
-        names = {id: writer for id in asking if (writer := writer_of(tree, id, kinds()))}
         slugs = {one.group for task in tasks for one in task.assignees.all() if one.group}
         groups = Group.objects.filter(department=run.department_id, slug__in=slugs) if slugs else ()
-        wrote = StepRun.objects.filter(run=run, step_id__in=names.values()).order_by("position")
-        rows = list(wrote.prefetch_related("tries")) if names else []
-        by_step = {id: [row for row in rows if row.step_id == writer] for id, writer in names.items()}
-        return cls(tree, {group.slug: group.name for group in groups}, by_step)
-
-    def writer(self, task: Task) -> StepRun | None:
-        """The step that wrote this draft: of several tries or rounds the last one before the question."""
-        before = [row for row in self.writers.get(task.step.step_id, ()) if row.position < task.step.position]
-        return before[-1] if task.kind == TaskKind.REVIEW and before else None
+        return cls(tree, {group.slug: group.name for group in groups}, _writers(run, tree, tasks))
 
     def whom(self, row: Assignee) -> str:
         return str(row.person) if row.person else self.groups.get(row.group, row.group) or role_words(row.role)
 
 
+def _writers(run: Run, tree: Tree, tasks: Sequence[Task]) -> dict[UUID, StepRun]:
+    """Task → the step that wrote its draft: of several tries or rounds the last one before the question."""
+    reviews = [task for task in tasks if task.kind == TaskKind.REVIEW and task.step.step_id in tree.places]
+    names = {id: writer_of(tree, id, kinds()) for id in {task.step.step_id for task in reviews}}
+    wrote = StepRun.objects.filter(run=run, step_id__in=[name for name in names.values() if name])
+    places = list(wrote.order_by("position").values_list("pk", "step_id", "position")) if reviews else []
+    found: dict[UUID, UUID] = {}
+    for task in reviews:
+        wanted, before = names[task.step.step_id], task.step.position
+        earlier = [pk for pk, step_id, position in places if step_id == wanted and position < before]
+        found |= {task.pk: earlier[-1]} if earlier else {}
+    # A second query for these alone: a loop of a thousand rounds has a thousand writers with all their prompts.
+    rows = StepRun.objects.filter(pk__in=found.values()).prefetch_related("tries") if found else ()
+    steps = {row.pk: row for row in rows}
+    return {task: steps[step] for task, step in found.items()}
+
+
 def _question(task: Task, known: _Known) -> RecordedQuestion:
-    writer, text = known.writer(task), _text(task)
+    writer, text = known.writers.get(task.pk), _text(task)
     base = _base(task)
     return RecordedQuestion(
         task=str(task.pk),

@@ -17,6 +17,7 @@ from workflows.models import Run, TaskStatus
 from workflows.services.gathering import Window, gather
 from workflows.services.handing_over import delegate_task
 from workflows.services.looking import look_at
+from workflows.services.manual_mode import switch_on
 from workflows.services.records import WordChange
 
 __all__ = ["scripted_provider"]
@@ -93,6 +94,18 @@ def test_what_a_person_gave_by_hand_is_told_with_the_reason_and_the_draft_is_the
     assert (review.status, review.drafted_by_hand, review.model) == (TaskStatus.OPEN, "Ada", "")
     assert [(used.model, used.calls, used.failed) for used in record.models] == [("scripted-1", 1, 1)]
     assert not record.is_over
+
+
+def test_manual_mode_is_told_as_the_reason_why_a_person_did_it(legal: Department, provider: ScriptedProvider) -> None:
+    mona = person("Mona", legal, Role.MANAGER)
+    switch_on(legal, reason="The contract ended.", actor=actor_for_user(mona))
+    run = begun(legal, [{**WRITE, "helper": {"person": mona.email}}])
+    say(run, mona, "answer", values={"text": "We regret this."})
+
+    asked_of_mona = gather(whole(run)).questions.rows[0]
+
+    assert (asked_of_mona.is_by_hand, asked_of_mona.why["code"]) == (True, "manual_mode")
+    assert "Mona switched it on: The contract ended." in asked_of_mona.why["message"]
 
 
 def test_the_draft_of_a_round_is_that_of_the_same_round(legal: Department, provider: ScriptedProvider) -> None:
@@ -173,7 +186,7 @@ def test_the_number_of_queries_does_not_grow_with_the_run(
         step = scenes.a_step(run, f"ask_{number}", "people.review", "waiting")
         factories.make_decision(factories.make_task(step, kind="review", draft="Hello"), scene.approver)
 
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         record = gather(run)
 
     assert len(record.questions.rows) == 21
