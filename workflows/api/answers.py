@@ -19,8 +19,8 @@ from workflows.engine.tree import Tree
 from workflows.models import RequestStatus, RunMode, RunStatus, StepStatus, TaskKind, TaskStatus
 from workflows.runtime import journey, outputs
 from workflows.runtime.journey import tree_of
-from workflows.services.gathering import title_of
 from workflows.services.stages import Asking
+from workflows.services.step_titles import title_of
 from workflows.services.task_answers import decisions_of
 
 

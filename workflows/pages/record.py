@@ -17,9 +17,10 @@ from workflows.pages.page import Request, page, whole_number
 from workflows.pages.record_pdf import pdf_of
 from workflows.pages.runs import find, inputs_of
 from workflows.runtime.journey import tree_of
-from workflows.services.gathering import Window, gather, title_of
-from workflows.services.records import Some
+from workflows.services.gathering import gather
+from workflows.services.records import Some, Window
 from workflows.services.runs import record_taken
+from workflows.services.step_titles import title_of
 
 MOST: Mapping[str, int] = {"questions": 10, "steps": 100, "inner": 200, "deeds": 100}
 """How much of each list stands on the page at once; links lead to the rest."""

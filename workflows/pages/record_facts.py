@@ -42,6 +42,8 @@ def question_facts(asked: RecordedQuestion) -> Iterator[tuple[str, str]]:
     yield _("asked"), "\n".join(asked_words(one) for one in asked.asked) or exact(asked.asked_at)
     if asked.due_at:
         yield _("due"), exact(asked.due_at)
+    if asked.positions:
+        yield _("in the ledger"), "\n".join(asked.positions)
     if asked.opened:
         yield _("opened by"), "\n".join(f"{look.by}, {exact(look.at)}" for look in asked.opened)
     if said := why_words(asked):

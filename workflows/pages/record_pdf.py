@@ -23,8 +23,9 @@ from workflows.pages.record_words import (
 )
 from workflows.pages.showing import money, named
 from workflows.runtime.journey import tree_of
-from workflows.services.gathering import step_output, title_of
+from workflows.services.recorded_questions import step_output
 from workflows.services.records import Record, RecordedQuestion, Some
+from workflows.services.step_titles import title_of
 
 MOST_CHARACTERS = 500_000
 """Of what steps were given and gave and models were asked and answered, in all; what is beyond is counted and named."""

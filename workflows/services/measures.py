@@ -16,7 +16,7 @@ from pydantic import Field
 
 from workflows.models import Decision, Verdict, Workflow
 from workflows.runtime.journey import tree_of
-from workflows.services.gathering import title_of
+from workflows.services.step_titles import title_of
 
 UNREAD_S = 5.0
 """Whoever looked for less has hardly read it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
+from django.db.models import QuerySet
 from pydantic import Field
 
 from workflows.models import Run, RunStatus, TaskKind, TaskStatus
@@ -113,6 +114,7 @@ class RecordedQuestion:
     leaving_sha256: str
     decided_by: str
     decided_at: datetime | None
+    positions: Annotated[list[str], Field(description="Where the ledger speaks of it: ids of its entries.")]
     asked: list[AskedOne]
     opened: list[OpenedBy]
     voices: list[Voice]
@@ -182,6 +184,25 @@ class Some:
     @property
     def is_whole(self) -> bool:
         return len(self.rows) == self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a long list is wanted: `most` rows from the place `first` on; None for all."""
+
+    first: int = 0
+    most: int | None = None
+
+    def of(self, rows: QuerySet[Any]) -> Some:
+        if self.most is None:
+            found = list(rows)
+            return Some(found, 0, len(found))
+        found = list(rows[self.first : self.first + self.most])
+        is_end = len(found) < self.most and (found or not self.first)
+        return Some(found, self.first, self.first + len(found) if is_end else rows.count())
+
+
+ALL = Window()
 
 
 @dataclass(frozen=True, slots=True)

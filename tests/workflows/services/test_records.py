@@ -14,11 +14,11 @@ from tests.workflows.gallery.cases import a_model
 from tests.workflows.pages import scenes
 from tests.workflows.runtime.test_people import REVIEW, WRITE, asked, begun, person, say
 from workflows.models import Run, TaskStatus
-from workflows.services.gathering import Window, gather
+from workflows.services.gathering import gather
 from workflows.services.handing_over import delegate_task
 from workflows.services.looking import look_at
 from workflows.services.manual_mode import switch_on
-from workflows.services.records import WordChange
+from workflows.services.records import Window, WordChange
 
 __all__ = ["scripted_provider"]
 
@@ -72,6 +72,8 @@ def test_drafts_remarks_differences_and_decisions_stand_in_their_order(
     voice = second.voices[0]
     assert (voice.by, voice.decision, voice.verdict, len(voice.seen_sha256)) == ("Ben", "approve", "heavily", 64)
     assert voice.open_s >= (voice.look_s or 0) >= 0
+    verbs = {str(entry.pk): entry.verb for entry in record.deeds.rows}
+    assert [verbs[position] for position in second.positions] == ["task.delegated", "task.decided"]
     assert record.people == ["Ada", "Ben"]
     assert record.is_over
 
@@ -186,7 +188,7 @@ def test_the_number_of_queries_does_not_grow_with_the_run(
         step = scenes.a_step(run, f"ask_{number}", "people.review", "waiting")
         factories.make_decision(factories.make_task(step, kind="review", draft="Hello"), scene.approver)
 
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         record = gather(run)
 
     assert len(record.questions.rows) == 21
