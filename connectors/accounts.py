@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from pydantic import ValidationError
 
 from connectors import net, vault
+from connectors.mailboxes import Mailbox
 from connectors.models import Connection
 from connectors.sdk import Account, AuthFailed, Connector
 from connectors.sdk.context import Http
+from connectors.sdk.mail import Mail
 from connectors.sdk.registry import discover_connectors
 
-Through = Callable[[net.Door], Http]
+
+class Through(Protocol):
+    """What stands between a step and what it speaks through, and writes its calls down."""
+
+    def http(self, door: net.Door) -> Http: ...
+    def mail(self, box: Mailbox) -> Mail: ...
+
+
+class Directly:
+    """Nothing does."""
+
+    def http(self, door: net.Door) -> Http:
+        return door
+
+    def mail(self, box: Mailbox) -> Mail:
+        return box
 
 
 @cache
 def connectors() -> Mapping[str, type[Connector]]:
     """Every connector that is installed, by name, in the order of their titles."""
     return discover_connectors(*settings.STEP_PACKAGES)
+
+
+DIRECTLY = Directly()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +52,11 @@ class OpenAccount:
     title: str
     settings: Any
     http: Http
+    mail: Mail
 
 
-def opened(connection: Connection, through: Through = lambda door: door) -> Account:
-    """Open it. `through` puts something between a step and the door: what writes its calls down.
-
-    Raises AuthFailed when the connector is gone, or its settings or its secret cannot be read.
-    """
+def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
+    """Open it. Raises AuthFailed when the connector is gone, or its settings or its secret cannot be read."""
     connector = connectors().get(connection.connector)
     if connector is None:
         raise AuthFailed(f"Nothing here knows connections of the kind {connection.connector} any more.")
@@ -49,4 +67,5 @@ def opened(connection: Connection, through: Through = lambda door: door) -> Acco
         raise AuthFailed(f"The connection “{connection.title}” cannot be read. Renew it under Connections.") from None
     bound = net.Bound(connector.hosts(given), connector.credentials(given, secrets))
     policy = net.for_department(connection.department.egress_hosts)
-    return OpenAccount(connection.title, given, through(net.Door(policy, bound)))
+    box = Mailbox(connector.mail_servers(given, secrets), policy)
+    return OpenAccount(connection.title, given, through.http(net.Door(policy, bound)), through.mail(box))

@@ -238,7 +238,8 @@ class SendRequest(Action):
         data: Any = Field(default=None, title="Data", description="The answer's JSON, or nothing.")
 
     def run(self, params: Params, ctx: StepContext) -> Done:
-        http, params = _signed_in(params, ctx)
+        account = _account(params, ctx)
+        http, params = account.http if account else ctx.http, _whole(params, account)
         try:
             response = self._send(params, ctx, http)
             _demand_expected(response, params, ctx.now)
@@ -257,7 +258,7 @@ class SendRequest(Action):
         return Done(output, summary=f"{response.status}, {len(response.body)} bytes")
 
     def rehearse(self, params: Params, ctx: StepContext) -> Done:
-        _, params = _signed_in(params, ctx)
+        params = _whole(params, _account(params, ctx))
         body = _json_body(params)
         said = params.body_text or (json.dumps(body, ensure_ascii=False) if body is not None else "")
         sent = f": {said}" if said else ", with nothing in it"
@@ -268,7 +269,7 @@ class SendRequest(Action):
         if params.method == "GET":
             return None
         way = f"HTTP {params.method}" + (f", signed in as “{params.connection}”" if params.connection else "")
-        _, params = _signed_in(params, ctx)
+        params = _whole(params, _account(params, ctx))
         query = f"?{urlencode(params.query)}" if params.query else ""
         body = _json_body(params)
         said = params.body_text or (json.dumps(body, ensure_ascii=False, indent=2) if body is not None else "")
@@ -306,12 +307,15 @@ class SendRequest(Action):
         )
 
 
-def _signed_in(params: SendRequest.Params, ctx: StepContext) -> tuple[Http, SendRequest.Params]:
-    """The door to go through, and the request with its whole address."""
-    if not params.connection:
-        return ctx.http, params
-    account = ctx.account(params.connection)
-    return account.http, params.model_copy(update={"url": _address(account.settings.address, params.url)})
+def _account(params: SendRequest.Params, ctx: StepContext) -> Account | None:
+    return ctx.account(params.connection) if params.connection else None
+
+
+def _whole(params: SendRequest.Params, account: Account | None) -> SendRequest.Params:
+    """The request with its whole address."""
+    if account is None:
+        return params
+    return params.model_copy(update={"url": _address(account.settings.address, params.url)})
 
 
 def _address(beginning: str, path: str) -> str:

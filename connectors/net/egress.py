@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from connectors.net import urls
@@ -39,8 +39,8 @@ class Egress:
     """The list as an administrator writes it; empty means nowhere.
 
     `api.example.com` https on port 443; `*.example.com` every name below it; `api.example.com:8443` https on that port;
-    `http://intranet.example:8080` plain HTTP. With `private:` in front, one host may lead into our own network:
-    `private:http://127.0.0.1:9000`.
+    `http://intranet.example:8080` plain HTTP; `smtp://mail.example.com` a mail server on its usual port (587, imap
+    993). With `private:` in front, one host may lead into our own network: `private:http://127.0.0.1:9000`.
     """
 
     hosts: tuple[str, ...] = ()
@@ -65,8 +65,17 @@ def read_entry(text: str) -> Entry | None:
     scheme, separator, authority = written.rpartition("://")
     below = authority.startswith("*.")
     try:
-        url = urls.parse(f"{scheme if separator else 'https'}://{authority.removeprefix('*.')}")
+        url = _place(scheme.lower() if separator else "https", authority.removeprefix("*."))
     except BadUrl:
         return None
     too_wide = below and (private or url.address is not None or "." not in url.host)
     return None if too_wide or url.target != "/" else Entry(url.scheme, url.host, url.port, below, private)
+
+
+def _place(scheme: str, authority: str) -> Url:
+    """Raises BadUrl."""
+    if scheme not in urls.LINES:
+        return urls.parse(f"{scheme}://{authority}")
+    url = urls.parse(f"http://{authority}")
+    usual = url.port == urls.DEFAULT_PORTS["http"]
+    return replace(url, scheme=scheme, port=urls.LINES[scheme] if usual else url.port)

@@ -12,13 +12,12 @@ from typing import Any
 
 import httpcore2
 
-from connectors.net import bodies, requests, sockets, urls
-from connectors.net.addresses import Address, Standing, standing
-from connectors.net.egress import NOWHERE, Egress
+from connectors.net import bodies, reach, requests, sockets, urls
+from connectors.net.egress import Egress
 from connectors.net.requests import Request
 from connectors.net.sockets import Deadline, Resolve
 from connectors.net.urls import BadUrl, Url
-from connectors.sdk import BadParams, Rejected, Response, Unavailable
+from connectors.sdk import BadParams, Rejected, Response
 
 logger = logging.getLogger(__name__)
 
@@ -59,54 +58,15 @@ def follow(request: Request, route: Route) -> Response:
 
 def _send(request: Request, url: Url, route: Route) -> Response:
     try:
-        addresses = _permitted_addresses(url, route)
+        addresses = reach.permitted_addresses(url, route.policy, route.resolve, route.deadline)
         stream = sockets.connect(url, addresses, route.tls, route.deadline)
     except OSError as error:
-        raise _no_answer(url, error, maybe_done=False) from None
+        raise reach.no_answer(url, error, maybe_done=False) from None
     with closing(stream):
         try:
             return _exchange(request, url, stream)
         except (OSError, httpcore2.NetworkError, httpcore2.RemoteProtocolError) as error:
-            raise _no_answer(url, error, maybe_done=True) from None
-
-
-def _permitted_addresses(url: Url, route: Route) -> list[Address]:
-    allowed = route.policy.standings(url)
-    if allowed == NOWHERE:
-        raise _not_allowed(
-            f'"{url.origin}" is not among the hosts that this department may reach{_unread(route.policy)}'
-        )
-    addresses = sockets.look_up(url, route.resolve, route.deadline)
-    found = {standing(address) for address in addresses}
-    if found <= allowed:
-        return addresses
-    logger.warning("fetch_refused host=%s addresses=%s", url.host, ",".join(map(str, addresses)))
-    if Standing.NEVER in found:
-        raise BadParams(f'"{url.host}" leads to an address that no workflow may reach.', fields={"url": "Not allowed."})
-    raise _not_allowed(
-        f'"{url.host}" leads into our own network, which needs "private:" before it in the list of hosts'
-    )
-
-
-def _no_answer(url: Url, error: Exception, *, maybe_done: bool) -> Unavailable:
-    # One text for every reason: what listens on which port is not for the asker to learn. A protocol error quotes what
-    # the other side sent, so the log keeps only its name.
-    reason = f"{type(error).__name__}: {error}" if isinstance(error, OSError) else type(error).__name__
-    logger.info("fetch_failed host=%s port=%s reason=%s", url.host, url.port, reason)
-    return Unavailable(
-        f'"{url.host}" gave no usable answer: it is away, too slow, or not who it says it is. Try again later, '
-        "or ask an administrator to look into the server's log.",
-        maybe_done=maybe_done,
-    )
-
-
-def _not_allowed(what: str) -> BadParams:
-    return BadParams(f"{what}. An administrator can allow it under Departments.", fields={"url": "Not allowed."})
-
-
-def _unread(policy: Egress) -> str:
-    entries = ", ".join(f'"{entry}"' for entry in policy.unreadable)
-    return f" (entries of the list that cannot be read: {entries})" if entries else ""
+            raise reach.no_answer(url, error, maybe_done=True) from None
 
 
 def _exchange(request: Request, url: Url, stream: sockets.Stream) -> Response:

@@ -60,7 +60,7 @@ def look_up(url: Url, resolve: Resolve, deadline: Deadline) -> list[Address]:
 
 def connect(url: Url, addresses: Sequence[Address], tls: ssl.SSLContext | None, deadline: Deadline) -> Stream:
     """A connection to one of these addresses and to nothing else; the certificate must be that of the URL's host."""
-    raw = _first_that_answers(addresses[:MOST_ADDRESSES], url.port, deadline)
+    raw = first_that_answers(addresses, url.port, deadline)
     try:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if url.scheme == "http":
@@ -105,9 +105,10 @@ class Stream(httpcore2.NetworkStream):
         return self._socket if info == "socket" else None
 
 
-def _first_that_answers(addresses: Sequence[Address], port: int, deadline: Deadline) -> socket.socket:
+def first_that_answers(addresses: Sequence[Address], port: int, deadline: Deadline) -> socket.socket:
+    """Connected to one of the first few. Raises OSError."""
     failure = OSError("no address")
-    for address in addresses:
+    for address in addresses[:MOST_ADDRESSES]:
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
         candidate = socket.socket(family, socket.SOCK_STREAM)
         try:

@@ -18,7 +18,9 @@ import idna
 
 from connectors.net.addresses import Address
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+LINES = {"smtp": 587, "imap": 993}
+"""Protocols that are no HTTP, spoken over one long connection, with their usual ports."""
+DEFAULT_PORTS = {"http": 80, "https": 443, **LINES}
 LONGEST = 8_000
 
 _URL = re.compile(r"(https?)://([^/?#]+)([^?#]*)(?:\?([^#]*))?(?:#.*)?", re.IGNORECASE)
@@ -67,6 +69,15 @@ def parse(text: str, query: Mapping[str, str] | None = None) -> Url:
     scheme = parts[1].lower()
     host, address, port = _read_authority(parts[2])
     return Url(scheme, host, port or DEFAULT_PORTS[scheme], _target(parts[3], parts[4], query or {}), address)
+
+
+def line(scheme: str, host: str, port: int) -> Url:
+    """The place of a server that speaks one of LINES. Raises BadUrl."""
+    _refuse_unprintable(host)
+    name, address, named_port = _read_authority(f"[{host}]" if ":" in host else host)
+    if named_port is not None or not 1 <= port <= 65_535:
+        raise BadUrl("its port is not between 1 and 65535")
+    return Url(scheme, name, port, address=address)
 
 
 def parse_redirect(base: Url, location: str) -> Url:

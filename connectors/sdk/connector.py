@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 from connectors.sdk.actions import Model
 from connectors.sdk.context import Http
+from connectors.sdk.mail import Mail, MailServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Account(Protocol):
     @property
     def http(self) -> Http:
         """The guarded door, signed in. It goes to the connector's `hosts` and nowhere else (rule S7)."""
+        ...
+
+    @property
+    def mail(self) -> Mail:
+        """The mailbox, where the connector names its `mail_servers`."""
         ...
 
 
@@ -65,6 +71,11 @@ class Connector:
     @classmethod
     def credentials(cls, settings: Any, secrets: Any) -> Credentials:
         return Credentials()
+
+    @classmethod
+    def mail_servers(cls, settings: Any, secrets: Any) -> Mapping[str, MailServer]:
+        """Of a mailbox: “smtp” and “imap” → where and as whom."""
+        return {}
 
     def test(self, account: Account) -> str:
         """Try the account without changing anything there; a sentence for who has connected it. Raises a StepError."""

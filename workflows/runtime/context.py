@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -14,19 +14,13 @@ from audit.sql import release
 from connectors import net
 from connectors.documents.reading import read_document
 from connectors.models_gateway.for_step import StepModels
-from connectors.sdk import Account, AuthFailed, Effect, FileRef, ReadDocument, Response, StepError
+from connectors.sdk import Account, AuthFailed, Effect, FileRef, ReadDocument, StepError
 from connectors.sdk.context import RunFacts
 from workflows.engine import conditions, params
 from workflows.models import RunMode
 from workflows.runtime import files, setting_aside, signed_in, values
 from workflows.runtime.journey import Journey, Step
-
-Fence = Callable[[Effect], None]
-"""Raises LostAuthority unless this attempt may still reach outside with such an effect."""
-
-
-def unfenced(effect: Effect) -> None:
-    """For steps that reach nothing outside."""
+from workflows.runtime.outside import Fence, StepHttp, StepLines, unfenced
 
 
 @dataclass
@@ -113,10 +107,11 @@ class Context:
     @cached_property
     def http(self) -> StepHttp:
         policy = net.for_department(self.journey.run.department.egress_hosts)
-        return self._through(net.Door(policy))
+        return StepLines(self.calls, self.fence, self.effect).http(net.Door(policy))
 
     def account(self, connection: str) -> Account:
-        account = signed_in.account(self.journey.run, connection, self._through)
+        through = StepLines(self.calls, self.fence, self.effect)
+        account = signed_in.account(self.journey.run, connection, through)
         self.signed_in_by.add(connection)
         return account
 
@@ -125,9 +120,6 @@ class Context:
         if isinstance(error, AuthFailed):
             for connection in self.signed_in_by:
                 signed_in.note_refused(self.journey.run, connection, error.message)
-
-    def _through(self, door: net.Door) -> StepHttp:
-        return StepHttp(door, self.calls, self.fence, self.effect)
 
     @cached_property
     def files(self) -> StepFiles:
@@ -148,29 +140,6 @@ class Context:
 
     def _scope(self, value: Any, names: Mapping[str, Any]) -> dict[str, Any]:
         return {**values.scope(self.journey, self.at.path, params.references(value)), **self.names, **names}
-
-
-@dataclass(frozen=True, slots=True)
-class StepHttp:
-    """The guarded door, with what went through it written down. An effect that may happen once is announced first."""
-
-    door: net.Door
-    calls: list[dict[str, Any]]
-    fence: Fence
-    effect: Effect
-
-    def send(self, method: str, url: str, **request: Any) -> Response:
-        self.fence(self.effect if method not in ("GET", "HEAD") else Effect.PURE)
-        release()
-        began = time.monotonic()
-        call: dict[str, Any] = {"kind": "http", "method": method, "url": url}
-        self.calls.append(call)
-        try:
-            response = self.door.send(method, url, **request)
-            call |= {"status": response.status, "bytes": len(response.body)}
-            return response
-        finally:
-            call["latency_s"] = round(time.monotonic() - began, 3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
         certificate = self._signed(name, key, days=days, host=host)
-        path = self._folder / f"{host}-{days}.pem"
+        path = self.path(host, days)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -147,6 +147,10 @@ class Authority:
         if names is not None:
             context.sni_callback = lambda _socket, asked, _context: names.append(asked)
         return context
+
+    def path(self, host: str, days: int = 30) -> Path:
+        """Where key and certificate lie that `server` has made."""
+        return self._folder / f"{host}-{days}.pem"
 
     def _signed(
         self, name: x509.Name, key: ec.EllipticCurvePrivateKey, *, days: int, host: str = "", is_authority: bool = False

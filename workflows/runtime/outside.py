@@ -1,0 +1,97 @@
+"""The doors to other systems as a step gets them: what goes through is written down, and an effect announced first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from audit.sql import release
+from connectors import net
+from connectors.mailboxes import Mailbox
+from connectors.sdk import Effect, Response
+from connectors.sdk.mail import Arrived, Letter, Sought
+
+Fence = Callable[[Effect], None]
+"""Raises LostAuthority unless this attempt may still reach outside with such an effect."""
+Call = dict[str, Any]
+
+
+def unfenced(effect: Effect) -> None:
+    """For steps that reach nothing outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepLines:
+    """`connectors.accounts.Through` for one attempt of a step."""
+
+    calls: list[Call]
+    fence: Fence
+    effect: Effect
+
+    def http(self, door: net.Door) -> StepHttp:
+        return StepHttp(door, self)
+
+    def mail(self, box: Mailbox) -> StepMail:
+        return StepMail(box, self)
+
+    @contextmanager
+    def call(self, effect: Effect, **about: Any) -> Iterator[Call]:
+        """One exchange; an effect that may happen once is announced before it."""
+        self.fence(effect)
+        release()
+        began = time.monotonic()
+        self.calls.append(call := about)
+        try:
+            yield call
+        finally:
+            call["latency_s"] = round(time.monotonic() - began, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class StepHttp:
+    """`connectors.sdk.Http`."""
+
+    door: net.Door
+    lines: StepLines
+
+    def send(self, method: str, url: str, **request: Any) -> Response:
+        effect = Effect.PURE if method in ("GET", "HEAD") else self.lines.effect
+        with self.lines.call(effect, kind="http", method=method, url=url) as call:
+            response = self.door.send(method, url, **request)
+            call |= {"status": response.status, "bytes": len(response.body)}
+            return response
+
+
+@dataclass(frozen=True, slots=True)
+class StepMail:
+    """`connectors.sdk.mail.Mail`."""
+
+    box: Mailbox
+    lines: StepLines
+
+    def send(self, letter: Letter) -> Sequence[str]:
+        with self.lines.call(self.lines.effect, kind="mail", method="send", to=[*letter.to, *letter.cc]) as call:
+            refused = self.box.send(letter)
+            call["refused"] = list(refused)
+            return refused
+
+    def greet(self) -> None:
+        with self.lines.call(Effect.PURE, kind="mail", method="greet"):
+            self.box.greet()
+
+    def fetch(self, sought: Sought) -> Sequence[Arrived]:
+        with self.lines.call(Effect.PURE, kind="mail", method="fetch", folder=sought.folder) as call:
+            found = self.box.fetch(sought)
+            call["mails"] = len(found)
+            return found
+
+    def mark_read(self, folder: str, uids: Sequence[int]) -> None:
+        with self.lines.call(self.lines.effect, kind="mail", method="mark_read", folder=folder, mails=len(uids)):
+            self.box.mark_read(folder, uids)
+
+    def folders(self) -> Sequence[str]:
+        with self.lines.call(Effect.PURE, kind="mail", method="folders"):
+            return self.box.folders()
