@@ -7,7 +7,7 @@ file. Every error stands at its field, as a sentence.
 - `form_for_inputs`: the start form of a workflow
 - `form_for_model`: the parameters of a step kind; with `takes_data` those of a draft
 - `form_for_schema`: what a task asks for, or what a step gives
-- `condition_field`, `text_field`: one widget by itself, on any page
+- `condition_field`, `text_field`, `pairs_field`: one widget by itself, on any page
 - `fields`, `making`, `filling`, `reading`, `understanding`, `conditions`: the parts
 """
 
@@ -22,6 +22,7 @@ from connectors.forms.making import (
     form_for_inputs,
     form_for_model,
     form_for_schema,
+    pairs_field,
     text_field,
 )
 from connectors.forms.reading import read, read_model, sent_by, sentences
@@ -46,6 +47,7 @@ __all__ = [
     "form_for_model",
     "form_for_schema",
     "operator_words",
+    "pairs_field",
     "problems_of",
     "read",
     "read_model",

@@ -124,6 +124,9 @@ class Field:
     """Asked for only while the field of this name beside it says one of these values."""
     nothing: str = ""
     """What no choice at all is called."""
+    one: str = ""
+    adds: str = ""
+    """What one of its rows is called, and the button that adds one."""
     clash: Any = None
     """What somebody else has put here meanwhile, drawn above the answer; see `workflows.pages.build_forms`."""
 
@@ -184,6 +187,11 @@ class Field:
         return not self.default
 
     @property
+    def is_optional(self) -> bool:
+        """Whether it may stay empty: not where something counts from the beginning."""
+        return not self.required and not self.default
+
+    @property
     def in_group(self) -> bool:
         """Of conditions: whether these rows stand inside a group already, for groups are nested once."""
         return self.label == GROUP
@@ -197,12 +205,14 @@ class Field:
 
     @property
     def one_of_it(self) -> str:
-        return {"labels": _("Label"), "fields": _("Fact"), "key_value": _("Line")}.get(self.widget, _("Row"))
+        return self.one or {"labels": _("Label"), "fields": _("Fact"), "key_value": _("Line")}.get(
+            self.widget, _("Row")
+        )
 
     @property
     def add_words(self) -> str:
         words = {"labels": _("Add a label"), "fields": _("Add a fact"), "key_value": _("Add a line")}
-        return words.get(self.widget, _("Add a row"))
+        return self.adds or words.get(self.widget, _("Add a row"))
 
     @property
     def template(self) -> str:

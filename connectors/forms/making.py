@@ -106,6 +106,11 @@ def text_field(
     return filled(asked, value)
 
 
+def pairs_field(name: str, *, label: str, help: str = "", example: str = "") -> Field:
+    """Named values by themselves, in each of which data can be inserted: what a container gives."""
+    return Field(name, label, "key_value", help, example, takes_data=True, items="any", parts=key_value_parts(True))
+
+
 @dataclass(frozen=True, slots=True)
 class _Maker:
     """Reads one JSON Schema as pydantic writes it."""
@@ -139,6 +144,8 @@ class _Maker:
             items=_items(part, self.resolved(part.get("items", {}))),
             shown_when=_shown_when(part.get("x-when")),
             nothing=part.get("x-nothing", ""),
+            one=part.get("x-one", ""),
+            adds=part.get("x-adds", ""),
         )
         asked = replace(asked, parts=self.parts(asked, part, depth))
         return asked if default is None else filled(asked, default)

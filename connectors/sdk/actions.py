@@ -33,6 +33,8 @@ def hint(
     nothing: str = "",
     labels: Mapping[str, str] | None = None,
     when: Mapping[str, Sequence[str]] | None = None,
+    one: str = "",
+    adds: str = "",
 ) -> dict[str, Any]:
     """How the form shows a parameter when its type alone does not say it: `json_schema_extra=hint("long_text")`.
 
@@ -41,8 +43,9 @@ def hint(
     `source`: the choices are loaded by the page: models, workflows, people, groups, sending_steps (those after this one
     that others would see), connections:NAME (those of that connector). `nothing`: what choosing none means.
     `labels`: choice → its words. `when`: asked for only while the parameter beside it has one of these values.
+    `one`: what a row is called. `adds`: the words of the button that adds one.
     """
-    told = {"x-source": source, "x-nothing": nothing, "x-labels": labels, "x-when": when}
+    told = {"x-source": source, "x-nothing": nothing, "x-labels": labels, "x-when": when, "x-one": one, "x-adds": adds}
     return {
         "x-widget": widget,
         "x-example": example,

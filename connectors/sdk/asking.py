@@ -85,7 +85,7 @@ class People(Model):
         max_length=20,
         title="And these people",
         description="Then only those named are asked.",
-        json_schema_extra=hint("rows", example="Ada Ekman, Bo Falk", advanced=True),
+        json_schema_extra=hint("rows", example="Ada Ekman, Bo Falk", advanced=True, one="Person", adds="Add a person"),
     )
     group: str = Field(
         default="",
@@ -107,7 +107,13 @@ class People(Model):
         max_length=8,
         title="And after them",
         description="Asked one after another, each once those before have agreed.",
-        json_schema_extra=hint("rows", example="Managers, once the lawyers have agreed", advanced=True),
+        json_schema_extra=hint(
+            "rows",
+            example="Managers, once the lawyers have agreed",
+            advanced=True,
+            one="Stage",
+            adds="Add a stage",
+        ),
     )
     not_the_starter: bool = Field(
         default=False,
@@ -179,7 +185,9 @@ class Time(Model):
         max_length=5,
         title="Ask others as well",
         description="When nobody has answered for so many hours. Those asked before may still answer.",
-        json_schema_extra=hint("rows", example="Managers, after 8 hours", advanced=True),
+        json_schema_extra=hint(
+            "rows", example="Managers, after 8 hours", advanced=True, one="Others", adds="Add others to ask"
+        ),
     )
     at_end: Literal["wait", "fail", "answer", "hand_on"] = Field(
         default="wait",

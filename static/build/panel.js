@@ -99,7 +99,7 @@ const stepHere = () => panel.querySelector("[data-step]")?.dataset.step;
 
 function saved(part, control) {
   const step = stepHere();
-  const path = part.dataset.part.match(/^(when|failing|way)/) ? `step/${step}/settings/` : panelKey() === "start" ? "start/" : "result/";
+  const path = part.dataset.part.match(/^(when|failing|way|item)/) ? `step/${step}/settings/` : panelKey() === "start" ? "start/" : "result/";
   const shapes = /-(type|name)$/.test(control?.name ?? "");
   post(path, new FormData(part), {
     own: true,

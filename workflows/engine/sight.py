@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 
 from connectors.sdk.actions import Action
 from workflows.engine.definition import Definition, Node
@@ -37,6 +38,16 @@ def sight(definition: Definition, step_id: str, kinds: Kinds) -> Sight:
         sequence = dict(container.sequences())[arm]
     _up_to(sequence, step_id, seen, kinds)
     return Sight(tuple(seen), tuple(around))
+
+
+def at_its_end(definition: Definition, container: str) -> tuple[Definition, str]:
+    """The definition with one more step, the last one inside the container, and the id of it: it sees what is there."""
+    ids = {node.id for node in definition.nodes()}
+    end = next(name for number in count() if (name := f"end_{number}") not in ids)
+    longer = definition.model_copy(deep=True)
+    held = next(node for node in longer.nodes() if node.id == container)
+    held.steps = [*(held.steps or []), Node(id=end, kind="text.compose")]
+    return longer, end
 
 
 def _up_to(sequence: list[Node], step_id: str, seen: list[Node], kinds: Kinds) -> Node:

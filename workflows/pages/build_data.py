@@ -14,7 +14,7 @@ from connectors.sdk import Action
 from workflows.engine import params
 from workflows.engine.definition import Definition, Input, Node
 from workflows.engine.problems import FACTS
-from workflows.engine.sight import sight
+from workflows.engine.sight import at_its_end, sight
 from workflows.models import Workflow
 from workflows.pages.cards import GROUPS, title_of
 from workflows.pages.showing import is_file, named
@@ -24,6 +24,8 @@ from workflows.services import samples
 LONGEST_SAMPLE = 90
 LONGEST_PREVIEW = 400
 MOST_INSIDE = 20
+INSIDE = "inside"
+"""In the address of the picker: what a container gives sees more than the container itself."""
 DEEPEST = 3
 
 INPUT_TYPES: Mapping[str, str] = {
@@ -69,14 +71,19 @@ class Group:
     is_tested: bool = False
 
 
-def around(workflow: Workflow, definition: Definition, step_id: str) -> Around:
-    """For an element that holds fields of this step, or of the workflow's results where the id is empty."""
+def around(workflow: Workflow, definition: Definition, step_id: str, *, inside: bool = False) -> Around:
+    """For an element that holds fields of this step, or of the workflow's results where the id is empty.
+
+    `inside`: fields of what a container gives, which see what its steps have brought up.
+    """
     address = [workflow.pk, step_id] if step_id else [workflow.pk]
     prefix = "build" if step_id else "build_result"
+    where = f"?{INSIDE}=1" if inside else ""
+    seen = known(*at_its_end(definition, step_id)) if inside else known(definition, step_id)
     return Around(
-        known=json.dumps(known(definition, step_id), ensure_ascii=False, separators=(",", ":")),
-        picker=reverse(f"{prefix}_data", args=address),
-        preview=reverse(f"{prefix}_preview", args=address),
+        known=json.dumps(seen, ensure_ascii=False, separators=(",", ":")),
+        picker=reverse(f"{prefix}_data", args=address) + where,
+        preview=reverse(f"{prefix}_preview", args=address) + where,
     )
 
 

@@ -23,10 +23,11 @@ from connectors.forms import Field, Form, Wrong, form_for_model, problems_of, re
 from workflows.engine import params
 from workflows.engine.definition import Definition, Node
 from workflows.engine.problems import problems
+from workflows.engine.sight import at_its_end
 from workflows.models import Workflow
 from workflows.pages import build_sources
 from workflows.pages.build.draft import drafted, node_of, to_build
-from workflows.pages.build_data import LONGEST_PREVIEW, around, brief, offered, rendered
+from workflows.pages.build_data import INSIDE, LONGEST_PREVIEW, around, brief, offered, rendered
 from workflows.pages.cards import title_of
 from workflows.pages.page import Request, page, whole_number, words
 from workflows.runtime.kinds import kinds
@@ -160,6 +161,7 @@ def data(request: Request, pk: UUID, step: str = "") -> HttpResponse:
     shown = to_build(request, pk)
     definition = drafted(shown)
     asked = _asked(_node(definition, step), words(request, "field")) if step else None
+    definition, step = _place(request, definition, step)
     wanted = words(request, "q")
     found = offered(shown, definition, step, wanted, files_first=asked is not None and asked.widget == "file")
     template = "workflows/build/_data_list.html" if "list" in request.GET else "workflows/build/_data.html"
@@ -181,12 +183,18 @@ def preview(request: Request, pk: UUID, step: str = "") -> HttpResponse:
     definition = drafted(shown)
     if step:
         _node(definition, step)
+    definition, step = _place(request, definition, step)
     text = request.POST.get("text", "")[:100_000]
     return render(
         request,
         "forms/_preview.html",
         {"preview": rendered(text, samples.scope_for(shown, definition, step))},
     )
+
+
+def _place(request: Request, definition: Definition, step: str) -> tuple[Definition, str]:
+    """What the fields of this step see, or those of what it gives for each item."""
+    return at_its_end(definition, step) if step and INSIDE in request.GET else (definition, step)
 
 
 def _node(definition: Definition, step: str) -> Node:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from connectors.forms import operator_words
 from connectors.sdk import Action
-from connectors.sdk.asking import ROLES, People
+from connectors.sdk.asking import ROLES, People, Time
 from departments.models import Role
 from workflows.engine import params
 from workflows.engine.definition import Definition, Node
@@ -175,6 +175,26 @@ def sentence(kind: type[Action], node: Node, names: Names) -> Iterator[Piece]:
         if index == 1 and kind.reads_as.startswith("{"):
             chips[0] = replace(chips[0], text=f"{chips[0].text[:1].upper()}{chips[0].text[1:]}")
         yield from chips if index % 2 else [Piece(part)] if part else []
+    if issubclass(kind.Params, Time):
+        yield from _until(node, names)
+
+
+def _until(node: Node, names: Names) -> Iterator[Piece]:
+    """Until when a question is open, and who is asked as well meanwhile."""
+    hours = node.given.get("due_hours")
+    if hours in (None, ""):
+        return
+    unit = _(" working hours") if node.given.get("working_hours") is True else _(" hours")
+    yield from [Piece(_(", within ")), _chip(hours, names), Piece(unit)]
+    rows = node.given.get("escalate")
+    for row in rows if isinstance(rows, list) else ():
+        if isinstance(row, Mapping) and row.get("after_hours") not in (None, ""):
+            whom = _chip(row["person"], names) if row.get("person") else _role(row.get("role") or Role.MANAGER)
+            yield from [Piece(_("; after ")), _chip(row["after_hours"], names), Piece(_(" also ")), whom]
+
+
+def _role(role: Any) -> Piece:
+    return Piece(_(ROLES.get(str(role), str(role))).lower())
 
 
 def _asked(node: Node, names: Names) -> Iterator[Piece]:
@@ -191,8 +211,7 @@ def _asked(node: Node, names: Names) -> Iterator[Piece]:
         elif stage.get("group"):
             yield _chip(stage["group"], names)
         else:
-            role = str(stage.get("role") or Role.APPROVER)
-            yield Piece(_(ROLES.get(role, role)).lower())
+            yield _role(stage.get("role") or Role.APPROVER)
 
 
 def _persons(rows: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from workflows.models import Workflow
 from workflows.pages import build_forms, build_tests, saved_bar
 from workflows.pages.build import settings
 from workflows.pages.build.draft import drafted, found_problems, node_or_404, numbered, to_build
+from workflows.pages.build.items import item_edits, item_part
 from workflows.pages.build.page import made
 from workflows.pages.build.settings import Edit, Part, Values
 from workflows.pages.build_data import around
@@ -42,7 +43,9 @@ def step_settings(request: Request, pk: UUID, step: str) -> HttpResponse:
     shown = to_build(request, pk)
     definition = drafted(shown)
     node = node_or_404(definition, step)
+    item = item_part(node, kinds().get(node.kind))
     parts = [settings.when_part(node), _failing(shown, definition, node), *settings.way_parts(node, {})]
+    parts += [item] if item else []
     return _answered(request, shown, parts, node)
 
 
@@ -62,6 +65,7 @@ def _step_context(request: Request, shown: Workflow, definition: Definition, nod
         "number": numbered(definition, node.id),
         "when": settings.when_part(node),
         "failing": _failing(shown, definition, node),
+        **_item_context(shown, definition, node),
         "ways": list(settings.way_parts(node, captions)),
         "adds_otherwise": node.cases is not None and node.otherwise is None,
         "adds_rescue": node.kind == "flow.attempt" and node.rescue is None,
@@ -70,6 +74,12 @@ def _step_context(request: Request, shown: Workflow, definition: Definition, nod
         **build_tests.context(request, shown, definition, node),
         **saved_bar.step_context(request, shown, definition, node),
     }
+
+
+def _item_context(shown: Workflow, definition: Definition, node: Node) -> dict[str, Any]:
+    """What one item gives is said with what a step at the end of the content would see."""
+    item = item_part(node, kinds().get(node.kind))
+    return {"item": item, "item_around": around(shown, definition, node.id, inside=True)} if item else {}
 
 
 @page
@@ -129,7 +139,8 @@ def _edits(part: Part, of: Node | Definition, changed: Values) -> Iterable[Edit]
     if isinstance(of, Node):
         if what == "way":
             return settings.way_edits(of, part.name, changed)
-        return settings.when_edits(of, changed) if what == "when" else settings.failing_edits(of, changed)
+        of_step = {"when": settings.when_edits, "item": item_edits, "failing": settings.failing_edits}
+        return of_step[what](of, changed)
     if what == "about":
         return settings.about_edits(changed)
     if what == "input":

@@ -175,7 +175,7 @@ def way_parts(node: Node, captions: Mapping[str, str]) -> Iterator[Part]:
     title = Field("title", _("Title"), "text", help=_("Stands above its steps. Without one, the condition does."))
     for index, case in enumerate(node.cases or ()):
         way = f"cases.{index}"
-        when = condition_field("when", case.when, label=_("Go this way if"))
+        when = replace(condition_field("when", case.when, label=_("Go this way if")), required=True)
         yield part_of(f"way:{way}", (replace(title, value=case.title), when), captions.get(way, ""), index)
     for index, arm in enumerate(node.arms or ()):
         way = f"arms.{index}"
