@@ -291,5 +291,7 @@ def a_hostile_department(pen: Pen) -> Hostile:
         *tasks,
         *saved,
         *people.values(),
+        *Attempt.objects.all(),
+        *JournalEntry.objects.all(),
     ]
     return Hostile(scene, administrator, people, run, tasks, saved, group, mode, rows)

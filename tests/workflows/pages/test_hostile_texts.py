@@ -108,11 +108,11 @@ def pages_of(hostile: Hostile) -> list[str]:
     searched = [(name, TEXTS[number]) for name in ("workflows", "runs", "library") for number in (0, 34, 73)]
     compared = [f"{of(workflow, 'compare')}?from=1&to={to}" for to in ("draft", "2")]
     return [
-        *(reverse(name) for name in names.split()),
+        *(reverse(name) for name in [*names.split(), "connections"]),
         *(f"{reverse(name)}?{urlencode({'q': text})}" for name, text in searched),
         *(of(workflow, name) for name in ("workflow", "versions", "export")),
         *compared,
-        *(of(run, name) for name in ("run", "run_steps")),
+        *(of(run, name) for name in ("run", "run_steps", "record")),
         *(of(run, "run_step", step.pk) for step in run.steps.all()),
         *(of(task, "task") for task in hostile.tasks),
         *(of(saved, "saved") for saved in hostile.saved),
