@@ -29,7 +29,7 @@ from connectors.sdk import (
 )
 from connectors.sdk.mail import Arrived, Enclosure, Letter, MailServer, Sought
 
-SECURITY = {"tls": "TLS from the first byte", "starttls": "TLS after the greeting (STARTTLS)", "none": "none"}
+SECURITY = {"tls": "TLS from the first byte", "starttls": "TLS after the greeting (STARTTLS)", "none": "Not at all"}
 MOST_RECEIVERS = 100
 MOST_ATTACHED_BYTES = 20_000_000
 LOOK_FIRST = "It may have been sent all the same: look into the mailbox before you do this step again."
@@ -69,7 +69,7 @@ class Email(Connector):
         smtp_security: Literal["tls", "starttls", "none"] = Field(
             default="starttls",
             title="How sending is secured",
-            description="None only for a server in your own network.",
+            description="Not at all only for a server in your own network.",
             json_schema_extra=hint("choice", labels=SECURITY, advanced=True),
         )
         smtp_port: int = Field(
@@ -90,7 +90,7 @@ class Email(Connector):
         imap_security: Literal["tls", "starttls", "none"] = Field(
             default="tls",
             title="How reading is secured",
-            description="None only for a server in your own network.",
+            description="Not at all only for a server in your own network.",
             json_schema_extra=hint("choice", labels=SECURITY, advanced=True),
         )
         imap_port: int = Field(

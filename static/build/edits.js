@@ -121,7 +121,10 @@ export async function look(own = false, { anyway = false } = {}) {
   const answer = await fetch(`${base}news/?revision=${asked}&panel=${encodeURIComponent(panelKey())}${anyway ? "&marks=1" : ""}`, { headers: { "HX-Request": "true", "HX-Current-URL": location.href } }).catch(() => null);
   if (!answer?.ok || answer.status === 204 || leaves(answer)) return;
   const html = await answer.text();
-  if (asked === revision && !isSending) show(answer, html, own, !own);
+  if (isSending) return;
+  if (asked === revision) show(answer, html, own, !own);
+  // Of two looks at once the first one's news is shown; what only the second one saw is asked for again.
+  else if (factsOf(answer).revision > revision) await look(own, { anyway });
 }
 
 // A deed reads the column as it stands: it waits until what was done before is in it.

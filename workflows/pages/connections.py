@@ -141,7 +141,7 @@ def _say(request: Request, connection: Connection, works: bool) -> None:
     if works:
         messages.success(request, _("It works. %(said)s") % {"said": connection.health_said})
     else:
-        messages.warning(request, _("Saved, but it does not work: %(said)s") % {"said": connection.health_said})
+        messages.warning(request, _("“%(title)s” is kept, but does not work yet.") % {"title": connection.title})
 
 
 # ── the form ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -59,7 +59,7 @@ def test_what_does_not_work_is_kept_and_said(scene: Scene, signed_in: Any, typed
     connection = connected(client, {**typed, "secret": "wrong-one-here"})
     page = client.get(f"/connections/{connection.pk}/").text
 
-    assert "Saved, but it does not work:" in page
+    assert "is kept, but does not work yet." in page
     assert "wrong-one-here" not in page
 
 
