@@ -35,8 +35,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         front_end.build(settings.FRONT_END_DIR)
 
 
-class TwoLanes(LoadScopeScheduling):
-    """For `-n 2`: one process has the servers and then helps the other, which takes file by file.
+class Lanes(LoadScopeScheduling):
+    """For `-n 3`: one process has the servers and then helps the others, which take file by file.
 
     xdist's own groups stand in marks, and are lost on the way with pytest 9.
     """
@@ -46,8 +46,8 @@ class TwoLanes(LoadScopeScheduling):
         return SERVERS if file.startswith(SERVERS) else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TwoLanes:
-    return TwoLanes(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    return Lanes(config, log)
 
 
 def pytest_unconfigure() -> None:

@@ -12,13 +12,13 @@ from django.core.management.base import BaseCommand
 from config.env import ROOT
 
 CHAOS = "--chaos"
-TWO_PROCESSES = ["-n", "2"]
+PROCESSES = ["-n", "3"]
 """tests/conftest.py says who gets what."""
 
 
 class Command(BaseCommand):
     help = (
-        "Run all tests in two processes, or those that arguments of pytest name: `test tests/workflows -k retry -x`. "
+        "Run all tests in three processes, or those that arguments of pytest name: `test tests/workflows -k retry -x`. "
         f"`test {CHAOS} [--minutes M] [--seed S]` lets a nemesis loose on a whole stack (docs/testing-under-fire.md)."
     )
 
@@ -31,5 +31,5 @@ class Command(BaseCommand):
 
 def _module(arguments: list[str]) -> list[str]:
     if CHAOS not in arguments:
-        return ["pytest", *(arguments or TWO_PROCESSES)]
+        return ["pytest", *(arguments or PROCESSES)]
     return ["tests.faults.chaos", *(argument for argument in arguments if argument != CHAOS)]
