@@ -51,7 +51,7 @@ def connect(department: Department, connector: str, told: Told, *, actor: Actor)
                 made_by=actor.label,
             )
         )
-        _record("connected", connection, actor, connector=connector)
+        _record("connection.connected", connection, actor, connector=connector)
     return connection
 
 
@@ -76,7 +76,7 @@ def change(connection: Connection, told: Told, *, actor: Actor) -> None:
         connection.title, connection.settings = title, given
         connection.health, connection.health_said = Health.UNKNOWN, ""
         connection.save(update_fields=["title", "settings", "health", "health_said"])
-        _record("changed", connection, actor, renewed=sorted(new))
+        _record("connection.changed", connection, actor, renewed=sorted(new))
 
 
 def _kept(kind: type[Connector], connection: Connection, told: Told, new: Mapping[str, str]) -> Mapping[str, str]:
@@ -103,7 +103,7 @@ def remove(connection: Connection, *, actor: Actor) -> None:
     with transaction.atomic():
         vault.replace(connection.secret, {})
         Connection.objects.filter(pk=connection.pk).update(removed_at=Now(), health=Health.UNKNOWN, health_said="")
-        _record("removed", connection, actor)
+        _record("connection.removed", connection, actor)
 
 
 def try_out(connection: Connection, *, actor: Actor) -> bool:
@@ -182,5 +182,5 @@ def in_use(department: Department) -> QuerySet[Connection]:
     return Connection.objects.filter(department=department, removed_at=None)
 
 
-def _record(deed: str, connection: Connection, actor: Actor, **detail: Any) -> None:
-    record(f"connection.{deed}", actor=actor, department=connection.department.slug, thing=connection, **detail)
+def _record(verb: str, connection: Connection, actor: Actor, **detail: Any) -> None:
+    record(verb, actor=actor, department=connection.department.slug, thing=connection, **detail)
