@@ -104,7 +104,7 @@ def withdraw(about: Collection[UUID], *, people: Collection[UUID] | None = None,
     """What tells of these and has not gone yet need not go any more, nor its line in a summary. How many that were.
 
     Only for `people` where they are given, and never for those in `but_for`. Part of the caller's transaction. One that
-    is just being sent goes all the same.
+    is just being sent may go all the same; when it does not, it is not tried again.
     """
     rows = Notice.objects.filter(about__in=about).exclude(person__in=but_for)
     if people is not None:
@@ -119,7 +119,9 @@ def withdraw_from(person: User, department: Department) -> int:
 
 def _withdraw(rows: QuerySet[Notice]) -> int:
     unsent = rows.filter(status__in=[NoticeStatus.WAITING, NoticeStatus.HELD]).update(**_NOT_NEEDED)
-    summaries_to_come = Notice.objects.filter(kind=SUMMARY, status=NoticeStatus.WAITING)
+    rows.filter(status=NoticeStatus.SENDING).update(error=NOT_NEEDED)
+    to_come = (NoticeStatus.WAITING, NoticeStatus.SENDING)
+    summaries_to_come = Notice.objects.filter(kind=SUMMARY, status__in=to_come)
     return unsent + rows.filter(status=NoticeStatus.COLLECTED, summary__in=summaries_to_come).update(**_NOT_NEEDED)
 
 
@@ -162,7 +164,7 @@ def _send_due(limit: int) -> int:
             claimed = _claim()
             if claimed is None:
                 break
-            if not _has_something_to_say(claimed.notice):
+            if claimed.notice.error == NOT_NEEDED or not _has_something_to_say(claimed.notice):
                 _settle(claimed, **_NOT_NEEDED)
                 continue
             problem = _try(claimed.notice, line)
@@ -257,6 +259,8 @@ def _after(problem: mail.NotSent, notice: Notice) -> dict[str, Any]:
 
 def _settle(claimed: Claimed, **change: Any) -> None:
     held = Notice.objects.filter(pk=claimed.notice.pk, status=NoticeStatus.SENDING, next_at=claimed.until)
+    if change["status"] == NoticeStatus.WAITING and held.filter(error=NOT_NEEDED).update(**_NOT_NEEDED):
+        return
     if not held.update(**change):
         log.warning(
             "notice.lost %s: sending it took longer than its lease, somebody else sends it too", claimed.notice.pk

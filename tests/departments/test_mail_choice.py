@@ -268,6 +268,50 @@ def test_what_was_decided_meanwhile_is_withdrawn_before_it_goes(server: MailServ
     assert notices.withdraw([other]) == 0
 
 
+def test_what_is_decided_while_it_is_being_sent_is_not_tried_again(server: MailServer, lea: User) -> None:
+    about = uuid4()
+    ask(lea, "a", about=about)
+    claimed = notices._claim()
+    assert claimed is not None
+
+    notices.withdraw([about])
+    notices._settle(claimed, **notices._after(mail.NotSent("It is away."), claimed.notice))
+    sent = notices.send_due()
+
+    assert (sent, states()) == (0, {"a": OFF})
+
+
+def test_what_is_decided_after_its_sender_was_lost_is_not_sent_by_another(server: MailServer, lea: User) -> None:
+    about = uuid4()
+    ask(lea, "a", about=about)
+    assert notices._claim() is not None
+
+    notices.withdraw([about])
+    Notice.objects.update(next_at=Now() - timedelta(seconds=1))
+    sent = notices.send_due()
+
+    assert (sent, states(), server.taken) == (0, {"a": OFF}, [])
+
+
+def test_a_summary_that_did_not_go_is_tried_again_without_what_was_decided(server: MailServer, lea: User) -> None:
+    choose(lea, "daily")
+    decided = uuid4()
+    ask(lea, "a", about=decided)
+    ask(lea, "b")
+    morning_comes()
+    assert notices._collect()
+    claimed = notices._claim()
+    assert claimed is not None
+
+    notices.withdraw([decided])
+    notices._settle(claimed, **notices._after(mail.NotSent("It is away."), claimed.notice))
+    Notice.objects.filter(status=WAITING).update(next_at=Now() - timedelta(seconds=1))
+    notices.send_due()
+
+    [(_to, message)] = server.taken
+    assert message["Subject"] == "1 task for you"
+
+
 def test_only_those_named_are_spared_or_meant(server: MailServer, lea: User) -> None:
     tom, about = make_user("Tom"), uuid4()
     ask(lea, "a.lea", about=about)
