@@ -65,7 +65,7 @@ def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
         secrets = connector.Secrets.model_validate(vault.opened(connection.secret))
     except (ValidationError, vault.CannotOpen):
         raise AuthFailed(f"The connection “{connection.title}” cannot be read. Renew it under Connections.") from None
-    bound = net.Bound(connector.hosts(given), connector.credentials(given, secrets))
-    policy = net.for_department(connection.department.egress_hosts)
+    bound = net.Bound(connector.hosts(given, secrets), connector.credentials(given, secrets))
+    policy = net.for_department([*connection.department.egress_hosts, *connector.reaches])
     box = Mailbox(connector.mail_servers(given, secrets), policy)
     return OpenAccount(connection.title, given, through.http(net.Door(policy, bound)), through.mail(box))

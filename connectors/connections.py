@@ -88,13 +88,18 @@ def _kept(kind: type[Connector], connection: Connection, told: Told, new: Mappin
     if not before or set(before) <= set(new):
         return {}
     try:
-        goes_to = kind.hosts(kind.Settings.model_validate(dict(told.settings)))
+        goes_to = _goes_to(kind, told.settings, {**before, **new})
     except NotValid:
         return before
-    if set(goes_to) <= set(kind.hosts(kind.Settings.model_validate(connection.settings))):
+    if goes_to <= _goes_to(kind, connection.settings, before):
         return before
     asked = {name: [_("Give this again: it was told for another address.")] for name in before if name not in new}
     raise ValidationError(asked)
+
+
+def _goes_to(kind: type[Connector], settings: Mapping[str, Any], secrets: Mapping[str, str]) -> set[str]:
+    """Raises pydantic's error for what cannot be read."""
+    return set(kind.hosts(kind.Settings.model_validate(dict(settings)), kind.Secrets.model_validate(dict(secrets))))
 
 
 def remove(connection: Connection, *, actor: Actor) -> None:

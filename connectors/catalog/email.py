@@ -122,7 +122,7 @@ class Email(Connector):
         return problems
 
     @classmethod
-    def hosts(cls, settings: Settings) -> tuple[str, ...]:
+    def hosts(cls, settings: Settings, secrets: Secrets) -> tuple[str, ...]:
         read = (f"imap://{settings.imap_host}:{settings.imap_port}",) if settings.imap_host else ()
         return (f"smtp://{settings.smtp_host}:{settings.smtp_port}", *read)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from pydantic import ConfigDict
 
@@ -32,6 +32,7 @@ from connectors.sdk import (
     Unavailable,
     hint,
 )
+from connectors.sdk.addresses import below, origin
 from connectors.sdk.context import Http
 
 LONGEST_PAUSE = timedelta(days=1)
@@ -107,7 +108,7 @@ class HttpService(Connector):
     @classmethod
     def check(cls, settings: Settings, secrets: Secrets) -> dict[str, str]:
         problems = {}
-        if not _origin(settings.address):
+        if not origin(settings.address):
             problems["address"] = "Write the whole address, beginning with https:// and a host."
         if settings.signs_in == "basic" and (not settings.user or ":" in settings.user):
             problems["user"] = "Write the user name; it has no colon in it."
@@ -118,8 +119,8 @@ class HttpService(Connector):
         return problems
 
     @classmethod
-    def hosts(cls, settings: Settings) -> tuple[str, ...]:
-        return (_origin(settings.address),)
+    def hosts(cls, settings: Settings, secrets: Secrets) -> tuple[str, ...]:
+        return (origin(settings.address),)
 
     @classmethod
     def credentials(cls, settings: Settings, secrets: Secrets) -> Credentials:
@@ -134,7 +135,7 @@ class HttpService(Connector):
         return Credentials({"Authorization": f"Bearer {secrets.secret}"})
 
     def test(self, account: Account) -> str:
-        response = account.http.send("GET", _address(account.settings.address, account.settings.test_path))
+        response = account.http.send("GET", below(account.settings.address, account.settings.test_path))
         if response.status in (401, 403):
             raise AuthFailed(f"It does not accept the credentials: it answered with {response.status}. Renew them.")
         if response.status >= 500:
@@ -315,28 +316,7 @@ def _whole(params: SendRequest.Params, account: Account | None) -> SendRequest.P
     """The request with its whole address."""
     if account is None:
         return params
-    return params.model_copy(update={"url": _address(account.settings.address, params.url)})
-
-
-def _address(beginning: str, path: str) -> str:
-    """A path goes on where the service begins; a whole address stays."""
-    if "://" in path:
-        return path
-    return f"{beginning.rstrip('/')}/{path.lstrip('/')}" if path else beginning
-
-
-def _origin(address: str) -> str:
-    """Scheme, host and port as the door writes them; nothing when it is no address."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        return ""
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        return ""
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, usual) else "")
+    return params.model_copy(update={"url": below(account.settings.address, params.url)})
 
 
 def _json_body(params: SendRequest.Params) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json as jsons
 import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -58,8 +58,18 @@ class Bound:
     origins: tuple[str, ...]
     credentials: Credentials = field(repr=False)
 
-    def require(self, url: str) -> None:
-        """Raises BadParams for an address that they do not belong to; what is no address at all is refused later."""
+    def signed_in(self, request: Request) -> Request:
+        """Those of the connection win over what a step has written under the same name. Raises BadParams."""
+        ours = self.credentials
+        url = request.url or ours.address
+        self._require(url)
+        headers = _over(request.headers, ours.headers)
+        if ours.sign is not None:
+            headers = _over(headers, ours.sign(request.method, url, headers, request.body or b""))
+        return replace(request, url=url, headers=headers, query={**request.query, **ours.query})
+
+    def _require(self, url: str) -> None:
+        """What is no address at all is refused later."""
         try:
             origin = urls.parse(url).origin
         except urls.BadUrl:
@@ -95,17 +105,13 @@ class Door:
         if json is not None:
             body = _as_json(json)
             given = {"Content-Type": "application/json", **given}
-        if self.bound is not None:
-            self.bound.require(url)
-            given = _signed(given, self.bound.credentials.headers)
-            query = {**(query or {}), **self.bound.credentials.query}
-        return fetch(Request(method, url, given, query or {}, body, timeout_s, redirects=3), policy=self.policy)
+        request = Request(method, url, given, query or {}, body, timeout_s, redirects=3)
+        return fetch(self.bound.signed_in(request) if self.bound else request, policy=self.policy)
 
 
-def _signed(given: Mapping[str, str], credentials: Mapping[str, str]) -> dict[str, str]:
-    """Those of the connection win over what a step has written under the same name."""
-    ours = {name.lower() for name in credentials}
-    return {**{name: value for name, value in given.items() if name.lower() not in ours}, **credentials}
+def _over(given: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
+    names = {name.lower() for name in ours}
+    return {**{name: value for name, value in given.items() if name.lower() not in names}, **ours}
 
 
 def _as_json(value: Any) -> bytes:

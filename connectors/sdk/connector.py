@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -10,13 +10,21 @@ from connectors.sdk.actions import Model
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail, MailServer
 
+Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
+"""Method, address, headers and body of a request as it leaves → the headers that prove whose it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is added to a request at the moment it is sent, and seen nowhere else."""
+    """What is added to a request at the moment it is sent, and seen nowhere else.
+
+    `address` is where a request without an address goes, for systems whose address is the secret itself.
+    """
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    address: str = field(default="", repr=False)
+    sign: Sign | None = field(default=None, repr=False)
 
 
 class Account(Protocol):
@@ -53,6 +61,8 @@ class Connector:
     title: ClassVar[str]
     about: ClassVar[str]
     icon: ClassVar[str] = "plug"
+    reaches: ClassVar[tuple[str, ...]] = ()
+    """Hosts of the one public service that it is made for: they need no place on an administrator's list (rule S2)."""
 
     class Settings(Model): ...
 
@@ -64,7 +74,7 @@ class Connector:
         return {}
 
     @classmethod
-    def hosts(cls, settings: Any) -> tuple[str, ...]:
+    def hosts(cls, settings: Any, secrets: Any) -> tuple[str, ...]:
         """Origins (`https://api.example.com`) to which the credentials may be sent."""
         return ()
 
@@ -78,5 +88,5 @@ class Connector:
         return {}
 
     def test(self, account: Account) -> str:
-        """Try the account without changing anything there; a sentence for who has connected it. Raises a StepError."""
+        """Try the account, changing nothing there or only what it says; a sentence for people. Raises a StepError."""
         raise NotImplementedError(f"{self.name} has no test()")

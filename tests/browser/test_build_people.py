@@ -1,4 +1,4 @@
-"""A review with people, a deadline and escalation, set up by mouse; its card says so; a draft sent back comes again."""
+"""A review with people, a deadline and escalation, set up by mouse; its card says whom it asks and until when."""
 
 from __future__ import annotations
 

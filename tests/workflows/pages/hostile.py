@@ -12,6 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.services import record
+from connectors.connections import Told, connect
+from connectors.models import Connection
 from departments.access import SYSTEM
 from departments.models import Department, Role, User
 from departments.tokens import create_token
@@ -69,6 +71,7 @@ class Hostile:
     saved: Sequence[SavedStep]
     group: Any
     mode: ManualMode
+    connection: Connection
     rows: Sequence[Any]
 
 
@@ -106,12 +109,20 @@ def _sequences(pen: Pen, kind: str, step_id: str) -> dict[str, Any]:
     held = kinds()[kind].sequences
     if not held:
         return {"when": a_condition(pen)}
-    inner = {"id": f"{step_id}_in", "kind": "text.compose", "title": pen(200), "with": {"text": pen(400)}}
     return {
-        **({"steps": [inner]} if "steps" in held else {}),
-        **({"cases": [{"title": pen(200), "when": a_condition(pen), "steps": [inner]}]} if "cases" in held else {}),
-        **({"arms": [{"title": pen(200), "steps": [inner]}]} if "arms" in held else {}),
+        **({"steps": [_inner(pen, step_id, "in")]} if "steps" in held else {}),
+        **({"cases": [_case(pen, step_id)]} if "cases" in held else {}),
+        **({"arms": [{"title": pen(200), "steps": [_inner(pen, step_id, "arm")]}]} if "arms" in held else {}),
+        **{name: [_inner(pen, step_id, name)] for name in ("otherwise", "rescue") if name in held},
     }
+
+
+def _case(pen: Pen, step_id: str) -> dict[str, Any]:
+    return {"title": pen(200), "when": a_condition(pen), "steps": [_inner(pen, step_id, "way")]}
+
+
+def _inner(pen: Pen, step_id: str, place: str) -> dict[str, Any]:
+    return {"id": f"{step_id}_{place}", "kind": "text.compose", "title": pen(200), "with": {"text": pen(400)}}
 
 
 def a_condition(pen: Pen) -> dict[str, Any]:
@@ -238,6 +249,24 @@ def a_library(pen: Pen, department: Department) -> list[SavedStep]:
     return made
 
 
+def a_connection(pen: Pen, department: Department) -> Connection:
+    """Which its other side has refused with words of its own."""
+    settings = {"address": "https://archive.example", "signs_in": "header", "key_name": "X-Key"}
+    connection = connect(department, "http", Told("Archive", settings, {"secret": "unheard-of"}), actor=SYSTEM)
+    shown = {"address": pen(400), "signs_in": "header", "key_name": pen(100), "test_path": pen(300)}
+    Connection.objects.filter(pk=connection.pk).update(
+        title=pen(120),
+        settings=shown,
+        health="fails",
+        health_said=pen(500),
+        made_by=pen(254),
+        checked_at=timezone.now(),
+        last_used_at=timezone.now(),
+    )
+    connection.refresh_from_db()
+    return connection
+
+
 @transaction.atomic
 def a_ledger(pen: Pen, department: Department, run: Run) -> list[Any]:
     actor = replace(SYSTEM, label=pen(254))
@@ -270,6 +299,7 @@ def a_hostile_department(pen: Pen) -> Hostile:
     group = factories.make_group(department, *people.values(), name=pen(80), slug="h")
     tasks = tasks_of_every_kind(pen, scene, workflow, people["approver"])
     saved = a_library(pen, department)
+    connection = a_connection(pen, department)
     rows = [
         *a_ledger(pen, department, run),
         Sample.objects.create(workflow=workflow, step_id="s0", kind=draft["steps"][0]["kind"], output={"text": pen()}),
@@ -286,6 +316,7 @@ def a_hostile_department(pen: Pen) -> Hostile:
         workflow,
         run,
         mode,
+        connection,
         provider,
         group,
         *tasks,
@@ -294,4 +325,4 @@ def a_hostile_department(pen: Pen) -> Hostile:
         *Attempt.objects.all(),
         *JournalEntry.objects.all(),
     ]
-    return Hostile(scene, administrator, people, run, tasks, saved, group, mode, rows)
+    return Hostile(scene, administrator, people, run, tasks, saved, group, mode, connection, rows)

@@ -109,6 +109,7 @@ def pages_of(hostile: Hostile) -> list[str]:
     compared = [f"{of(workflow, 'compare')}?from=1&to={to}" for to in ("draft", "2")]
     return [
         *(reverse(name) for name in [*names.split(), "connections"]),
+        reverse("connection", args=[hostile.connection.pk]),
         *(f"{reverse(name)}?{urlencode({'q': text})}" for name, text in searched),
         *(of(workflow, name) for name in ("workflow", "versions", "export")),
         *compared,
