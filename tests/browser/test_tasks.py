@@ -9,12 +9,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from departments.models import Role, User
 from tests.factories import make_model, make_provider, make_user
-from tests.scripted_provider import MODEL, ScriptedProvider, gives, scripted_provider
+from tests.scripted_provider import MODEL, ScriptedProvider, fails, gives, scripted_provider
+from tests.steps import probes
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from tests.workflows.pages.test_task_kinds import CHOOSE, FORM, REVIEW, SEND, asked
-from tests.workflows.runtime.harness import carried, silent_broker
+from tests.workflows.runtime.harness import carried, claim, lose_the_worker, published, run_of, silent_broker
 from workflows.models import Decision, Task, TaskStatus
+from workflows.runtime import store
 
 __all__ = ["scripted_provider"]
 
@@ -144,6 +146,55 @@ def test_a_failed_step_is_carried_on_by_hand(scene: Scene, page: Page, sign_in: 
 
     expect(page.get_by_text("You answered")).to_be_visible()
     assert carried(task.run).status == "succeeded"
+
+
+def test_what_may_have_been_sent_is_looked_at_and_never_sent_again(
+    scene: Scene, page: Page, sign_in: SignIn, seen: Seen
+) -> None:
+    run = run_of(published([{"id": "send", "kind": "probe.unsafe", "with": {}}], scene.department, name="Letters"))
+    store.announce_effect(claim(run).step)
+    lose_the_worker(run, "send")
+    task = carried(run).tasks.get(status=TaskStatus.OPEN)
+    sign_in(make_user("Mona Ek", scene.department, Role.MANAGER))
+
+    page.goto(f"/tasks/{task.pk}/")
+    expect(page.get_by_text("Do it again: choose this only when you have seen that nothing arrived")).to_be_visible()
+    seen("task-perhaps-happened")
+    page.get_by_label("Value").fill('"It arrived."')
+    page.get_by_role("button", name="It has happened").click()
+
+    expect(page.get_by_text("You said that it has happened")).to_be_visible()
+    assert (carried(run).status, probes.SENT) == ("succeeded", [])
+    page.goto(f"/runs/{run.pk}/")
+    expect(page.get_by_text("known by Mona Ek to have happened")).to_be_visible()
+
+
+def test_a_result_of_several_rows_is_given_by_hand(
+    scene: Scene, page: Page, sign_in: SignIn, seen: Seen, scripted_provider: ScriptedProvider
+) -> None:
+    served = make_provider(name="Far away", base_url=scripted_provider.base_url)
+    make_model(served, name=MODEL, is_default=True)
+    scripted_provider.reply = lambda _asked: fails(500)
+    given = {"question": "May we end it?", "documents": [{"name": "Contract", "text": "Either party may end it."}]}
+    ask = {"id": "ask", "kind": "ai.answer", "with": given, "on_error": "ask", "retry": {"attempts": 1}}
+    task = asked(scene, ask)
+    sign_in(make_user("Mona Ek", scene.department, Role.MANAGER))
+
+    page.goto(f"/tasks/{task.pk}/")
+    page.get_by_role("textbox", name="Answer").fill("Yes.")
+    page.get_by_label("Found").check()
+    quotes = page.get_by_role("group", name="Quotes", exact=True)
+    for number, passage in enumerate(("Either party", "may end it.")):
+        quotes.get_by_role("button", name="Add").last.click()
+        quotes.get_by_label("Document").nth(number).fill("Contract")
+        quotes.get_by_label("Passage").nth(number).fill(passage)
+    seen("task-by-hand-rows")
+    page.get_by_role("button", name="Go on with this result").click()
+
+    expect(page.get_by_text("You answered")).to_be_visible()
+    output = carried(task.run).steps.get().output
+    assert (output["answer"], output["found"]) == ("Yes.", True)
+    assert [each["passage"] for each in output["quotes"]] == ["Either party", "may end it."]
 
 
 def test_who_has_taken_a_task_is_seen_by_a_second_person(scene: Scene, page: Page, sign_in: SignIn, seen: Seen) -> None:
