@@ -84,11 +84,24 @@ class Engine(Followed):
         task = chosen(sorted(Task.objects.all(), key=self._name_of_task), which)
         leaf = self._leaf(task.step_id)[1]
         is_open = task.status == "open"
+        if task.kind == "resolve":
+            self._look_at_the_other_side(task, leaf, is_open)
+            return
         if is_open:
             assert (leaf.status, leaf.woken) == ("waiting", ""), "a task is open that nobody waits for"
         self._expect(is_open, lambda: decide_task(task, actor=SYSTEM, decision=decision, reason="Because."))
         if is_open:
             leaf.status, leaf.woken, leaf.is_due = "ready", decision, True
+
+    def _look_at_the_other_side(self, task: Task, leaf: reference.Leaf, is_open: bool) -> None:
+        """A person has seen that nothing arrived, and lets the parked step be done with all its tries."""
+        if is_open:
+            assert leaf.status == "parked", "a person is asked about a step that nobody put aside"
+        self._expect(is_open, lambda: decide_task(task, actor=SYSTEM, decision="again", reason="Nothing arrived."))
+        if is_open:
+            leaf.reopen()
+            leaf.attempts = 0
+            self.allowed_again.append((task.run_id, task.step.path))
 
     # What the machine does ------------------------------------------------------------------------------------------
 
@@ -213,9 +226,7 @@ class Engine(Followed):
         )
         differing = [key for key in {*wanted, *there} if wanted.get(key) != there.get(key)]
         assert not differing, [f"{key} is {there.get(key)}, not {wanted.get(key)}" for key in differing]
-        asked = {
-            (id, path) for id, path, leaf in self._leaves() if leaf.node["kind"] == ASKS and leaf.status == "waiting"
-        }
+        asked = {(id, path) for id, path, leaf in self._leaves() if _asks(leaf)}
         opened = list(Task.objects.filter(status="open").values_list("run_id", "step__path"))
         assert (len(opened), set(opened)) == (len(asked), asked)
 
@@ -230,6 +241,11 @@ class Engine(Followed):
         for key in set(self.sent):
             if self.runs[key[0]].leaves[key[1]].node["kind"] == "probe.unsafe":
                 assert self.sent.count(key) <= 1 + self.allowed_again.count(key), f"{key} was sent twice"
+
+
+def _asks(leaf: reference.Leaf) -> bool:
+    """Whether a person is asked: by the step, or about one that was put aside."""
+    return leaf.status == "parked" or (leaf.node["kind"] == ASKS and leaf.status == "waiting")
 
 
 @pytest.mark.timeout(300 + STEPS)
