@@ -98,7 +98,7 @@ class Mail(Action):
         to: str = "someone@example.org"
 
     def run(self, params: Params, ctx: Any) -> Outcome:
-        ctx.http.fence(self.effect)
+        ctx.before_effect()
         mail = EmailMessage()
         mail["X-Effect-Key"], mail["Subject"] = ctx.idempotency_key, ctx.path
         mail.set_content("A letter.")
