@@ -9,6 +9,7 @@ from django.urls import URLPattern, path
 
 from workflows.api import (
     catalogue,
+    connections,
     drafts,
     files,
     ledger,
@@ -63,6 +64,11 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("manual-modes", manual_modes.Modes.as_view(), "api_manual_modes"),
     ("manual-modes/<str:id>", manual_modes.One.as_view(), "api_manual_mode"),
     ("manual-modes/<str:id>/off", manual_modes.Off.as_view(), "api_manual_mode_off"),
+    ("connectors", connections.Connectors.as_view(), "api_connectors"),
+    ("connections", connections.Connections.as_view(), "api_connections"),
+    ("connections/<str:id>", connections.One.as_view(), "api_connection"),
+    ("connections/<str:id>/test", connections.TryOut.as_view(), "api_connection_test"),
+    ("connections/<str:id>/remove", connections.Remove.as_view(), "api_connection_remove"),
     ("step-kinds", catalogue.StepKinds.as_view(), "api_step_kinds"),
     ("step-kinds/<str:kind>", catalogue.OneStepKind.as_view(), "api_step_kind"),
     ("templates", templates.Templates.as_view(), "api_templates"),

@@ -57,6 +57,12 @@ def pytest_unconfigure() -> None:
         shutil.rmtree(HOME, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def httpserver_listen_address() -> tuple[str, int]:
+    """Where pytest_httpserver plays another system: on a free port."""
+    return ("127.0.0.1", 0)
+
+
 def running(program: Program) -> Iterator[None]:
     process = Process(program)
     try:

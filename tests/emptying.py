@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db.backends.postgresql.operations import DatabaseOperations
+from psycopg.errors import DeadlockDetected
+
+TRIES = 5
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,4 +32,21 @@ def ledger_is_emptied_between_tests() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", flush)
+        patch.setattr(DatabaseOperations, "execute_sql_flush", _patiently(DatabaseOperations.execute_sql_flush))
         yield
+
+
+def _patiently(execute: Callable[..., None]) -> Callable[..., None]:
+    """What a browser still asked when its page was closed is being answered: of the two, the emptying gives way."""
+
+    def patiently(self: DatabaseOperations, statements: list[str]) -> None:
+        for _ in range(TRIES - 1):
+            try:
+                return execute(self, statements)
+            except OperationalError as error:
+                if not isinstance(error.__cause__, DeadlockDetected):
+                    raise
+                time.sleep(0.2)
+        return execute(self, statements)
+
+    return patiently

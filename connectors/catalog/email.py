@@ -21,9 +21,8 @@ from connectors.sdk import (
     FileRef,
     Leaving,
     Model,
-    Rejected,
     StepContext,
-    Unavailable,
+    at_most_once,
     hint,
     prose,
 )
@@ -236,13 +235,8 @@ class SendMail(Action):
     def run(self, params: Params, ctx: StepContext) -> Done:
         account = ctx.account(params.connection)
         letter = _letter(params, account, ctx)
-        try:
+        with at_most_once(LOOK_FIRST):
             refused = list(account.mail.send(letter))
-        except Unavailable as error:
-            if error.maybe_done:
-                # Final, so that nothing repeats it by itself: at most once is the promise of an unsafe step.
-                raise Rejected(f"{error.message} {LOOK_FIRST}") from None
-            raise
         sent_to = [each for each in (*letter.to, *letter.cc, *letter.bcc) if each not in refused]
         if refused:
             ctx.note(f"The mail server refused {', '.join(refused)}; the others were sent to.")

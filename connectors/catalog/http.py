@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -30,6 +31,7 @@ from connectors.sdk import (
     Response,
     StepContext,
     Unavailable,
+    at_most_once,
     hint,
 )
 from connectors.sdk.addresses import below, origin
@@ -241,14 +243,9 @@ class SendRequest(Action):
     def run(self, params: Params, ctx: StepContext) -> Done:
         account = _account(params, ctx)
         http, params = account.http if account else ctx.http, _whole(params, account)
-        try:
+        with at_most_once(LOOK_FIRST) if self.effect_of(params) is Effect.UNSAFE else nullcontext():
             response = self._send(params, ctx, http)
             _demand_expected(response, params, ctx.now)
-        except Unavailable as error:
-            if error.maybe_done and self.effect_of(params) is Effect.UNSAFE:
-                # Final, so that nothing repeats it by itself: at most once is the promise of an unsafe step.
-                raise Rejected(f"{error.message} {LOOK_FIRST}") from None
-            raise
 
         output = self.Output(
             status=response.status,

@@ -20,6 +20,7 @@ from connectors.sdk import (
     Rejected,
     StepContext,
     Unavailable,
+    at_most_once,
     hint,
     prose,
 )
@@ -140,13 +141,8 @@ class PostMessage(Action):
         message = {"channel": params.channel, "text": literal(params.text)}
         if params.answer_to:
             message["thread_ts"] = params.answer_to
-        try:
+        with at_most_once(LOOK_FIRST):
             posted = _asked(ctx.account(params.connection), "chat.postMessage", message)
-        except Unavailable as error:
-            if error.maybe_done:
-                # Final, so that nothing repeats it by itself: at most once is the promise of an unsafe step.
-                raise Rejected(f"{error.message} {LOOK_FIRST}") from None
-            raise
         output = self.Output(channel=str(posted.get("channel", "")), number=str(posted.get("ts", "")))
         return Done(output, summary=f"posted in {params.channel}")
 

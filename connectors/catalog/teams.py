@@ -22,6 +22,7 @@ from connectors.sdk import (
     Rejected,
     StepContext,
     Unavailable,
+    at_most_once,
     hint,
     prose,
 )
@@ -112,13 +113,8 @@ class PostCard(Action):
         posted: bool = Field(title="Posted")
 
     def run(self, params: Params, ctx: StepContext) -> Done:
-        try:
+        with at_most_once(LOOK_FIRST):
             _posted(ctx.account(params.connection), card(params.title, params.text, params.link))
-        except Unavailable as error:
-            if error.maybe_done:
-                # Final, so that nothing repeats it by itself: at most once is the promise of an unsafe step.
-                raise Rejected(f"{error.message} {LOOK_FIRST}") from None
-            raise
         return Done(self.Output(posted=True), summary=f"posted “{params.title}”")
 
     def leaving(self, params: Params, ctx: StepContext) -> Leaving:

@@ -10,6 +10,7 @@ from connectors.sdk.errors import (
     Rejected,
     StepError,
     Unavailable,
+    at_most_once,
 )
 from connectors.sdk.leaving import Attachment, Leaving
 from connectors.sdk.outcomes import (
@@ -70,5 +71,6 @@ __all__ = [
     "Unavailable",
     "Wait",
     "Whom",
+    "at_most_once",
     "hint",
 ]

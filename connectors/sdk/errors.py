@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -74,3 +75,16 @@ class Rejected(StepError):
         super().__init__(message)
         self.code = code or type(self).code
         self.output = output
+
+
+@contextmanager
+def at_most_once(look_first: str) -> Iterator[None]:
+    """Around the sending of an unsafe step: where the other side may have acted, that is final, so that nothing repeats
+    it by itself. `look_first` says where a person looks before doing it again.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        if error.maybe_done:
+            raise Rejected(f"{error.message} {look_first}") from None
+        raise

@@ -99,8 +99,10 @@ const stepHere = () => panel.querySelector("[data-step]")?.dataset.step;
 
 function saved(part, control) {
   const step = stepHere();
-  const path = part.dataset.part.match(/^(when|failing|way|item)/) ? `step/${step}/settings/` : panelKey() === "start" ? "start/" : "result/";
-  const shapes = /-(type|name)$/.test(control?.name ?? "");
+  const isOfStep = /^(when|failing|way|item)/.test(part.dataset.part);
+  const path = isOfStep ? `step/${step}/settings/` : panelKey() === "start" ? "start/" : "result/";
+  // Another type or name of a question changes what else is asked about it; a row of a step's form is just a row.
+  const shapes = !isOfStep && /-(type|name)$/.test(control?.name ?? "");
   post(path, new FormData(part), {
     own: true,
     then: () => { for (const wrong of part.querySelectorAll(".td-error")) wrong.remove(); if (shapes) reload(); },

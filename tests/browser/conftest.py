@@ -88,9 +88,7 @@ def seen(page: Page, axe: str) -> Callable[[str], None]:
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 800})
-                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
-                    f"{name} is too wide at {width}"
-                )
+                _demand_that_it_fits(page, f"{name} at {width}")
                 if width != 1024:
                     _ask(page, axe, f"{name} at {width} in {scheme}")
                 if PICTURES:
@@ -101,6 +99,15 @@ def seen(page: Page, axe: str) -> Callable[[str], None]:
         page.emulate_media(color_scheme="light")
 
     return seen
+
+
+def _demand_that_it_fits(page: Page, place: str) -> None:
+    """A fragment that is just being swapped may stand there unstyled for a moment."""
+    for _ in range(20):
+        if page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{place} is too wide")
 
 
 def _ask(page: Page, axe: str, place: str) -> None:

@@ -26,11 +26,6 @@ SignIn = Callable[[User], None]
 TOKEN = "tok-51ac-unheard-of"
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 @pytest.fixture
 def smtp() -> Iterator[MailServer]:
     server = MailServer(authenticator=only("press", PASSWORD)).start()
@@ -41,10 +36,9 @@ def smtp() -> Iterator[MailServer]:
 
 @pytest.fixture
 def legal(httpserver: HTTPServer, smtp: MailServer) -> Department:
-    department = factories.make_department("Legal")
-    department.egress_hosts = [f"private:http://127.0.0.1:{httpserver.port}", f"private:smtp://127.0.0.1:{smtp.port}"]
-    department.save()
-    return department
+    return factories.make_department(
+        "Legal", egress_hosts=[f"private:http://127.0.0.1:{httpserver.port}", f"private:smtp://127.0.0.1:{smtp.port}"]
+    )
 
 
 @pytest.fixture

@@ -23,18 +23,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN = "tok-7f3a-unheard-of"
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 @pytest.fixture
 def legal(httpserver: HTTPServer) -> Department:
     """It may go to one server on this machine."""
-    department = factories.make_department("Legal")
-    department.egress_hosts = [f"private:http://127.0.0.1:{httpserver.port}"]
-    department.save()
-    return department
+    return factories.make_department("Legal", egress_hosts=[f"private:http://127.0.0.1:{httpserver.port}"])
 
 
 @pytest.fixture

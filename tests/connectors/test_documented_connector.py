@@ -22,11 +22,6 @@ from workflows.runtime import kinds
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 @pytest.fixture
 def _documented(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A package of one's own with the file in it, as docs/operating.md has it."""
@@ -54,9 +49,7 @@ def test_one_file_is_all_it_takes(httpserver: HTTPServer) -> None:
     signed = {"X-Notes-Key": "unheard-of-key"}
     httpserver.expect_request("/api/me", headers=signed).respond_with_json({"name": "Ada"})
     httpserver.expect_request("/api/notes", method="POST", headers=signed).respond_with_json({"id": "n-1"}, status=201)
-    legal = factories.make_department("Legal")
-    legal.egress_hosts = [f"private:http://127.0.0.1:{httpserver.port}"]
-    legal.save()
+    legal = factories.make_department("Legal", egress_hosts=[f"private:http://127.0.0.1:{httpserver.port}"])
 
     told = Told("Team notes", {"address": httpserver.url_for("/api")}, {"key": "unheard-of-key"})
     connection = connect(legal, "notes", told, actor=SYSTEM)

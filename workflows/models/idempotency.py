@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 class IdempotencyKey(models.Model):
     """One request of one actor that was answered, kept for limits.KEYS_KEPT (rule S19).
 
-    `route` is the method and the path; `fingerprint` is the SHA-256 of the body; `body` is the answer as it was sent.
+    `route` is the method and the path; `fingerprint` is an HMAC of the body; `body` is the answer as it was sent.
     """
 
     key = models.CharField(_("key"), max_length=255)

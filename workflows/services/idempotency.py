@@ -19,7 +19,7 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asked for what, under which key. `fingerprint`: SHA-256 of what was asked, as hex."""
+    """Who asked for what, under which key. `fingerprint`: an HMAC of what was asked, as hex."""
 
     key: str
     actor: str

@@ -49,10 +49,9 @@ def smtp() -> Iterator[MailServer]:
 
 @pytest.fixture
 def legal(smtp: MailServer, imap: ImapServer) -> Department:
-    department = factories.make_department("Legal")
-    department.egress_hosts = [f"private:smtp://127.0.0.1:{smtp.port}", f"private:imap://127.0.0.1:{imap.port}"]
-    department.save()
-    return department
+    return factories.make_department(
+        "Legal", egress_hosts=[f"private:smtp://127.0.0.1:{smtp.port}", f"private:imap://127.0.0.1:{imap.port}"]
+    )
 
 
 @pytest.fixture

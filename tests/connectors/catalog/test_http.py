@@ -29,11 +29,6 @@ def send(server: HTTPServer, path: str = "/", **given: Any) -> Any:
     return SendRequest().run(params, context).output  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 def test_the_kind_is_found_among_the_connectors() -> None:
     assert registry.discover("connectors.catalog")["http.request"] is SendRequest
 

@@ -29,17 +29,9 @@ TOKEN = "xoxb-1234-unheard-of-token"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 @pytest.fixture
 def legal(httpserver: HTTPServer) -> Department:
-    department = factories.make_department("Legal")
-    department.egress_hosts = [f"private:http://127.0.0.1:{httpserver.port}"]
-    department.save()
-    return department
+    return factories.make_department("Legal", egress_hosts=[f"private:http://127.0.0.1:{httpserver.port}"])
 
 
 def everything(run: Run) -> str:

@@ -10,6 +10,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from config.api import ROUTES
+from connectors import net
+from connectors.connections import Told, connect
+from connectors.models import Connection
 from departments.access import SYSTEM
 from departments.models import Role, User
 from departments.tokens import revoke_token
@@ -38,6 +41,12 @@ MALFORMED = (
 
 START = {"inputs": {"name": "Ada"}}
 YAML = "name: From a file\nsteps: [{id: say, kind: text.compose, with: {text: Hello}}]\n"
+CONNECT = {
+    "connector": "http",
+    "title": "Archive",
+    "settings": {"address": "https://archive.example"},
+    "secrets": {"secret": "unheard-of"},
+}
 OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "workflows", None, "viewer"),
     ("POST", "workflows", {"name": "New", "definition": DEFINITION}, "builder"),
@@ -80,6 +89,13 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("POST", "manual-modes", {"reason": "The provider is down."}, "manager"),
     ("GET", "manual-modes/{mode}", None, "viewer"),
     ("POST", "manual-modes/{mode}/off", {"tasks": "back"}, "builder"),
+    ("GET", "connectors", None, "viewer"),
+    ("GET", "connections", None, "viewer"),
+    ("POST", "connections", CONNECT, "builder"),
+    ("GET", "connections/{connection}", None, "viewer"),
+    ("PUT", "connections/{connection}", {"title": "Archive", "settings": CONNECT["settings"]}, "builder"),
+    ("POST", "connections/{connection}/test", {}, "builder"),
+    ("POST", "connections/{connection}/remove", {}, "builder"),
     ("GET", "step-kinds", None, "viewer"),
     ("GET", "step-kinds/text.compose", None, "viewer"),
     ("GET", "templates", None, "viewer"),
@@ -97,7 +113,7 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "me", None, "viewer"),
 ]
 OPEN = {"schema", "docs"}
-CREATING = ("workflows", "runs", "publish", "files", "copy", "tests", "import", "manual-modes")
+CREATING = ("workflows", "runs", "publish", "files", "copy", "tests", "import", "manual-modes", "connections")
 LACKS = {
     "builder": (Role.VIEWER, Role.OPERATOR, Role.APPROVER),
     "operator": (Role.VIEWER, Role.APPROVER),
@@ -110,8 +126,19 @@ every = pytest.mark.parametrize(("method", "path", "body", "role"), OPERATIONS)
 
 
 @pytest.fixture(autouse=True)
+def _in_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here each test is one, so that a connection may be tried all the same."""
+    monkeypatch.setattr(net, "FORBID_IN_TRANSACTION", False)
+
+
+@pytest.fixture(autouse=True)
 def storage(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path
+
+
+def _connected(program: Program) -> Connection:
+    told = Told("Old archive", CONNECT["settings"], CONNECT["secrets"])  # type: ignore[arg-type]
+    return connect(program.department, "http", told, actor=SYSTEM)
 
 
 @pytest.fixture
@@ -133,6 +160,7 @@ def things(program: Program) -> dict[str, str]:
         "taken": str(taken.pk),
         "file": file,
         "mode": str(switch_on(program.department, workflow=version.workflow, reason="Nonsense.", actor=SYSTEM).pk),
+        "connection": str(_connected(program).pk),
         "asked": str(factories.make_publish_request(version.workflow).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.django_db
 TOKEN = "tok-5d20-unheard-of"
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 @pytest.fixture
 def typed(httpserver: HTTPServer, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Here a test is a transaction; the product's pages are not."""

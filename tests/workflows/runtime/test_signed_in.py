@@ -22,17 +22,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN = "tok-9b1c-unheard-of"
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 @pytest.fixture
 def legal(httpserver: HTTPServer) -> Department:
-    department = factories.make_department("Legal")
-    department.egress_hosts = [f"private:http://127.0.0.1:{httpserver.port}"]
-    department.save()
-    return department
+    return factories.make_department("Legal", egress_hosts=[f"private:http://127.0.0.1:{httpserver.port}"])
 
 
 @pytest.fixture

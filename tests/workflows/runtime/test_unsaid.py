@@ -20,11 +20,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 TOKEN = "qz9/unheard-of+token"
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 @pytest.fixture(autouse=True)
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scrubbing, "_known", Scrubber([TOKEN]))

@@ -39,11 +39,6 @@ GIVEN = {
 }
 
 
-@pytest.fixture(scope="session")
-def httpserver_listen_address() -> tuple[str, int]:
-    return ("127.0.0.1", 0)
-
-
 @pytest.fixture
 def run(httpserver: HTTPServer) -> Run:
     """A sending that was shown and approved; an hour passes before it is made."""
