@@ -45,6 +45,7 @@ def decisions(bench: Bench) -> Values:
 def waiting(bench: Bench) -> Values:
     """What the scheduler and the database do while very many runs wait for people (case L06)."""
     _started(bench, 1)
+    _until_told(bench)
     waits = _crowd(bench, "waiting", bench.sizes.waiting)
     groups = bench.stack.groups()
     time.sleep(bench.sizes.rest_s)
@@ -92,12 +93,22 @@ def _until_ended(bench: Bench) -> float:
     return time.monotonic() - began
 
 
+def _until_told(bench: Bench) -> None:
+    """Until whoever is asked has been told: the copies are to wait, not to be told of as well."""
+    began = time.monotonic()
+    while _query(bench, _TO_BE_TOLD)[0]:
+        if time.monotonic() - began > PATIENCE_S:
+            raise CannotMeasure(f"The scheduler told nobody of a new task within {PATIENCE_S} s.")
+        time.sleep(0.1)
+
+
 def _query(bench: Bench, statement: str) -> tuple[Any, ...]:
     with psycopg.connect(bench.stack.database_url) as connection:
         return connection.execute(statement).fetchone() or (0,)
 
 
 _UNDER_WAY = "SELECT count(*) FROM workflows_run WHERE status NOT IN ('succeeded', 'failed', 'cancelled')"
+_TO_BE_TOLD = "SELECT count(*) FROM workflows_task WHERE status = 'open' AND next_at <= now()"
 _NO_LONGER = """
 WITH tasks AS (UPDATE workflows_task SET status = 'cancelled', next_at = NULL WHERE status = 'open'),
 steps AS (UPDATE workflows_steprun SET status = 'cancelled' WHERE status = 'waiting'),
