@@ -122,8 +122,10 @@ class Email(Connector):
 
     @classmethod
     def hosts(cls, settings: Settings, secrets: Secrets) -> tuple[str, ...]:
-        read = (f"imap://{settings.imap_host}:{settings.imap_port}",) if settings.imap_host else ()
-        return (f"smtp://{settings.smtp_host}:{settings.smtp_port}", *read)
+        """With how they are secured: the password is asked for again before it goes in clear to the same server."""
+        smtp = f"smtp+{settings.smtp_security}://{settings.smtp_host}:{settings.smtp_port}"
+        imap = f"imap+{settings.imap_security}://{settings.imap_host}:{settings.imap_port}"
+        return (smtp, imap) if settings.imap_host else (smtp,)
 
     @classmethod
     def mail_servers(cls, settings: Settings, secrets: Secrets) -> Mapping[str, MailServer]:

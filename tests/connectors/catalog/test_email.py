@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from connectors.connections import Told, connect, try_out
+from connectors.connections import Told, change, connect, try_out
 from connectors.models import Connection
 from departments.access import SYSTEM, actor_for_user
 from departments.models import Department, Role
@@ -106,6 +106,18 @@ def test_what_cannot_work_is_said_at_its_field(
         connect(legal, "email", Told("Press", settings_told | change, secrets), actor=SYSTEM)
 
     assert list(refused.value.message_dict) == [field]
+
+
+@pytest.mark.parametrize(
+    "change_told", [{"smtp_security": "starttls"}, {"imap_security": "tls"}, {"smtp_host": "mail.evil.example"}]
+)
+def test_a_password_told_for_one_way_goes_no_other(
+    change_told: dict[str, str], mailbox: Connection, settings_told: dict[str, Any]
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        change(mailbox, Told("Press mailbox", settings_told | change_told), actor=SYSTEM)
+
+    assert list(refused.value.message_dict) == ["password"]
 
 
 # ── sending ──────────────────────────────────────────────────────────────────────────────────────────────────────────
