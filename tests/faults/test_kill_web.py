@@ -117,7 +117,9 @@ POINTS = (
 @pytest.mark.parametrize("point", POINTS)
 def test_k21_a_run_that_is_cancelled_at_any_point_begins_nothing_afterwards(scene: Scene, point: str) -> None:
     arms = [{"steps": [scene.effect("x", "unsafe")]}, {"steps": [scene.effect("y")]}]
-    slug = scene.workflow([{"id": "both", "kind": "flow.parallel", "arms": arms}, scene.effect("z")])
+    # However long the cancellation takes to come: the run has not ended by then.
+    nap = {"id": "nap", "kind": "flow.wait", "with": {"for_s": 600}}
+    slug = scene.workflow([{"id": "both", "kind": "flow.parallel", "arms": arms}, scene.effect("z"), nap])
     # A settlement holds the run's row: whoever cancels waits for it.
     scene.stack.strike("worker", f"{point}:delay:0.8@1" if point == "in_completion_tx" else f"{point}:hold@1+")
 

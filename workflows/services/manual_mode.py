@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
+from psycopg.errors import LockNotAvailable
 
 from audit.services import record
 from connectors.models import Provider
@@ -29,6 +30,7 @@ from workflows.services.tasks import Said, Seen, decide, require_reason
 STAY: Final = "stay"
 BACK: Final = "back"
 THEN: Final = (STAY, BACK)
+BUSY: Final = "Its run is held up at the moment. Hand it back once more in a minute."
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +95,13 @@ def hand_back(mode: ManualMode, *, actor: Actor) -> HandedBack:
     _require(actor, mode.department, mode.workflow)
     if mode.off_at is None:
         raise Conflict("Manual mode is still on. Switch it off, then hand the tasks back.")
-    done, refused = 0, []
-    for task in waiting_tasks(mode):
-        try:
-            decide(task, Said("again"), actor=actor, seen=Seen("many"), seat=Seat(None))
-            done += 1
-        except Conflict as error:
-            refused.append((task, str(error)))
+    tasks = list(waiting_tasks(mode))
+    why_not = {task: _hand_back(task, actor) for task in tasks}
+    why_not |= {task: _hand_back(task, actor) for task, why in why_not.items() if why == BUSY}
+    refused = tuple((task, why) for task, why in why_not.items() if why)
     with transaction.atomic():
-        _record("manual_mode.handed_back", mode, actor, tasks=done, kept=len(refused))
-    return HandedBack(done, tuple(refused))
+        _record("manual_mode.handed_back", mode, actor, tasks=len(tasks) - len(refused), kept=len(refused))
+    return HandedBack(len(tasks) - len(refused), refused)
 
 
 def may_switch(actor: Actor, department: Department, workflow: Workflow | None = None) -> bool:
@@ -124,6 +123,19 @@ def scope_of(mode: ManualMode) -> str:
 
 
 # ── pieces ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _hand_back(task: Task, actor: Actor) -> str:
+    """Why it could not be, or nothing. One run that is held up must not keep the others from going on."""
+    try:
+        decide(task, Said("again"), actor=actor, seen=Seen("many"), seat=Seat(None))
+    except Conflict as error:
+        return str(error)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return BUSY
+        raise
+    return ""
 
 
 def _require(actor: Actor, department: Department, workflow: Workflow | None) -> None:

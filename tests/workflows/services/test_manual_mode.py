@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.management import CommandError, call_command
+from django.db import connection, connections
 
 from audit.models import Entry
 from departments.access import Actor, actor_for_user
@@ -17,7 +20,7 @@ from tests.scripted_provider import MODEL, ScriptedProvider, fails, gives, scrip
 from tests.workflows.runtime.harness import carried, published, run_of, silent_broker
 from workflows.models import ManualMode, Run, StepRun, Task, TaskStatus
 from workflows.services.handing_over import claim_task
-from workflows.services.manual_mode import BACK, HandedBack, hand_back, switch_off, switch_on, waiting_tasks
+from workflows.services.manual_mode import BACK, BUSY, HandedBack, hand_back, switch_off, switch_on, waiting_tasks
 from workflows.services.refusals import Conflict
 from workflows.services.tasks import Seen, decide_task, tasks_for
 
@@ -229,3 +232,27 @@ def test_the_command_switches_on_lists_and_switches_off(legal: Department) -> No
     assert "0 tasks still wait" in said("off", "legal", "--tasks", "back")
     with pytest.raises(CommandError, match="not on there"):
         said("off", "legal")
+
+
+@pytest.fixture
+def impatient() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '100ms'")
+        yield
+        cursor.execute("RESET lock_timeout")
+
+
+def test_a_run_that_is_held_up_keeps_its_task_and_the_others_go_on(
+    legal: Department, mona: Actor, provider: ScriptedProvider, impatient: None
+) -> None:
+    mode = switch_on(legal, reason="Down.", actor=mona)
+    workflow = published([WRITE], legal)
+    held, _free = carried(run_of(workflow)), carried(run_of(workflow))
+    elsewhere = connections.create_connection("default")
+    elsewhere.set_autocommit(False)
+    with closing(elsewhere), elsewhere.cursor() as cursor, silent_broker():
+        cursor.execute("SELECT 1 FROM workflows_run WHERE id = %s FOR UPDATE", [held.pk])
+        back = switch_off(mode, actor=mona, then=BACK)
+
+    assert (back.done, [(task.run_id, why) for task, why in back.refused]) == (1, [(held.pk, BUSY)])
+    assert [task.run_id for task in waiting_tasks(mode)] == [held.pk]
