@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from connectors import net, vault
 from connectors.mailboxes import Mailbox
 from connectors.models import Connection
+from connectors.net.egress import Egress
+from connectors.oauth.door import TokenDoor
 from connectors.sdk import Account, AuthFailed, Connector
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail
@@ -22,14 +24,14 @@ from connectors.sdk.registry import discover_connectors
 class Through(Protocol):
     """What stands between a step and what it speaks through, and writes its calls down."""
 
-    def http(self, door: net.Door) -> Http: ...
+    def http(self, door: Http) -> Http: ...
     def mail(self, box: Mailbox) -> Mail: ...
 
 
 class Directly:
     """Nothing does."""
 
-    def http(self, door: net.Door) -> Http:
+    def http(self, door: Http) -> Http:
         return door
 
     def mail(self, box: Mailbox) -> Mail:
@@ -57,6 +59,15 @@ class OpenAccount:
 
 def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
     """Open it. Raises AuthFailed when the connector is gone, or its settings or its secret cannot be read."""
+    connector, given, secrets = told(connection)
+    policy = policy_of(connection, connector)
+    box = Mailbox(connector.mail_servers(given, secrets), policy)
+    door = _door(connection, connector, (given, secrets), policy)
+    return OpenAccount(connection.title, given, through.http(door), through.mail(box))
+
+
+def told(connection: Connection) -> tuple[type[Connector], Any, Any]:
+    """Its connector, and what people have told: instances of its `Settings` and its `Secrets`. Raises AuthFailed."""
     connector = connectors().get(connection.connector)
     if connector is None:
         raise AuthFailed(f"Nothing here knows connections of the kind {connection.connector} any more.")
@@ -65,7 +76,16 @@ def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
         secrets = connector.Secrets.model_validate(vault.opened(connection.secret))
     except (ValidationError, vault.CannotOpen):
         raise AuthFailed(f"The connection “{connection.title}” cannot be read. Renew it under Connections.") from None
-    bound = net.Bound(connector.hosts(given, secrets), connector.credentials(given, secrets))
-    policy = net.for_department([*connection.department.egress_hosts, *connector.reaches])
-    box = Mailbox(connector.mail_servers(given, secrets), policy)
-    return OpenAccount(connection.title, given, through.http(net.Door(policy, bound)), through.mail(box))
+    return connector, given, secrets
+
+
+def policy_of(connection: Connection, connector: type[Connector]) -> Egress:
+    """Where it may go: where its department may, and where everybody knows the connector to go."""
+    return net.for_department([*connection.department.egress_hosts, *connector.reaches])
+
+
+def _door(connection: Connection, connector: type[Connector], said: tuple[Any, Any], policy: Egress) -> Http:
+    origins, oauth = connector.hosts(*said), connector.oauth(*said)
+    if oauth is not None:
+        return TokenDoor(connection.pk, oauth, policy, origins)
+    return net.Door(policy, net.Bound(origins, connector.credentials(*said)))

@@ -18,7 +18,9 @@ from pydantic import ValidationError as NotValid
 from audit.services import record
 from connectors import accounts, scrubbing, vault
 from connectors.models import Connection, Health
+from connectors.oauth import tokens
 from connectors.sdk import Connector, StepError
+from connectors.sdk.addresses import origin
 from departments.access import Actor, Verb, require
 from departments.models import Department
 
@@ -67,15 +69,18 @@ def change(connection: Connection, told: Told, *, actor: Actor) -> None:
     with transaction.atomic():
         connection = (
             Connection.objects.select_for_update(of=("self",))
-            .select_related("secret", "department")
+            .select_related("secret", "tokens", "department")
             .get(pk=connection.pk)
         )
+        before = signs_in(kind, connection.settings, vault.opened(connection.secret))
         given, secrets = checked(kind, told.settings, {**_kept(kind, connection, told, new), **new})
         if new or len(secrets) < len(vault.opened(connection.secret)):
             vault.replace(connection.secret, secrets)
         connection.title, connection.settings = title, given
         connection.health, connection.health_said = Health.UNKNOWN, ""
         connection.save(update_fields=["title", "settings", "health", "health_said"])
+        if signs_in(kind, given, secrets) != before:
+            tokens.forget(connection)
         _record("connection.changed", connection, actor, renewed=sorted(new))
 
 
@@ -99,7 +104,18 @@ def _kept(kind: type[Connector], connection: Connection, told: Told, new: Mappin
 
 def _goes_to(kind: type[Connector], settings: Mapping[str, Any], secrets: Mapping[str, str]) -> set[str]:
     """Raises pydantic's error for what cannot be read."""
-    return set(kind.hosts(kind.Settings.model_validate(dict(settings)), kind.Secrets.model_validate(dict(secrets))))
+    given, hidden = kind.Settings.model_validate(dict(settings)), kind.Secrets.model_validate(dict(secrets))
+    oauth = kind.oauth(given, hidden)
+    return {*kind.hosts(given, hidden), *([origin(oauth.token_address)] if oauth else [])}
+
+
+def signs_in(kind: type[Connector], settings: Mapping[str, Any], secrets: Mapping[str, str]) -> tuple[Any, ...]:
+    """What a sign-in by OAuth 2 holds for: with another app, other rights or another address it is over."""
+    try:
+        given, hidden = kind.Settings.model_validate(dict(settings)), kind.Secrets.model_validate(dict(secrets))
+    except NotValid:
+        return ()
+    return kind.oauth(given, hidden), kind.hosts(given, hidden)
 
 
 def remove(connection: Connection, *, actor: Actor) -> None:
@@ -107,6 +123,7 @@ def remove(connection: Connection, *, actor: Actor) -> None:
     require(actor, Verb.CONNECT, connection.department)
     with transaction.atomic():
         vault.replace(connection.secret, {})
+        tokens.forget(connection)
         Connection.objects.filter(pk=connection.pk).update(removed_at=Now(), health=Health.UNKNOWN, health_said="")
         _record("connection.removed", connection, actor)
 

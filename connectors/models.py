@@ -122,6 +122,7 @@ class Connection(models.Model):
     """One authorised account of an outside system. It belongs to the department, whoever made it.
 
     Workflows name it by its `slug`, which never changes. `settings` is what everybody in the department may see.
+    `tokens` is what a sign-in by OAuth 2 has given; only who holds `renewing_until` may renew it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
@@ -131,6 +132,9 @@ class Connection(models.Model):
     title = models.CharField(_("title"), max_length=120)
     settings = models.JSONField(default=dict)
     secret = models.OneToOneField(Secret, models.PROTECT, related_name="connection")
+    tokens = models.OneToOneField(Secret, models.PROTECT, null=True, blank=True, related_name="signed_in")
+    tokens_due_at = models.DateTimeField(_("to be renewed"), null=True, blank=True)
+    renewing_until = models.DateTimeField(_("being renewed until"), null=True, blank=True)
     health = models.CharField(_("health"), max_length=10, choices=Health.choices, default=Health.UNKNOWN)
     health_said = models.TextField(blank=True)
     checked_at = models.DateTimeField(_("tried"), null=True, blank=True)

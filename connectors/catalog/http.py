@@ -1,10 +1,8 @@
-"""Other systems over HTTP: an account of whatever has no connector of its own, and one step to ask it."""
+"""Other systems over HTTP: one step to read from them, or to write to them."""
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
@@ -19,8 +17,6 @@ from connectors.sdk import (
     Action,
     AuthFailed,
     BadParams,
-    Connector,
-    Credentials,
     Done,
     Effect,
     Field,
@@ -34,115 +30,15 @@ from connectors.sdk import (
     at_most_once,
     hint,
 )
-from connectors.sdk.addresses import below, origin
+from connectors.sdk.addresses import below
 from connectors.sdk.context import Http
 
 LONGEST_PAUSE = timedelta(days=1)
 QUOTED_CHARACTERS = 300
 # A cookie is a credential: it must not lie in the run's journal.
 NOT_KEPT = frozenset({"set-cookie"})
-HEADER_NAME = re.compile(r"[A-Za-z0-9_-]+")
 LOOK_FIRST = "It may have been done all the same: look there before you retry this step."
 TEXT_CODECS = ("utf-8", "utf8", "us-ascii", "iso-8859", "latin", "windows-", "cp", "koi8", "gb", "big5", "euc", "shift")
-
-
-class HttpService(Connector):
-    """Any service that is spoken to over HTTP and knows one of the usual ways to sign in."""
-
-    name = "http"
-    title = "A service over HTTP"
-    about = "Whatever has an address, and a password, key or token of its own."
-    icon = "world-share"
-
-    class Settings(Model):
-        address: str = Field(
-            min_length=1,
-            max_length=2_000,
-            title="Address",
-            description="Where the service begins. Its host must be on the list that an administrator keeps.",
-            json_schema_extra=hint("text", example="https://api.example.com/v1"),
-        )
-        signs_in: Literal["bearer", "basic", "header", "query"] = Field(
-            default="bearer",
-            title="How it signs in",
-            description="The documentation of the service says it, mostly under “Authentication”.",
-            json_schema_extra=hint(
-                "choice",
-                labels={
-                    "bearer": "With a token (Authorization: Bearer)",
-                    "basic": "With user name and password (Basic)",
-                    "header": "With a key in a header",
-                    "query": "With a key in the address",
-                },
-            ),
-        )
-        user: str = Field(
-            default="",
-            max_length=200,
-            title="User name",
-            description="With which you sign in there.",
-            json_schema_extra=hint("text", example="press@example.com", when={"signs_in": ["basic"]}),
-        )
-        key_name: str = Field(
-            default="",
-            max_length=100,
-            title="Name of the header or parameter",
-            description="Under which the service expects the key.",
-            json_schema_extra=hint("text", example="X-API-Key", when={"signs_in": ["header", "query"]}),
-        )
-        test_path: str = Field(
-            default="",
-            max_length=2_000,
-            title="What to read for a test",
-            description="A path below the address that changes nothing; when empty, the address itself.",
-            json_schema_extra=hint("text", example="/me", advanced=True),
-        )
-
-    class Secrets(Model):
-        secret: str = Field(
-            min_length=1,
-            max_length=20_000,
-            title="Token, password or key",
-            description="Kept sealed and never shown again.",
-            json_schema_extra=hint("secret"),
-        )
-
-    @classmethod
-    def check(cls, settings: Settings, secrets: Secrets) -> dict[str, str]:
-        problems = {}
-        if not origin(settings.address):
-            problems["address"] = "Write the whole address, beginning with https:// and a host."
-        if settings.signs_in == "basic" and (not settings.user or ":" in settings.user):
-            problems["user"] = "Write the user name; it has no colon in it."
-        if settings.signs_in in ("header", "query") and not HEADER_NAME.fullmatch(settings.key_name):
-            problems["key_name"] = "Write the name as the service has it, such as X-API-Key: letters, digits, - and _."
-        if not secrets.secret.isprintable():
-            problems["secret"] = "There is a line break or another invisible character in it. Copy it again."
-        return problems
-
-    @classmethod
-    def hosts(cls, settings: Settings, secrets: Secrets) -> tuple[str, ...]:
-        return (origin(settings.address),)
-
-    @classmethod
-    def credentials(cls, settings: Settings, secrets: Secrets) -> Credentials:
-        match settings.signs_in:
-            case "basic":
-                pair = base64.b64encode(f"{settings.user}:{secrets.secret}".encode()).decode()
-                return Credentials({"Authorization": f"Basic {pair}"})
-            case "header":
-                return Credentials({settings.key_name: secrets.secret})
-            case "query":
-                return Credentials(query={settings.key_name: secrets.secret})
-        return Credentials({"Authorization": f"Bearer {secrets.secret}"})
-
-    def test(self, account: Account) -> str:
-        response = account.http.send("GET", below(account.settings.address, account.settings.test_path))
-        if response.status in (401, 403):
-            raise AuthFailed(f"It does not accept the credentials: it answered with {response.status}. Renew them.")
-        if response.status >= 500:
-            raise Unavailable(f"It answered with {response.status}: it has a problem of its own. Try again later.")
-        return f"It answered with {response.status}."
 
 
 class SendRequest(Action):

@@ -13,6 +13,7 @@ from connectors.sdk.errors import (
     at_most_once,
 )
 from connectors.sdk.leaving import Attachment, Leaving
+from connectors.sdk.oauth import OAuth
 from connectors.sdk.outcomes import (
     ArmsEnded,
     Ask,
@@ -55,6 +56,7 @@ __all__ = [
     "Flow",
     "Leaving",
     "Model",
+    "OAuth",
     "Outcome",
     "Passage",
     "RateLimited",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 from connectors.sdk.actions import Model
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail, MailServer
+from connectors.sdk.oauth import OAuth
 
 Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 """Method, address, headers and body of a request as it leaves → the headers that prove whose it is."""
@@ -63,6 +64,8 @@ class Connector:
     icon: ClassVar[str] = "plug"
     reaches: ClassVar[tuple[str, ...]] = ()
     """Hosts of the one public service that it is made for: they need no place on an administrator's list (rule S2)."""
+    signs_people_in: ClassVar[bool] = False
+    """Whether its `oauth` may send a person to the service's own page: the form says then what to register there."""
 
     class Settings(Model): ...
 
@@ -81,6 +84,11 @@ class Connector:
     @classmethod
     def credentials(cls, settings: Any, secrets: Any) -> Credentials:
         return Credentials()
+
+    @classmethod
+    def oauth(cls, settings: Any, secrets: Any) -> OAuth | None:
+        """For one that signs in by OAuth 2: its requests carry the token that is valid then, and no `credentials`."""
+        return None
 
     @classmethod
     def mail_servers(cls, settings: Any, secrets: Any) -> Mapping[str, MailServer]:

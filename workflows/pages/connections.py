@@ -11,14 +11,16 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from connectors import accounts, connections
+from connectors import accounts, connections, sign_ins
 from connectors.connections import Told
 from connectors.forms import Field, Form, form_for_model, read
 from connectors.models import Connection
+from connectors.oauth import tokens
 from connectors.sdk import Connector
 from departments.access import Verb, visible
 from departments.models import Department
@@ -58,7 +60,7 @@ def listed(request: Request) -> HttpResponse:
 @require_GET
 @never_cache
 def one(request: Request, pk: UUID) -> HttpResponse:
-    connection = _find(request, pk)
+    connection = find(request, pk)
     return _page(request, connection, _form(_kind(connection.connector), connection))
 
 
@@ -69,6 +71,9 @@ def _page(request: Request, connection: Connection, form: Form, status: int = 20
         "form": form,
         "uses": uses(connection),
         "may_connect": request.actor.may(Verb.CONNECT, connection.department_id),
+        "sign_in": sign_ins.asks_a_person(connection),
+        "signed_in": tokens.held(connection),
+        "redirect_address": request.build_absolute_uri(reverse("connection_signed_in")),
     }
     return render(request, "workflows/connections/connection.html", context, status=status)
 
@@ -99,7 +104,13 @@ def new(request: Request) -> HttpResponse:
         else:
             _say(request, made, connections.try_out(made, actor=request.actor))
             return redirect("connection", made.pk)
-    context = {"connector": _kind(name), "form": form, "departments": departments, "department": department}
+    context = {
+        "connector": _kind(name),
+        "form": form,
+        "departments": departments,
+        "department": department,
+        "redirect_address": request.build_absolute_uri(reverse("connection_signed_in")),
+    }
     status = 422 if request.method == "POST" else 200
     return render(request, "workflows/connections/new.html", context, status=status)
 
@@ -108,14 +119,14 @@ def new(request: Request) -> HttpResponse:
 @require_POST
 @never_cache
 def change(request: Request, pk: UUID) -> HttpResponse:
-    connection = _find(request, pk, Verb.CONNECT)
+    connection = find(request, pk, Verb.CONNECT)
     kind = _kind(connection.connector)
     filled = read(_form(kind, connection), request.POST)
     try:
         connections.change(connection, _told(kind, filled.values), actor=request.actor)
     except ValidationError as refused:
         return _page(request, connection, _with_refusals(filled.form, refused), 422)
-    connection = _find(request, pk)
+    connection = find(request, pk)
     _say(request, connection, connections.try_out(connection, actor=request.actor))
     return redirect("connection", pk)
 
@@ -123,7 +134,7 @@ def change(request: Request, pk: UUID) -> HttpResponse:
 @page
 @require_POST
 def try_out(request: Request, pk: UUID) -> HttpResponse:
-    connection = _find(request, pk, Verb.CONNECT)
+    connection = find(request, pk, Verb.CONNECT)
     _say(request, connection, connections.try_out(connection, actor=request.actor))
     return redirect("connection", pk)
 
@@ -131,7 +142,7 @@ def try_out(request: Request, pk: UUID) -> HttpResponse:
 @page
 @require_POST
 def remove(request: Request, pk: UUID) -> HttpResponse:
-    connection = _find(request, pk, Verb.CONNECT)
+    connection = find(request, pk, Verb.CONNECT)
     connections.remove(connection, actor=request.actor)
     messages.success(request, _("“%(title)s” was removed, and its secrets are gone.") % {"title": connection.title})
     return redirect("connections")
@@ -189,7 +200,7 @@ def _chosen(departments: list[Department], slug: str) -> Department:
     return found
 
 
-def _find(request: Request, pk: UUID, verb: Verb = Verb.VIEW) -> Connection:
+def find(request: Request, pk: UUID, verb: Verb = Verb.VIEW) -> Connection:
     """404 where one may not see it, PermissionDenied where one may only see it."""
     rows = Connection.objects.filter(removed_at=None).select_related("department", "secret")
     connection = get_object_or_404(visible(rows, request.actor), pk=pk)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.sql import release
-from connectors import net
 from connectors.mailboxes import Mailbox
 from connectors.sdk import Effect, Response
+from connectors.sdk.context import Http
 from connectors.sdk.mail import Arrived, Letter, Sought
 
 Fence = Callable[[Effect], None]
@@ -31,7 +31,7 @@ class StepLines:
     fence: Fence
     effect: Effect
 
-    def http(self, door: net.Door) -> StepHttp:
+    def http(self, door: Http) -> StepHttp:
         return StepHttp(door, self)
 
     def mail(self, box: Mailbox) -> StepMail:
@@ -54,7 +54,7 @@ class StepLines:
 class StepHttp:
     """`connectors.sdk.Http`."""
 
-    door: net.Door
+    door: Http
     lines: StepLines
 
     def send(self, method: str, url: str, **request: Any) -> Response:

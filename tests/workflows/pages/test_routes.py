@@ -82,6 +82,12 @@ def _connection(scene: Scene) -> list[object]:
     return [connections.connect(scene.department, "http", told, actor=SYSTEM).pk]
 
 
+def _signs_in(scene: Scene) -> list[object]:
+    there = {"address": "https://a.example", "authorize_address": "https://a.example/in", "client_id": "tandem"}
+    told = connections.Told("Drive", {**there, "signs_in": "oauth_person", "token_address": "https://a.example/t"})
+    return [connections.connect(scene.department, "http", told, actor=SYSTEM).pk]
+
+
 def _task(scene: Scene) -> list[object]:
     return [scenes.a_task(scene).pk]
 
@@ -269,6 +275,8 @@ ROUTES = [
     Route("connection", _connection),
     Route("connection_change", _connection, "post", (), "builder", "operator", 422),
     Route("connection_try", _connection, "post", (), "builder", "operator", 302),
+    Route("connection_signed_in", answer=302),
+    Route("connection_sign_in", _signs_in, "post", (), "builder", "operator"),
     Route("connection_remove", _connection, "post", (), "builder", "operator", 302),
     Route("manual"),
     Route("manual_on", method="post", right="builder", wrong="viewer", answer=422),
