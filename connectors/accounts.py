@@ -11,6 +11,7 @@ from django.conf import settings
 from pydantic import ValidationError
 
 from connectors import net, vault
+from connectors.databases import OpenDatabase
 from connectors.mailboxes import Mailbox
 from connectors.models import Connection
 from connectors.net.egress import Egress
@@ -19,6 +20,7 @@ from connectors.sdk import Account, AuthFailed, Connector
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail
 from connectors.sdk.registry import discover_connectors
+from connectors.sdk.sql import Sql
 
 
 class Through(Protocol):
@@ -26,6 +28,7 @@ class Through(Protocol):
 
     def http(self, door: Http) -> Http: ...
     def mail(self, box: Mailbox) -> Mail: ...
+    def sql(self, database: OpenDatabase) -> Sql: ...
 
 
 class Directly:
@@ -36,6 +39,9 @@ class Directly:
 
     def mail(self, box: Mailbox) -> Mail:
         return box
+
+    def sql(self, database: OpenDatabase) -> Sql:
+        return database
 
 
 @cache
@@ -55,6 +61,7 @@ class OpenAccount:
     settings: Any
     http: Http
     mail: Mail
+    sql: Sql
 
 
 def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
@@ -63,7 +70,14 @@ def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
     policy = policy_of(connection, connector)
     box = Mailbox(connector.mail_servers(given, secrets), policy)
     door = _door(connection, connector, (given, secrets), policy)
-    return OpenAccount(connection.title, given, through.http(door), through.mail(box))
+    database = OpenDatabase(connector.database(given, secrets), policy)
+    return OpenAccount(
+        connection.title,
+        given,
+        http=through.http(door),
+        mail=through.mail(box),
+        sql=through.sql(database),
+    )
 
 
 def told(connection: Connection) -> tuple[type[Connector], Any, Any]:

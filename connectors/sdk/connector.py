@@ -10,6 +10,7 @@ from connectors.sdk.actions import Model
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail, MailServer
 from connectors.sdk.oauth import OAuth
+from connectors.sdk.sql import Database, Sql
 
 Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 """Method, address, headers and body of a request as it leaves → the headers that prove whose it is."""
@@ -49,6 +50,11 @@ class Account(Protocol):
     @property
     def mail(self) -> Mail:
         """The mailbox, where the connector names its `mail_servers`."""
+        ...
+
+    @property
+    def sql(self) -> Sql:
+        """The database, where the connector names one."""
         ...
 
 
@@ -94,6 +100,11 @@ class Connector:
     def mail_servers(cls, settings: Any, secrets: Any) -> Mapping[str, MailServer]:
         """Of a mailbox: “smtp” and “imap” → where and as whom."""
         return {}
+
+    @classmethod
+    def database(cls, settings: Any, secrets: Any) -> Database | None:
+        """Of a database: where and as whom."""
+        return None
 
     def test(self, account: Account) -> str:
         """Try the account, changing nothing there or only what it says; a sentence for people. Raises a StepError."""

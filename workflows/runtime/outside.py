@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from audit.sql import release
+from connectors.databases import OpenDatabase
 from connectors.mailboxes import Mailbox
 from connectors.sdk import Effect, Response
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Arrived, Letter, Sought
+from connectors.sdk.sql import Rows, Upsert
 
 Fence = Callable[[Effect], None]
 """Raises LostAuthority unless this attempt may still reach outside with such an effect."""
@@ -36,6 +38,9 @@ class StepLines:
 
     def mail(self, box: Mailbox) -> StepMail:
         return StepMail(box, self)
+
+    def sql(self, database: OpenDatabase) -> StepSql:
+        return StepSql(database, self)
 
     @contextmanager
     def call(self, effect: Effect, **about: Any) -> Iterator[Call]:
@@ -95,3 +100,27 @@ class StepMail:
     def folders(self) -> Sequence[str]:
         with self.lines.call(Effect.PURE, kind="mail", method="folders"):
             return self.box.folders()
+
+
+@dataclass(frozen=True, slots=True)
+class StepSql:
+    """`connectors.sdk.sql.Sql`. The statement is written down; its values are not."""
+
+    database: OpenDatabase
+    lines: StepLines
+
+    def read(self, query: str, values: Mapping[str, Any], most: int) -> Rows:
+        with self.lines.call(Effect.PURE, kind="sql", method="read", statement=query) as call:
+            found = self.database.read(query, values, most)
+            call["rows"] = len(found.rows)
+            return found
+
+    def write(self, statement: str, values: Mapping[str, Any]) -> int:
+        with self.lines.call(self.lines.effect, kind="sql", method="write", statement=statement) as call:
+            call["rows"] = touched = self.database.write(statement, values)
+            return touched
+
+    def upsert(self, wanted: Upsert) -> None:
+        about = {"table": wanted.table, "rows": len(wanted.rows)}
+        with self.lines.call(self.lines.effect, kind="sql", method="upsert", **about):
+            self.database.upsert(wanted)
