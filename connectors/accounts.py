@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from pydantic import ValidationError
 
-from connectors import net, vault
+from connectors import made, net, vault
 from connectors.databases import OpenDatabase
 from connectors.mailboxes import Mailbox
 from connectors.models import Connection
@@ -50,6 +50,11 @@ def connectors() -> Mapping[str, type[Connector]]:
     return discover_connectors(*settings.STEP_PACKAGES)
 
 
+def connector(name: str) -> type[Connector] | None:
+    """One that is installed, or made of a manifest."""
+    return connectors().get(name) or made.connectors([name]).get(name)
+
+
 DIRECTLY = Directly()
 
 
@@ -82,24 +87,24 @@ def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
 
 def told(connection: Connection) -> tuple[type[Connector], Any, Any]:
     """Its connector, and what people have told: instances of its `Settings` and its `Secrets`. Raises AuthFailed."""
-    connector = connectors().get(connection.connector)
-    if connector is None:
+    kind = connector(connection.connector)
+    if kind is None:
         raise AuthFailed(f"Nothing here knows connections of the kind {connection.connector} any more.")
     try:
-        given = connector.Settings.model_validate(connection.settings)
-        secrets = connector.Secrets.model_validate(vault.opened(connection.secret))
+        given = kind.Settings.model_validate(connection.settings)
+        secrets = kind.Secrets.model_validate(vault.opened(connection.secret))
     except (ValidationError, vault.CannotOpen):
         raise AuthFailed(f"The connection “{connection.title}” cannot be read. Renew it under Connections.") from None
-    return connector, given, secrets
+    return kind, given, secrets
 
 
-def policy_of(connection: Connection, connector: type[Connector]) -> Egress:
+def policy_of(connection: Connection, kind: type[Connector]) -> Egress:
     """Where it may go: where its department may, and where everybody knows the connector to go."""
-    return net.for_department([*connection.department.egress_hosts, *connector.reaches])
+    return net.for_department([*connection.department.egress_hosts, *kind.reaches])
 
 
-def _door(connection: Connection, connector: type[Connector], said: tuple[Any, Any], policy: Egress) -> Http:
-    origins, oauth = connector.hosts(*said), connector.oauth(*said)
+def _door(connection: Connection, kind: type[Connector], said: tuple[Any, Any], policy: Egress) -> Http:
+    origins, oauth = kind.hosts(*said), kind.oauth(*said)
     if oauth is not None:
         return TokenDoor(connection.pk, oauth, policy, origins)
-    return net.Door(policy, net.Bound(origins, connector.credentials(*said)))
+    return net.Door(policy, net.Bound(origins, kind.credentials(*said)))

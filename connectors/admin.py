@@ -11,7 +11,10 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin
+from connectors.manifest_admin import ManifestAdmin
 from connectors.models import AiModel, Connection, Provider, Secret
+
+__all__ = ["AiModelAdmin", "ConnectionAdmin", "ManifestAdmin", "ProviderAdmin", "SecretAdmin"]
 
 
 @admin.register(Provider)

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic import ValidationError as NotValid
 
 from audit.services import record
-from connectors import accounts, scrubbing, vault
+from connectors import accounts, made, scrubbing, vault
 from connectors.models import Connection, Health
 from connectors.oauth import tokens
 from connectors.sdk import Connector, StepError
@@ -39,7 +39,7 @@ class Told:
 def connect(department: Department, connector: str, told: Told, *, actor: Actor) -> Connection:
     """A new connection, not tried yet. Raises PermissionDenied, ValidationError (field → sentences)."""
     require(actor, Verb.CONNECT, department)
-    kind = known_connector(connector)
+    kind = known_connector(connector, department)
     title = _title(told)
     given, secrets = checked(kind, told.settings, told.secrets)
     with transaction.atomic():
@@ -63,7 +63,7 @@ def change(connection: Connection, told: Told, *, actor: Actor) -> None:
     Raises PermissionDenied, ValidationError.
     """
     require(actor, Verb.CONNECT, connection.department)
-    kind = known_connector(connection.connector)
+    kind = known_connector(connection.connector, connection.department)
     title = _title(told)
     new = {name: value for name, value in told.secrets.items() if value}
     with transaction.atomic():
@@ -133,7 +133,8 @@ def try_out(connection: Connection, *, actor: Actor) -> bool:
     require(actor, Verb.CONNECT, connection.department)
     try:
         account = accounts.opened(connection)
-        said, health = accounts.connectors()[connection.connector]().test(account), Health.WORKS
+        kind = known_connector(connection.connector, connection.department)
+        said, health = kind().test(account), Health.WORKS
     except StepError as error:
         said, health = error.message, Health.FAILS
     said = scrubbing.known().text(said)
@@ -145,10 +146,10 @@ def try_out(connection: Connection, *, actor: Actor) -> bool:
 # ── checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def known_connector(name: str) -> type[Connector]:
-    """Raises ValidationError."""
-    kind = accounts.connectors().get(name)
-    if kind is None:
+def known_connector(name: str, department: Department) -> type[Connector]:
+    """Raises ValidationError, for another department's own one like for one that does not exist."""
+    kind = accounts.connector(name)
+    if kind is None or made.is_foreign(kind, department.pk):
         raise ValidationError({"connector": [_("There is no connector “%(name)s”.") % {"name": name}]})
     return kind
 

@@ -38,7 +38,7 @@ def finish(connection: Connection, query: Mapping[str, str], verifier: str, redi
     """
     require(actor, Verb.CONNECT, connection.department)
     oauth = _by_a_person(connection)
-    policy = accounts.policy_of(connection, accounts.connectors()[connection.connector])
+    policy = accounts.policy_of(connection, accounts.told(connection)[0])
     given = consent.finish(oauth, query, verifier, redirect, policy)
     with transaction.atomic():
         if not tokens.keep(connection, given):

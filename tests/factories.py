@@ -9,7 +9,10 @@ from typing import Any
 from django.utils import timezone
 from django.utils.text import slugify
 
-from connectors.models import AiModel, Provider
+from connectors import imports, made
+from connectors.manifest_rows import Source
+from connectors.models import AiModel, Manifest, Provider
+from departments.access import SYSTEM
 from departments.models import Absence, Department, Group, Membership, Notice, NoticeStatus, Role, User
 from workflows.models import (
     Assignee,
@@ -234,3 +237,10 @@ def make_file(department: Department | None = None, name: str = "brief.txt", **f
             **fields,
         }
     )
+
+
+def make_manifest(content: bytes, department: Department | None = None, *, choose: bool = True) -> Manifest:
+    """Imported by the server itself; what processes have made of earlier ones of that name is forgotten."""
+    made.forget()
+    source = Source(content, "openapi.json")
+    return imports.import_new(source, department, actor=SYSTEM, choose=choose)

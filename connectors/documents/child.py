@@ -1,7 +1,8 @@
 """The throw-away process that reads one document. Knows no Django, no database and no secret.
 
-Started as a script. Standard input: one line of JSON (`name`, `shown`, `memory`, `cpu_s`, `wall_s`, `answer`), then the
-document. Standard output: one JSON object, `{"found": …}` or `{"refused": sentence, "code": …}`.
+Started as a script. Standard input: one line of JSON (`name`, `shown`, `memory`, `cpu_s`, `wall_s`, `answer`; `address`
+where it is the description of a service), then the document. Standard output: one JSON object, `{"found": …}` or
+`{"refused": sentence, "code": …}`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def main() -> None:
     order = json.loads(sys.stdin.buffer.readline())
     content = sys.stdin.buffer.read()
     raise_walls(order["memory"], order["cpu_s"], order["wall_s"], _library_places())
-    answer = json.dumps(_answer(content, order["name"], order["shown"])).encode()
+    answer = json.dumps(_answer(content, order)).encode()
     if len(answer) > order["answer"]:
         answer = json.dumps(_refused(order["shown"], Refusal(_too_much(order["answer"])))).encode()
     sys.stdout.buffer.write(answer)
@@ -39,9 +40,10 @@ def main() -> None:
     os._exit(0)
 
 
-def _answer(content: bytes, name: str, shown: str) -> dict[str, Any]:
+def _answer(content: bytes, order: dict[str, Any]) -> dict[str, Any]:
+    shown = order["shown"]
     try:
-        return {"found": asdict(_read(content, name))}
+        return {"found": _described(content, order) if "address" in order else asdict(_read(content, order["name"]))}
     except Refusal as refusal:
         return _refused(shown, refusal)
     except MemoryError:
@@ -56,6 +58,17 @@ def _read(content: bytes, name: str) -> Found:
     # Only the parser that is needed is loaded: the process lives for one document.
     parser = import_module(f"connectors.documents.parsers.{kind_of(content, name)}")
     return parser.read(content)
+
+
+def _described(content: bytes, order: dict[str, Any]) -> dict[str, Any]:
+    """The description of a service, as a manifest."""
+    from connectors.manifests.importing import read
+    from connectors.manifests.manifest import Refused
+
+    try:
+        return read(content, order["address"]).model_dump(mode="json", exclude_defaults=True)
+    except Refused as refused:
+        raise Refusal(refused.sentence[:1].lower() + refused.sentence[1:]) from None
 
 
 def _refused(shown: str, refusal: Refusal) -> dict[str, str]:

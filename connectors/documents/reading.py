@@ -11,10 +11,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -32,6 +32,7 @@ TURN_S = 120
 _turns = threading.BoundedSemaphore(READERS_MAX)
 
 _found = TypeAdapter(Found)
+Told = TypeVar("Told")
 
 
 def read_document(content: bytes, name: str, limits: Limits = Limits()) -> ReadDocument:  # noqa: B008
@@ -46,8 +47,8 @@ def read_document(content: bytes, name: str, limits: Limits = Limits()) -> ReadD
     if len(content) > CONTENT_MAX:
         raise BadParams(f'"{shown}" was not read: it is too large (limit 25 MB). Split it into smaller files.')
 
-    with _turn(shown):
-        answer = _ask_reader(content, name, shown, limits)
+    with turn(shown):
+        answer = ask_reader(content, name, shown, limits)
     return _document(answer, shown)
 
 
@@ -58,7 +59,7 @@ def shown_name(name: str) -> str:
 
 
 @contextmanager
-def _turn(shown: str) -> Iterator[None]:
+def turn(shown: str) -> Iterator[None]:
     if not _turns.acquire(timeout=TURN_S):
         raise Unavailable(f'"{shown}" was not read yet: too many documents are being read. It will be tried again.')
     try:
@@ -67,10 +68,17 @@ def _turn(shown: str) -> Iterator[None]:
         _turns.release()
 
 
-def _ask_reader(content: bytes, name: str, shown: str, limits: Limits) -> bytes:
-    """Raises Rejected when the reader gives no answer within its limits."""
+def ask_reader(content: bytes, name: str, shown: str, limits: Limits, **more: str) -> bytes:
+    """Raises Rejected when the reader gives no answer within its limits. `more` goes into the order."""
     deadline = time.monotonic() + limits.wall_s
-    order = {"name": name, "shown": shown, "memory": limits.memory, "cpu_s": limits.cpu_s, "wall_s": limits.wall_s}
+    order = {
+        **more,
+        "name": name,
+        "shown": shown,
+        "memory": limits.memory,
+        "cpu_s": limits.cpu_s,
+        "wall_s": limits.wall_s,
+    }
     line = json.dumps({**order, "answer": limits.answer}).encode() + b"\n"
     with tempfile.TemporaryDirectory(prefix="tandem-reader-") as folder, _unnamed_file(line + content) as given:
         reader = _start_reader(given, folder)
@@ -133,11 +141,16 @@ def _unnamed_file(content: bytes) -> Iterator[IO[bytes]]:
 
 
 def _document(answer: bytes, shown: str) -> ReadDocument:
+    return taken(answer, shown, lambda found: laid_out(_found.validate_python(found)))
+
+
+def taken(answer: bytes, shown: str, read: Callable[[Any], Told]) -> Told:
+    """What the reader has found, as `read` makes it of plain values. Raises what it refused, and Rejected."""
     try:
         said = _clean(json.loads(answer))
         if "refused" in said:
             raise _refusal(str(said["refused"]), str(said["code"]))
-        return laid_out(_found.validate_python(said["found"]))
+        return read(said["found"])
     except (ValueError, ValidationError, TypeError, KeyError, RecursionError):
         raise Rejected(_gave_up(shown)) from None
 

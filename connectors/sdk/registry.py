@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from connectors.sdk.actions import Action, Flow
 from connectors.sdk.connector import Connector
@@ -15,10 +15,19 @@ class UnknownKind(KeyError):
     """No step kind of that name is installed."""
 
 
-class Registry(Mapping[str, type[Action]]):
-    """Kind → class. Immutable once made; two classes of one kind are a programming error."""
+def nowhere(kind: str) -> type[Action]:
+    raise UnknownKind(kind)
 
-    def __init__(self, kinds: Iterable[type[Action]]) -> None:
+
+class Registry(Mapping[str, type[Action]]):
+    """Kind → class. Immutable once made; two classes of one kind are a programming error.
+
+    `elsewhere` is asked for what is not installed, and raises UnknownKind for what it does not know either: kinds that
+    are data. They are found by name, and not listed: nobody knows them all.
+    """
+
+    def __init__(self, kinds: Iterable[type[Action]], elsewhere: Callable[[str], type[Action]] = nowhere) -> None:
+        self._elsewhere = elsewhere
         self._kinds: dict[str, type[Action]] = {}
         for kind in kinds:
             if kind.kind in self._kinds:
@@ -26,10 +35,8 @@ class Registry(Mapping[str, type[Action]]):
             self._kinds[kind.kind] = kind
 
     def __getitem__(self, kind: str) -> type[Action]:
-        try:
-            return self._kinds[kind]
-        except KeyError:
-            raise UnknownKind(kind) from None
+        found = self._kinds.get(kind)
+        return found if found is not None else self._elsewhere(kind)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._kinds))
@@ -38,13 +45,14 @@ class Registry(Mapping[str, type[Action]]):
         return len(self._kinds)
 
 
-def discover(*packages: str) -> Registry:
+def discover(*packages: str, elsewhere: Callable[[str], type[Action]] = nowhere) -> Registry:
     """Every class with a `kind` in the modules of these packages."""
-    return Registry(
-        found
-        for found in _classes_in(packages)
-        if issubclass(found, Action) and found not in (Action, Flow) and hasattr(found, "kind")
+    found = (
+        each
+        for each in _classes_in(packages)
+        if issubclass(each, Action) and each not in (Action, Flow) and hasattr(each, "kind")
     )
+    return Registry(found, elsewhere)
 
 
 def discover_connectors(*packages: str) -> dict[str, type[Connector]]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from audit.models import Entry
-from connectors.models import AiModel, Provider
+from connectors.models import AiModel, Manifest, Provider
 from departments.models import ApiToken, Department, Group, Membership, Role, User
 from departments.tokens import token_for
+from tests.connectors.manifests.petshop import described
 from tests.factories import (
     make_department,
     make_group,
@@ -438,3 +441,18 @@ def test_a_workflow_is_renamed_by_members_who_may_edit_and_its_draft_stays(
     assert refused.status_code == 403
     assert (workflow.name, (workflow.draft, workflow.slug)) == ("Check contracts", before)
     assert written() == [("workflow.changed_in_admin", "legal", "Check contracts", {"fields": ["name"]})]
+
+
+def test_a_service_is_imported_and_changed_by_versions(desk: Client, robin: User) -> None:
+    document = SimpleUploadedFile("shop.json", described("https://shop.example"))
+
+    assert desk.post(address(Manifest, "add"), {"document": document}).status_code == 302
+    shop = Manifest.objects.get()
+    bad = desk.post(address(shop, "change"), {"document": SimpleUploadedFile("a.json", b"[]"), "service": "{}"})
+    service = {**shop.versions.get().service, "title": "Shop of pets"}
+    assert desk.post(address(shop, "change"), {"service": json.dumps(service)}).status_code == 302
+
+    shop.refresh_from_db()
+    assert "holds no description" in bad.content.decode()
+    assert (shop.title, shop.latest) == ("Shop of pets", 2)
+    assert [verb for verb, *_ in written()] == ["manifest.imported", "manifest.changed"]

@@ -17,17 +17,19 @@ from django.utils import timezone
 from audit.models import Entry
 from audit.services import record
 from connectors.connections import Told, connect
-from connectors.models import Connection, Secret
+from connectors.models import Connection, ManifestOperation, ManifestVersion, Secret
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
 from departments.models import ApiToken, Department, Membership, Notice, Role, SignInLink, User
 from departments.tokens import create_token
+from tests.connectors.manifests.petshop import described
 from tests.factories import (
     make_absence,
     make_decision,
     make_department,
     make_file,
     make_group,
+    make_manifest,
     make_model,
     make_notice,
     make_publish_request,
@@ -77,6 +79,8 @@ NEVER_CHANGED = [
     Decision,
     Secret,
     Connection,
+    ManifestVersion,
+    ManifestOperation,
 ]
 SECRET = "the deal with Northwind"  # in every place that people write
 
@@ -128,6 +132,8 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     told = Told("Archive", {"address": "https://archive.example"}, {"secret": SECRET})
     connection = connect(legal, "http", told, actor=SYSTEM)
     rows += [kept.saved, kept, connection, connection.secret]
+    version = make_manifest(described("https://shop.example"), legal).versions.get()
+    rows += [version.manifest, version, version.operations.all()[0]]
     rows += [make_group(legal, member), make_absence(member, date(2026, 12, 1), date(2026, 12, 4), note=SECRET)]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}

@@ -24,6 +24,16 @@ def require(journey: Journey, prepared: Prepared, ctx: StepContext) -> None:
     digests = {each["sha256"] for each in asked if each and each["step"] == prepared.node.id}
     if not digests:
         return
+    _require_same(digests, prepared, ctx)
+
+
+def require_answered(answer: Mapping[str, Any], prepared: Prepared, ctx: StepContext) -> None:
+    """Of a step that has asked about its own sending. Raises Rejected like `require`."""
+    if answer.get("sends") == prepared.node.id:
+        _require_same({answer.get("leaving_sha256", "")}, prepared, ctx)
+
+
+def _require_same(digests: set[str], prepared: Prepared, ctx: StepContext) -> None:
     now: Leaving | None = prepared.action.leaving(prepared.params, ctx)
     if digests != {now.sha256 if now is not None else ""}:
         raise Rejected(

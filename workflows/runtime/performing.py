@@ -193,6 +193,7 @@ def _run(prepared: Prepared, ctx: Context, journey: Journey, step: Step) -> Outc
     signal = signal_of(journey, step)
     if step.signal["kind"] == "unanswered":
         raise _nobody_answered(prepared, ctx, signal, step.signal["message"])
+    approved.require_answered(step.signal.get("answer") or {}, prepared, ctx)
     return prepared.action.resume(prepared.params, ctx, signal)
 
 

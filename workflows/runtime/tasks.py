@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from connectors.sdk import Ask, BadParams, Deadline, StepError, Whom
+from connectors.sdk.outcomes import ITSELF
 from departments import hours, notices
 from departments.models import Department, User
 from workflows.engine import strict
@@ -46,7 +47,7 @@ def question(run: Run, step: Step, ask: Ask, now: datetime) -> Task:
         stages=stages,
         not_the_starter=ask.not_the_starter and is_live,
         not_the_author=ask.not_the_author and is_live,
-        sends=ask.sends,
+        sends=step.step_id if ask.sends == ITSELF else ask.sends,
         deadline=_kept(run, deadline) if deadline else None,
         at_end=_at_end(run, deadline) if deadline else {},
     )

@@ -18,6 +18,7 @@ from workflows.engine.definition import Definition, dump
 from workflows.engine.edits import forms
 from workflows.models import Deed, DraftEdit, Sample, Workflow
 from workflows.runtime.kinds import kinds
+from workflows.services.kind_walls import require_own_kinds
 from workflows.services.naming import clean_name, require_free_name, same_name
 
 KEPT = 200
@@ -46,10 +47,12 @@ def lock(workflow: Workflow) -> Workflow:
 
 
 def save(locked: Workflow, change: Change, *, actor: Actor) -> DraftEdit:
-    """Write the draft, its name and description, the row and the ledger. Raises Conflict when the new name is taken.
+    """Write the draft, its name and description, the row and the ledger. Raises Conflict when the new name is taken,
+    and ValidationError for a step kind of another department.
 
     A change that changes nothing writes nothing, but for a `replace`: whoever sends a whole draft gets a new revision.
     """
+    require_own_kinds(change.after, locked.department)
     before, after = locked.draft, dump(change.after)
     description = _description(locked, change)
     data = change.edit.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"do": change.edit.do}

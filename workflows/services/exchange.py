@@ -20,6 +20,7 @@ from workflows.engine.problems import Problem
 from workflows.models import Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services import library
+from workflows.services.kind_walls import require_own_kinds
 from workflows.services.named import missing_here
 from workflows.services.naming import clean_name
 from workflows.services.refusals import ValidationError
@@ -70,6 +71,7 @@ def examine(text: str | bytes, department: Department, *, actor: Actor) -> Exami
     definition, sample = _read(text)
     known = library.known_marks(department, definitions.dump(definition))
     loaded = definitions.load(known.definition)
+    require_own_kinds(loaded, department)
     name = free_name(department, loaded.name)
     found = draft_problems(Workflow(department=department, draft=dict(known.definition), name=name, slug=""))
     lacking = missing_here(department, loaded)

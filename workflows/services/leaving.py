@@ -45,7 +45,8 @@ def leaving(task: Task, answer: Mapping[str, Any]) -> Leaving | None:
     asking = known.steps[task.step.path]
     target = known.tree.node(task.sends)
     try:
-        asking.output = _output(known, asking, answer)
+        if target.id != asking.step_id:  # else its answer would already be the sending
+            asking.output = _output(known, asking, answer)
         step = journey.Step(asking.id, _beside(asking.path, task.sends), task.sends, target.kind, "ready")
         prepared = performing.prepared(known, step)
         ctx = Context(known, step, store.clock(), timeout_s=30)

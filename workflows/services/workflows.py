@@ -18,6 +18,7 @@ from workflows.engine.problems import Problem, problems, running
 from workflows.models import Version, Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services.drafting import edit_draft
+from workflows.services.kind_walls import require_own_kinds
 from workflows.services.named import missing_here
 from workflows.services.naming import clean_name, require_free_name
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
@@ -38,6 +39,7 @@ def create_workflow(
     """A new workflow with its draft. Raises ValidationError, PermissionDenied, Conflict when the name is taken."""
     require(actor, Verb.EDIT, department)
     loaded = _loaded({**definition, "name": name} if isinstance(definition, Mapping) else definition)
+    require_own_kinds(loaded, department)
     loaded.description = description or loaded.description
     with transaction.atomic():
         workflow = Workflow(

@@ -1,0 +1,223 @@
+"""Operations of an imported service as steps of workflows: run against a server, through the door and the account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
+from pytest_httpserver import HTTPServer
+
+from connectors import imports, made
+from connectors.connections import Told, connect, try_out
+from connectors.manifest_rows import Source
+from connectors.models import Manifest, ManifestVersion
+from connectors.sdk import Effect
+from departments.access import SYSTEM, actor_for_user
+from departments.models import Department, Role
+from tests import factories
+from tests.connectors.manifests.petshop import described
+from tests.workflows.runtime.harness import carried, done, published, run_of
+from workflows.models import Run, Task
+from workflows.runtime.kinds import kinds
+from workflows.services import leaving
+from workflows.services.tasks import decide_task
+from workflows.services.workflows import create_workflow, draft_problems
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SIGNED = {"X-Shop-Key": "unheard-of-key"}
+
+
+@pytest.fixture
+def legal(httpserver: HTTPServer) -> Department:
+    return factories.make_department("Legal", egress_hosts=[f"private:http://127.0.0.1:{httpserver.port}"])
+
+
+@pytest.fixture
+def shop(legal: Department, httpserver: HTTPServer) -> Manifest:
+    """Imported for everybody, with an account of Legal."""
+    manifest = factories.make_manifest(described(httpserver.url_for("/v1")))
+    connect(legal, manifest.name, Told("Shop", {}, {"secret": "unheard-of-key"}), actor=SYSTEM)
+    return manifest
+
+
+def step(kind: str, /, **given: Any) -> list[dict[str, Any]]:
+    return [{"id": "it", "kind": kind, "with": {"connection": "shop", **given}}]
+
+
+def output(run: Run) -> Any:
+    it = run.steps.get()
+    assert run.status == "succeeded", it.error
+    return it.output
+
+
+def test_an_account_is_connected_and_tried_with_what_may_be_read(
+    shop: Manifest, legal: Department, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/v1/me", headers=SIGNED).respond_with_json({"name": "Ada"})
+    account = legal.connections.get()
+
+    assert try_out(account, actor=SYSTEM), account.health_said
+    assert shop.name == "pet-shop"
+
+
+def test_what_is_filled_in_is_sent_as_the_service_knows_it(
+    shop: Manifest, legal: Department, httpserver: HTTPServer
+) -> None:
+    sent = {"name": "Tom", "kind": "cat", "vaccinated": True, "home": {"floor": 2}, "visits": [{"day": 1}]}
+    httpserver.expect_request("/v1/pets", method="POST", headers=SIGNED, json=sent).respond_with_json(
+        {"id": 7}, status=201
+    )
+
+    given = {"name": "Tom", "kind": "cat", "vaccinated": "yes", "home": {"floor": 2}, "visits": '[{"day": 1}]'}
+    run = done(step("pet-shop.add_pet@1", **given), department=legal)
+
+    assert output(run) == {"status": 201, "data": {"id": 7}, "text": ""}
+    (request, _), *_ = httpserver.log
+    assert len(request.headers["Idempotency-Key"]) == 40
+    assert kinds()["pet-shop.add_pet@1"].effect is Effect.KEYED
+
+
+def test_a_list_is_read_page_after_page(shop: Manifest, legal: Department, httpserver: HTTPServer) -> None:
+    first = {"limit": "2", "filter[kind]": "cat"}
+    httpserver.expect_ordered_request("/v1/pets", query_string=first).respond_with_json(
+        {"pets": [1, 2], "next_cursor": "b"}
+    )
+    httpserver.expect_ordered_request("/v1/pets", query_string={**first, "cursor": "b"}).respond_with_json(
+        {"pets": [3], "next_cursor": ""}
+    )
+
+    given = {"limit": 2, "filter": {"kind": "cat"}, "pages": 5}
+    found = output(done(step("pet-shop.list_pets@1", **given), department=legal))
+
+    assert (found["items"], found["complete"]) == ([1, 2, 3], True)
+
+
+def test_a_part_of_the_address_cannot_climb_out_of_it(
+    shop: Manifest, legal: Department, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/v1/pets/a%2Fb").respond_with_json({})
+
+    climbed = done(step("pet-shop.put_pets_by_pet_id@1", pet_id="..", name="x"), department=legal)
+
+    assert (climbed.status, httpserver.log) == ("failed", [])
+    assert "nothing but dots" in climbed.steps.get().error["message"]
+
+
+def test_what_is_dangerous_asks_a_person_who_sees_it_to_the_letter(
+    shop: Manifest, legal: Department, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/v1/pets/7", method="DELETE", headers=SIGNED).respond_with_data("", status=204)
+    approver = factories.make_user("Ada", legal, Role.APPROVER)
+
+    run = carried(run_of(published(step("pet-shop.remove_pet@1", pet_id="7"), legal)))
+
+    assert (run.status, httpserver.log) == ("waiting", [])
+    task = Task.objects.get(run=run)
+    seen = leaving.shown(task, {"decision": "approve"})
+    assert seen.leaving is not None
+    assert seen.leaving.to == (f"DELETE {httpserver.url_for('/v1/pets/7')}",)
+    assert httpserver.log == []
+
+    decide_task(task, actor=actor_for_user(approver), decision="approve")
+    assert output(carried(run))["status"] == 204
+    assert len(httpserver.log) == 1
+
+
+def test_a_refusal_is_the_end_of_it(shop: Manifest, legal: Department, httpserver: HTTPServer) -> None:
+    approver = factories.make_user("Ada", legal, Role.APPROVER)
+    run = carried(run_of(published(step("pet-shop.remove_pet@1", pet_id="7"), legal)))
+
+    decide_task(Task.objects.get(run=run), actor=actor_for_user(approver), decision="reject", reason="We need it.")
+
+    assert (carried(run).status, httpserver.log) == ("failed", [])
+    assert run.steps.get().error["message"] == "Ada refused “Remove a pet”: We need it."
+
+
+def test_what_was_changed_after_it_was_approved_is_not_done(
+    shop: Manifest, legal: Department, httpserver: HTTPServer
+) -> None:
+    approver = factories.make_user("Ada", legal, Role.APPROVER)
+    run = carried(run_of(published(step("pet-shop.remove_pet@1", pet_id="7"), legal)))
+    task = Task.objects.get(run=run)
+    decide_task(task, actor=actor_for_user(approver), decision="approve")
+    it = run.steps.get()
+    it.signal = {**it.signal, "answer": {**it.signal["answer"], "leaving_sha256": "0" * 64}}
+    it.save(update_fields=["signal"])
+
+    assert (carried(run).status, httpserver.log) == ("failed", [])
+    assert run.steps.get().error["code"] == "not_what_was_approved"
+
+
+def test_an_old_version_goes_on_as_it_was_while_a_new_one_is_offered(
+    shop: Manifest, legal: Department, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/v1/pets/7", method="DELETE").respond_with_data("", status=204)
+    workflow = published(step("pet-shop.remove_pet@1", pet_id="7", ask_first="no"), legal)
+
+    imports.change_levels(shop, {"remove_pet": "write"}, actor=SYSTEM)
+
+    assert output(carried(run_of(workflow)))["status"] == 204
+    offered = made.offered([legal.pk])
+    assert "pet-shop.remove_pet@2" in offered
+    assert "pet-shop.remove_pet@1" not in offered
+    assert "ask_first" not in offered["pet-shop.remove_pet@2"].Params.model_fields
+    assert ManifestVersion.objects.filter(manifest=shop).count() == 2
+
+
+def test_another_import_keeps_what_people_have_said_of_it(shop: Manifest, httpserver: HTTPServer) -> None:
+    imports.choose(shop, (), ["me", "list_pets"], actor=SYSTEM)
+    imports.change_levels(shop, {"add_pet": "danger"}, actor=SYSTEM)
+
+    version = imports.import_anew(shop, Source(described(""), "pets.json"), actor=SYSTEM)
+
+    kept = {each.name: (each.level, each.chosen) for each in version.operations.all()}
+    assert version.number == 3
+    assert (kept["add_pet"], kept["me"]) == (("danger", True), ("read", False))
+
+
+def test_another_departments_service_is_not_there(legal: Department, httpserver: HTTPServer) -> None:
+    press = factories.make_department("Press")
+    own = factories.make_manifest(described(httpserver.url_for("/v1")), press)
+    kind = f"{own.name}.me@1"
+
+    assert kind in made.offered([press.pk])
+    assert kind not in made.offered([legal.pk])
+    with pytest.raises(ValidationError, match="no connector"):
+        connect(legal, own.name, Told("Shop", {}, {"secret": "x" * 9}), actor=SYSTEM)
+    steps = {"format": 1, "name": "Spy", "steps": step(kind)}
+    with pytest.raises(ValidationError, match="no step kind"):
+        create_workflow(legal, name="Spy", definition=steps, actor=SYSTEM)
+    assert create_workflow(press, name="Own", definition=steps, actor=SYSTEM)
+
+
+def test_who_may_import(legal: Department) -> None:
+    builder = actor_for_user(factories.make_user("Ben", legal, Role.BUILDER))
+    viewer = actor_for_user(factories.make_user("Vera", legal, Role.VIEWER))
+    source = Source(described(""), "pets.json")
+
+    for actor, department in ((builder, None), (viewer, legal)):
+        with pytest.raises(PermissionDenied):
+            imports.import_new(source, department, actor=actor)
+    assert imports.import_new(source, legal, actor=builder).name == "legal-pet-shop"
+
+
+def test_a_draft_names_what_the_schema_does_not_allow(shop: Manifest, legal: Department) -> None:
+    kind = "pet-shop.list_pets@1"
+    definition = {"format": 1, "name": "Lists", "steps": step(kind, limit=500)}
+
+    found = draft_problems(create_workflow(legal, name="Lists", definition=definition, actor=SYSTEM))
+
+    assert [(each.field, each.message) for each in found] == [("with.limit", "“Limit” must be at most 100.")]
+
+
+def test_a_hostile_document_is_read_behind_walls() -> None:
+    deep = b'{"openapi": "3.0.0", "x": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    lines = [b"a0: &a0 {type: object, properties: {x: {type: string}}}"]
+    lines += [b"a%d: &a%d {allOf: [*a%d, *a%d, *a%d, *a%d]}" % (n, n, *[n - 1] * 4) for n in range(1, 40)]
+    bomb = b"\n".join([*lines, b"openapi: 3.0.0", b"paths: {/a: {post: {requestBody: {content:"])
+    bomb += b" {application/json: {schema: *a39}}}}}}"
+
+    for content in (deep, bomb):
+        with pytest.raises(ValidationError, match="was not read"):
+            imports.import_new(Source(content, "openapi.yaml"), None, actor=SYSTEM)
