@@ -42,7 +42,7 @@ from connectors.sdk import (
 from connectors.sdk.addresses import below
 from connectors.sdk.answers import Advice, demand, text_of
 from connectors.sdk.asking import ROLES, AskedRole
-from connectors.sdk.outcomes import ITSELF
+from connectors.sdk.leaving import ITSELF
 
 MOST_PAGES = 50
 MOST_ITEMS = 10_000

@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+ITSELF = "(itself)"
+"""As what a question decides (`Ask.sends`): the sending of the very step that asks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:

@@ -56,16 +56,13 @@ class Deadline:
     hand_on: Whom | None = None
 
 
-ITSELF = "(itself)"
-
-
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A question to people. `whom` are the stages, asked one after another.
 
     `shown` is what they see beside the question: label → value. `form` is the JSON Schema of the answer where it has
     fields, `known` what is filled in already; `options` are the drafts of which one is chosen. `sends` names the step
-    whose sending is decided, ITSELF the asking one: what will leave is shown, and nothing else may leave.
+    whose sending is decided: what will leave is shown, and nothing else may leave.
     """
 
     kind: str

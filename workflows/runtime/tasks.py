@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from connectors.sdk import Ask, BadParams, Deadline, StepError, Whom
-from connectors.sdk.outcomes import ITSELF
+from connectors.sdk.leaving import ITSELF
 from departments import hours, notices
 from departments.models import Department, User
 from workflows.engine import strict
