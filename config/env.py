@@ -31,6 +31,7 @@ class Env:
     allowed_hosts: tuple[str, ...]
     public_url: str
     egress_hosts: tuple[str, ...]
+    folders: tuple[Path, ...]
     trusted_proxy: str
     smtp_url: str = field(repr=False)  # it holds a password
     mail_from: str
@@ -55,8 +56,9 @@ class Env:
 def read() -> Env:
     """Raises BadSetting for a value that cannot be meant."""
     given = os.environ.get
+    home = Path(given("TANDEM_HOME") or ROOT / "var").expanduser().resolve()
     return Env(
-        home=Path(given("TANDEM_HOME") or ROOT / "var").expanduser().resolve(),
+        home=home,
         port=_port(given("PORT") or "8000"),
         bind=given("TANDEM_BIND") or "127.0.0.1",
         database_url=given("DATABASE_URL", ""),
@@ -70,6 +72,7 @@ def read() -> Env:
         allowed_hosts=_words(given("ALLOWED_HOSTS", "")),
         public_url=given("TANDEM_URL", "").rstrip("/"),
         egress_hosts=_words(given("TANDEM_EGRESS_HOSTS", "")),
+        folders=_folders(given("TANDEM_FOLDERS", ""), home),
         trusted_proxy=given("TANDEM_TRUSTED_PROXY", "").strip(),
         smtp_url=given("SMTP_URL", "").strip(),
         mail_from=given("MAIL_FROM", "").strip(),
@@ -80,6 +83,22 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
         return int(text)
     raise BadSetting(f"PORT is {text!r}; it must be a number from 1 to 65535.")
+
+
+def _folders(text: str, home: Path) -> tuple[Path, ...]:
+    """Folders of this server that workflows may use; never one that holds the keys and the files of Tandem itself."""
+    folders = tuple(map(Path, _words(text)))
+    for folder in folders:
+        found = folder.resolve()
+        if (
+            not folder.is_absolute()
+            or ".." in folder.parts
+            or any(ours.is_relative_to(found) or found.is_relative_to(ours) for ours in (home, ROOT))
+        ):
+            raise BadSetting(
+                f"TANDEM_FOLDERS names {str(folder)!r}. Name whole paths, of folders that are not Tandem's own."
+            )
+    return folders
 
 
 def _words(text: str) -> tuple[str, ...]:

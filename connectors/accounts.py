@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from connectors import made, net, vault
 from connectors.databases import OpenDatabase
+from connectors.folders import OpenFolder
 from connectors.mailboxes import Mailbox
 from connectors.models import Connection
 from connectors.net.egress import Egress
@@ -21,6 +22,7 @@ from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail
 from connectors.sdk.registry import discover_connectors
 from connectors.sdk.sql import Sql
+from connectors.sdk.stores import FolderAt, Store
 
 
 class Through(Protocol):
@@ -29,6 +31,7 @@ class Through(Protocol):
     def http(self, door: Http) -> Http: ...
     def mail(self, box: Mailbox) -> Mail: ...
     def sql(self, database: OpenDatabase) -> Sql: ...
+    def files(self, store: Store) -> Store: ...
 
 
 class Directly:
@@ -42,6 +45,9 @@ class Directly:
 
     def sql(self, database: OpenDatabase) -> Sql:
         return database
+
+    def files(self, store: Store) -> Store:
+        return store
 
 
 @cache
@@ -58,6 +64,11 @@ def connector(name: str) -> type[Connector] | None:
 DIRECTLY = Directly()
 
 
+def of_source(name: str) -> list[str]:
+    """The connectors that `source="connections:NAME"` means: that one, and all of that group."""
+    return [name, *(each.name for each in connectors().values() if each.group == name)]
+
+
 @dataclass(frozen=True, slots=True)
 class OpenAccount:
     """`connectors.sdk.Account`."""
@@ -67,6 +78,13 @@ class OpenAccount:
     http: Http
     mail: Mail
     sql: Sql
+    store: Store | None = None
+
+    @property
+    def files(self) -> Store:
+        if self.store is None:
+            raise AuthFailed(f"“{self.title}” keeps no files. Choose another connection.")
+        return self.store
 
 
 def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
@@ -75,13 +93,15 @@ def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
     policy = policy_of(connection, connector)
     box = Mailbox(connector.mail_servers(given, secrets), policy)
     door = _door(connection, connector, (given, secrets), policy)
-    database = OpenDatabase(connector.database(given, secrets), policy)
+    http = through.http(door)
     return OpenAccount(
         connection.title,
         given,
-        http=through.http(door),
+        http=http,
         mail=through.mail(box),
-        sql=through.sql(database),
+        sql=through.sql(OpenDatabase(connector.database(given, secrets), policy)),
+        # What goes over HTTP is written down there.
+        store=connector.files_over(http, given) or _store(connector.files_at(given, secrets), policy, through),
     )
 
 
@@ -101,6 +121,10 @@ def told(connection: Connection) -> tuple[type[Connector], Any, Any]:
 def policy_of(connection: Connection, kind: type[Connector]) -> Egress:
     """Where it may go: where its department may, and where everybody knows the connector to go."""
     return net.for_department([*connection.department.egress_hosts, *kind.reaches])
+
+
+def _store(place: FolderAt | None, policy: Egress, through: Through) -> Store | None:
+    return through.files(OpenFolder(place, policy)) if place else None
 
 
 def _door(connection: Connection, kind: type[Connector], said: tuple[Any, Any], policy: Egress) -> Http:

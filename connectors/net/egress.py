@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import PurePosixPath
 
 from connectors.net import urls
 from connectors.net.addresses import Standing
 from connectors.net.urls import BadUrl, Url
 
 NOWHERE: frozenset[Standing] = frozenset()
+_FOLDER = "folder://"
 _ON_THE_INTERNET = frozenset({Standing.PUBLIC})
 _IN_OUR_NETWORK = frozenset({Standing.PUBLIC, Standing.OWN})
 
@@ -41,6 +43,7 @@ class Egress:
     `api.example.com` https on port 443; `*.example.com` every name below it; `api.example.com:8443` https on that port;
     `http://intranet.example:8080` plain HTTP; `smtp://mail.example.com` a mail server on its usual port (587, imap
     993, postgresql 5432, mysql 3306). With `private:` in front, one host may lead into our own network: `private:http://127.0.0.1:9000`.
+    `folder:///srv/exchange/legal` is a folder of this server, with all below it.
     """
 
     hosts: tuple[str, ...] = ()
@@ -51,9 +54,13 @@ class Egress:
         return frozenset().union(*(entry.standings for entry in entries))
 
     @property
+    def folders(self) -> tuple[PurePosixPath, ...]:
+        return tuple(folder for folder in map(read_folder, self.hosts) if folder)
+
+    @property
     def unreadable(self) -> tuple[str, ...]:
         """Entries that allow nothing because they are not written as above."""
-        return tuple(text for text in self.hosts if read_entry(text) is None)
+        return tuple(text for text in self.hosts if read_entry(text) is None and read_folder(text) is None)
 
 
 @lru_cache(maxsize=4096)
@@ -70,6 +77,14 @@ def read_entry(text: str) -> Entry | None:
         return None
     too_wide = below and (private or url.address is not None or "." not in url.host)
     return None if too_wide or url.target != "/" else Entry(url.scheme, url.host, url.port, below, private)
+
+
+def read_folder(text: str) -> PurePosixPath | None:
+    """`folder:///srv/exchange` in the list; None when it is another entry, or leads nowhere certain."""
+    path = text.strip().removeprefix(_FOLDER)
+    if path == text.strip() or not path.startswith("/") or {"..", "."} & set(path.split("/")) or not path.strip("/"):
+        return None
+    return PurePosixPath(path)
 
 
 def _place(scheme: str, authority: str) -> Url:

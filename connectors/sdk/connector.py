@@ -11,6 +11,7 @@ from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail, MailServer
 from connectors.sdk.oauth import OAuth
 from connectors.sdk.sql import Database, Sql
+from connectors.sdk.stores import FolderAt, Store
 
 Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 """Method, address, headers and body of a request as it leaves → the headers that prove whose it is."""
@@ -57,6 +58,11 @@ class Account(Protocol):
         """The database, where the connector names one."""
         ...
 
+    @property
+    def files(self) -> Store:
+        """The place with files, where the connector is one."""
+        ...
+
 
 class Connector:
     """Declare `name`, `title`, `about`, the models `Settings` (shown) and `Secrets` (texts, never shown again), `test`.
@@ -68,6 +74,8 @@ class Connector:
     title: ClassVar[str]
     about: ClassVar[str]
     icon: ClassVar[str] = "plug"
+    group: ClassVar[str] = ""
+    """Under which steps that work with several connectors ask for a connection: `source="connections:files"`."""
     reaches: ClassVar[tuple[str, ...]] = ()
     """Hosts of the one public service that it is made for: they need no place on an administrator's list (rule S2)."""
     signs_people_in: ClassVar[bool] = False
@@ -104,6 +112,16 @@ class Connector:
     @classmethod
     def database(cls, settings: Any, secrets: Any) -> Database | None:
         """Of a database: where and as whom."""
+        return None
+
+    @classmethod
+    def files_at(cls, settings: Any, secrets: Any) -> FolderAt | None:
+        """Of a place with files that is not spoken to over HTTP: where it is."""
+        return None
+
+    @classmethod
+    def files_over(cls, http: Http, settings: Any) -> Store | None:
+        """Of a place with files that is: the place, over a door that signs in."""
         return None
 
     def test(self, account: Account) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from connectors.accounts import of_source
 from connectors.connections import in_use
 from connectors.forms import Choice
 from connectors.models import AiModel
@@ -76,7 +77,7 @@ def _sending_steps(asking: Asking) -> list[Choice]:
 
 
 def _connections(asking: Asking, source: str) -> list[Choice]:
-    rows = in_use(asking.workflow.department).filter(connector=source.removeprefix(CONNECTIONS))
+    rows = in_use(asking.workflow.department).filter(connector__in=of_source(source.removeprefix(CONNECTIONS)))
     return [Choice(row.slug, row.title) for row in rows[:MOST]]
 
 

@@ -15,6 +15,7 @@ from connectors.sdk import Effect, Response
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Arrived, Letter, Sought
 from connectors.sdk.sql import Rows, Upsert
+from connectors.sdk.stores import Listing, Store
 
 Fence = Callable[[Effect], None]
 """Raises LostAuthority unless this attempt may still reach outside with such an effect."""
@@ -41,6 +42,9 @@ class StepLines:
 
     def sql(self, database: OpenDatabase) -> StepSql:
         return StepSql(database, self)
+
+    def files(self, store: Store) -> StepStore:
+        return StepStore(store, self)
 
     @contextmanager
     def call(self, effect: Effect, **about: Any) -> Iterator[Call]:
@@ -124,3 +128,35 @@ class StepSql:
         about = {"table": wanted.table, "rows": len(wanted.rows)}
         with self.lines.call(self.lines.effect, kind="sql", method="upsert", **about):
             self.database.upsert(wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class StepStore:
+    """`connectors.sdk.stores.Store`."""
+
+    store: Store
+    lines: StepLines
+
+    def list(self, folder: str) -> Listing:
+        with self.lines.call(Effect.PURE, kind="files", method="list", path=folder) as call:
+            found = self.store.list(folder)
+            call["files"] = len(found.items)
+            return found
+
+    def read(self, path: str) -> bytes:
+        with self.lines.call(Effect.PURE, kind="files", method="read", path=path) as call:
+            content = self.store.read(path)
+            call["bytes"] = len(content)
+            return content
+
+    def write(self, path: str, content: bytes, *, over: bool) -> None:
+        with self.lines.call(self.lines.effect, kind="files", method="write", path=path, bytes=len(content)):
+            self.store.write(path, content, over=over)
+
+    def move(self, path: str, to: str) -> None:
+        with self.lines.call(self.lines.effect, kind="files", method="move", path=path, to=to):
+            self.store.move(path, to)
+
+    def remove(self, path: str) -> None:
+        with self.lines.call(self.lines.effect, kind="files", method="remove", path=path):
+            self.store.remove(path)

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy
 
 from audit import sql
+from connectors.accounts import of_source
 from connectors.models import Connection
 from departments.models import Department
 from workflows.engine import params
@@ -66,7 +67,7 @@ def connection_problems(department: Department, definition: Definition) -> list[
     return [
         Problem(step, field, _MISSING % {"name": name})
         for step, field, connector, name in found
-        if (name, connector) not in there
+        if not any((name, each) in there for each in of_source(connector))
     ]
 
 
