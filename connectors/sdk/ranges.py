@@ -19,7 +19,8 @@ def read_whole(path: str, ask: Callable[[Mapping[str, str]], Response]) -> bytes
 
     Raises Rejected (too large), Unavailable (it changed meanwhile, or the pieces do not fit).
     """
-    content, headers = b"", {}
+    content: bytes = b""
+    headers: dict[str, str] = {}
     while True:
         wanted = f"bytes={len(content)}-{len(content) + PIECE_BYTES - 1}"
         answer = ask({"Range": wanted, **headers})
