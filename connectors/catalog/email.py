@@ -165,7 +165,7 @@ class SendMail(Action):
             max_length=MOST_RECEIVERS,
             title="To",
             description="Every receiver sees the others.",
-            json_schema_extra=hint("list", example="ada@example.com"),
+            json_schema_extra=hint("list", example="ada@example.com", destination="whole"),
         )
         subject: str = Field(
             min_length=1,
@@ -193,21 +193,21 @@ class SendMail(Action):
             max_length=MOST_RECEIVERS,
             title="Copy to",
             description="Seen by all as well.",
-            json_schema_extra=hint("list", example="legal@example.com", advanced=True),
+            json_schema_extra=hint("list", example="legal@example.com", advanced=True, destination="whole"),
         )
         bcc: list[str] = Field(
             default_factory=list,
             max_length=MOST_RECEIVERS,
             title="Blind copy to",
             description="Seen by nobody.",
-            json_schema_extra=hint("list", example="archive@example.com", advanced=True),
+            json_schema_extra=hint("list", example="archive@example.com", advanced=True, destination="whole"),
         )
         reply_to: str = Field(
             default="",
             max_length=200,
             title="Answers go to",
             description="When empty, to the mailbox it is sent from.",
-            json_schema_extra=hint("text", example="desk@example.com", advanced=True),
+            json_schema_extra=hint("text", example="desk@example.com", advanced=True, destination="whole"),
         )
         in_reply_to: str = Field(
             default="",

@@ -80,7 +80,7 @@ class SendRequest(Action):
             max_length=8_000,
             title="Address",
             description="Its host must be on the administrator's list. With a connection, a path is enough.",
-            json_schema_extra=hint("text", example="https://api.example.com/articles"),
+            json_schema_extra=hint("text", example="https://api.example.com/articles", destination="address"),
         )
         query: dict[str, str] = Field(
             default_factory=dict,

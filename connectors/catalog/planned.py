@@ -20,7 +20,7 @@ class Rehearse(Action):
             max_length=80,
             title="System",
             description="What will be connected here one day.",
-            json_schema_extra=hint("text", example="Content system"),
+            json_schema_extra=hint("text", example="Content system", destination="whole"),
         )
         does: str = Field(
             min_length=1,
@@ -34,7 +34,7 @@ class Rehearse(Action):
             max_length=500,
             title="For whom",
             description="An address, a channel, a folder.",
-            json_schema_extra=hint("text", example="#press-desk"),
+            json_schema_extra=hint("text", example="#press-desk", destination="whole"),
         )
         message: prose.Readable = Field(
             default="",

@@ -116,7 +116,7 @@ class PostMessage(Action):
             max_length=100,
             title="Channel",
             description="Its name with #, or its id. The app must be in it.",
-            json_schema_extra=hint("text", example="#press-desk"),
+            json_schema_extra=hint("text", example="#press-desk", destination="whole"),
         )
         text: prose.Readable = Field(
             min_length=1,

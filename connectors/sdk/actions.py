@@ -35,6 +35,7 @@ def hint(
     when: Mapping[str, Sequence[str]] | None = None,
     one: str = "",
     adds: str = "",
+    destination: str = "",
 ) -> dict[str, Any]:
     """How the form shows a parameter when its type alone does not say it: `json_schema_extra=hint("long_text")`.
 
@@ -44,8 +45,11 @@ def hint(
     that others would see), connections:NAME (those of that connector). `nothing`: what choosing none means.
     `labels`: choice → its words. `when`: asked for only while the parameter beside it has one of these values.
     `one`: what a row is called. `adds`: the words of the button that adds one.
+    `destination`: it says where something goes, so that no AI may choose it (rule L11): `whole`, or `address`, of which
+    the beginning up to the host counts. What is chosen among connections, workflows or people is one anyhow.
     """
     told = {"x-source": source, "x-nothing": nothing, "x-labels": labels, "x-when": when, "x-one": one, "x-adds": adds}
+    told["x-destination"] = destination
     return {
         "x-widget": widget,
         "x-example": example,
@@ -84,6 +88,8 @@ class Action:
     """Whether a later sequence sees the steps of the one before it (a rescue sees what was attempted)."""
     spawns: ClassVar[bool] = False
     """Whether the steps inside are runs of their own, whose steps nobody outside sees."""
+    arms_are_tools: ClassVar[bool] = False
+    """Whether each of its arms is a tool that an AI may use, with what an AI has chosen in it as `call.NAME`."""
     repeats: ClassVar[bool] = False
     """Whether the steps inside may come up more than once in a run."""
     stays_here: ClassVar[bool] = False

@@ -186,12 +186,19 @@ class StepContext(Protocol):
 
     @property
     def step(self) -> Mapping[str, Any]:
-        """The step's own definition without the contents of its sequences: cases' conditions, arms' titles."""
+        """The step's own definition without the contents of its sequences: cases' conditions, arms' titles and tools,
+        and the id of each arm's `last` step.
+        """
         ...
 
     @property
     def names(self) -> Mapping[str, Any]:
         """What the containers around the step call things: the item, the round, the failure."""
+        ...
+
+    @property
+    def spent_usd(self) -> float:
+        """What this step has cost so far, with the steps that it holds."""
         ...
 
     @property

@@ -81,10 +81,14 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Not finished: sleep until a time, or until a person has answered. Costs a row, never a worker."""
+    """Not finished: sleep until a time, or until a person has answered. Costs a row, never a worker.
+
+    `scope`: what the step remembers meanwhile, where it holds other steps; as `Enter` has it.
+    """
 
     until: datetime | None = None
     ask: Ask | None = None
+    scope: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

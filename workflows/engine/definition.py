@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from connectors.sdk.asking import AskedField
 from workflows.engine import readable, strict
 
 FORMAT = 1
@@ -72,10 +73,24 @@ class Case(Part):
     steps: list[Node] = Field(default_factory=list)
 
 
+class Tool(Part):
+    """How an AI may use a sequence: what for, and what it fills in, which the steps read as `call.NAME`.
+
+    `takes` are fields as `people.form` has them. `gives` is what the AI gets to read; None is the last step's result.
+    With `ask` a person allows each use before it.
+    """
+
+    about: str = Field(default="", max_length=1_000)
+    takes: list[AskedField] = Field(default_factory=list, max_length=20)
+    gives: Any = None
+    ask: bool = False
+
+
 class Arm(Part):
-    """One of several sequences under way at once."""
+    """One of several sequences: under way at once, or each a tool of an AI."""
 
     title: str = Field(default="", max_length=200)
+    tool: Tool | None = None
     steps: list[Node] = Field(default_factory=list)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from connectors.sdk.actions import Action
-from workflows.engine import conditions, params, sending, shortcomings
+from workflows.engine import conditions, params, sending, shortcomings, tools
 from workflows.engine.definition import Definition, Node
 
 SEQUENCE_FIELDS = ("steps", "rescue", "cases", "otherwise", "arms")
@@ -142,6 +142,7 @@ def _own_problems(
         yield Problem(node.id, "on_error", "Nobody can give by hand what this step gives. Choose what else happens.")
     if why := sending.sends_problem(definition, node, kinds):
         yield Problem(node.id, "with.sends", why)
+    yield from (Problem(*found) for found in tools.tool_problems(node, kind, kinds))
     yield from _reference_problems(definition, node.id, "with", _rendered(node, kind), view)
     if node.when is not None:
         yield from _condition_problems(definition, node.id, "when", node.when, view)
@@ -156,16 +157,24 @@ def _inside(
     names = kind.names_inside(node.given)
     before = view.with_names(*names)
     after, found = before, []
-    for _, held in node.sequences():
+    for place, held in node.sequences():
         start = after if kind.arms_follow_each_other else before
         end, inner = _sequence(definition, held, start, kinds)
         found += inner
+        if (gives := _gives(node, place)) is not None:
+            found += _reference_problems(definition, node.id, f"{place}.tool.gives", gives, end)
         after = _View({**after.steps, **end.steps}, before.names)
     if node.output is not None:
         found += _reference_problems(definition, node.id, "output", node.output, after)
     for name in set(kind.unrendered) & set(node.given):
         found += _condition_problems(definition, node.id, f"with.{name}", node.given[name], after)
     return (view if kind.spawns else _View(after.steps, view.names)), found
+
+
+def _gives(node: Node, place: str) -> Any:
+    part, _, number = place.partition(".")
+    tool = (node.arms or [])[int(number)].tool if part == "arms" else None
+    return tool.gives if tool else None
 
 
 def _shape_problems(node: Node, kind: type[Action]) -> Iterator[Problem]:

@@ -15,10 +15,13 @@ Kinds = Mapping[str, type[Action]]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """`steps`: those whose result may be referred to, in reading order. `around`: the containers, outermost first."""
+    """`steps`: those whose result may be referred to, in reading order. `around`: the containers, outermost first, and
+    `arms`: in which arm of each one is.
+    """
 
     steps: tuple[Node, ...]
     around: tuple[Node, ...]
+    arms: tuple[str, ...] = ()
 
 
 def sight(definition: Definition, step_id: str, kinds: Kinds) -> Sight:
@@ -37,7 +40,7 @@ def sight(definition: Definition, step_id: str, kinds: Kinds) -> Sight:
         around.append(container)
         sequence = dict(container.sequences())[arm]
     _up_to(sequence, step_id, seen, kinds)
-    return Sight(tuple(seen), tuple(around))
+    return Sight(tuple(seen), tuple(around), tuple(arm for _, arm in place.around))
 
 
 def at_its_end(definition: Definition, container: str) -> tuple[Definition, str]:

@@ -153,7 +153,8 @@ def _caption(node: Node, place: str, names: Names) -> str:
         case = (node.cases or [])[int(number)]
         return case.title or (condition_read(case.when, names) if any(case.when.values()) else _("no condition yet"))
     if part == "arms":
-        return (node.arms or [])[int(number)].title or _("at the same time")
+        arm = (node.arms or [])[int(number)]
+        return arm.title or (_("tool %(number)s") % {"number": int(number) + 1} if arm.tool else _("at the same time"))
     if part == "steps" and node.kind == "flow.for_each":
         return _("for each %(item)s") % {"item": node.given.get("as") or _("item")}
     captions = {"otherwise": _("otherwise"), "rescue": _("if something fails"), "steps": ""}

@@ -17,6 +17,7 @@ from connectors.models_gateway.for_step import StepModels
 from connectors.sdk import Account, AuthFailed, Effect, FileRef, ReadDocument, StepError
 from connectors.sdk.context import RunFacts
 from workflows.engine import conditions, params
+from workflows.engine.definition import Arm
 from workflows.models import RunMode
 from workflows.runtime import files, setting_aside, signed_in, values
 from workflows.runtime.journey import Journey, Step
@@ -61,7 +62,7 @@ class Context:
         return {
             "title": node.title,
             "cases": [{"title": case.title, "when": case.when} for case in node.cases or ()],
-            "arms": [{"title": arm.title} for arm in node.arms or ()],
+            "arms": [_arm(arm) for arm in node.arms or ()],
             "otherwise": bool(node.otherwise),
             "rescue": bool(node.rescue),
             "output": node.output,
@@ -70,6 +71,11 @@ class Context:
     @cached_property
     def names(self) -> Mapping[str, Any]:
         return {**values.names(self.journey, self.at.path), **self.at.inside.get("scope", {})}
+
+    @property
+    def spent_usd(self) -> float:
+        inside = (step.cost_usd for path, step in self.journey.steps.items() if path.startswith(f"{self.path}/"))
+        return self.at.cost_usd + sum(inside) + sum(float(call.get("cost_usd") or 0) for call in self.calls)
 
     @property
     def begun_at(self) -> datetime:
@@ -140,6 +146,11 @@ class Context:
 
     def _scope(self, value: Any, names: Mapping[str, Any]) -> dict[str, Any]:
         return {**values.scope(self.journey, self.at.path, params.references(value)), **self.names, **names}
+
+
+def _arm(arm: Arm) -> Mapping[str, Any]:
+    tool = arm.tool.model_dump(mode="json") if arm.tool else None
+    return {"title": arm.title, "tool": tool, "last": arm.steps[-1].id if arm.steps else ""}
 
 
 @dataclass(frozen=True, slots=True)

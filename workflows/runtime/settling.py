@@ -81,8 +81,7 @@ class Settlement:
         step.attempts += 1
         step.claims = 0
         step.claim_token = None
-        answer = (step.signal or {}).get("answer") or {}
-        step.signal = None
+        woken_by, step.signal = step.signal or {}, None
         step.made_by = attempted.made_by
         self.touch(step)
         if attempted.error is None:
@@ -95,9 +94,11 @@ class Settlement:
             if attempted.error is not None:
                 raise attempted.error
             self._take(step, attempted.outcome)
-            approved.remember(step, answer)
+            approved.remember(step, woken_by.get("answer") or {})
         except StepError as error:
             self._fail(step, error, attempted)
+            if step.status == StepStatus.READY and woken_by.get("kind") == "arms":
+                step.signal = woken_by  # what it was woken by is still to be dealt with when it tries again
 
     def _take(self, step: Step, outcome: Any) -> None:
         match outcome:
@@ -122,7 +123,8 @@ class Settlement:
                 self._send_back(step, outcome)
             case Enter(arms=arms, catches=catches, round=round, scope=scope):
                 step.status = StepStatus.INSIDE
-                step.inside = {"arms": list(arms), "catches": catches, "round": round, "scope": dict(scope)}
+                entered = {"arms": list(arms), "catches": catches, "round": round, "scope": dict(scope)}
+                step.inside = {**entered, **self._tries_anew(step)}
                 self.say("step.entered", step.path, arms=list(arms), round=round)
             case Spawn():
                 self._start_children(step, children.spawn(self.journey, step, outcome))
@@ -144,10 +146,19 @@ class Settlement:
     def _wait(self, step: Step, wait: Wait) -> None:
         if wait.ask:
             self.tasks.append(tasks.question(self.run, step, wait.ask, self.now))
+        if wait.scope is not None:
+            step.inside = {**step.inside, "scope": dict(wait.scope), **self._tries_anew(step)}
         step.status = StepStatus.WAITING
         step.wake_at = wait.until
         step.waits_for = "person" if wait.ask else "time"
         self.say("step.waits", step.path, waits_for=step.waits_for)
+
+    def _tries_anew(self, step: Step) -> dict[str, Any]:
+        """A container that reaches outside (an agent) has got on: its next turn has as many tries as its first."""
+        if kinds()[step.kind].local:
+            return {}
+        by_machine = {"by_machine": True} if step.inside.get("by_machine") else {}
+        return {"tries_before": step.attempts, **by_machine}
 
     def _ask_instead(self, step: Step, why: dict[str, Any]) -> None:
         """The machine cannot or must not: a person is asked for what the step gives."""

@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from audit.services import record
 from connectors.sdk import BadParams
+from connectors.sdk.asking import AskedField
 from departments.access import Actor, Verb, require
 from workflows.engine import params
 from workflows.engine.cutting import needs
 from workflows.engine.definition import Definition, Input, Node
 from workflows.engine.sight import Sight, sight
+from workflows.engine.tools import CALL
 from workflows.engine.tree import Tree
 from workflows.models import Run, Sample, Workflow
 from workflows.runtime import outputs
@@ -195,9 +197,20 @@ def _scope(workflow: Workflow, seen: Sight, inputs: Mapping[str, Any], values: M
         "department": {"name": workflow.department.name, "slug": workflow.department.slug},
         "workflow": {"name": workflow.name},
     }
-    for container in seen.around:
-        scope |= _names(container, scope)
+    for container, arm in zip(seen.around, seen.arms, strict=True):
+        scope |= _names(container, scope) | _filled_in(container, arm)
     return scope
+
+
+def _filled_in(container: Node, arm: str) -> dict[str, Any]:
+    """What an AI fills in for the tool that this arm is."""
+    part, _, number = arm.partition(".")
+    tool = (container.arms or [])[int(number)].tool if part == "arms" else None
+    return {} if tool is None else {CALL: {each.name: _made_up(each) for each in tool.takes}}
+
+
+def _made_up(asked: AskedField) -> Any:
+    return asked.choices[0] if asked.choices else MADE_INPUTS[asked.type]
 
 
 def _made(node: Node) -> Any:

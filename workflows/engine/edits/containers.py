@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows.engine.definition import Arm, Case, Node
+from pydantic import ValidationError
+
+from workflows.engine.definition import Arm, Case, Node, Tool
 from workflows.engine.edits import forms
 from workflows.engine.edits.draft import UNSET, Draft
 from workflows.engine.edits.forms import BadEdit
 from workflows.engine.edits.steps import checked_id, copied
 
-FIRST_WAY = {"flow.branch": "cases", "flow.parallel": "arms", "flow.attempt": "rescue"}
+FIRST_WAY = {"flow.branch": "cases", "flow.parallel": "arms", "flow.attempt": "rescue", "ai.agent": "arms"}
 MOST_WAYS = 50
 
 
@@ -51,7 +53,9 @@ def add_way(draft: Draft, edit: forms.AddWay) -> None:
     if len(ways) >= MOST_WAYS:
         raise BadEdit(f"“{draft.title(node)}” has {MOST_WAYS} ways; more are not allowed.")
     at = len(ways) if edit.at is None else edit.at
-    ways.insert(at, Case(title=edit.title, when=_condition(edit.when)) if way == "cases" else Arm(title=edit.title))
+    tool = Tool() if kind.arms_are_tools else None
+    new = Case(title=edit.title, when=_condition(edit.when)) if way == "cases" else Arm(title=edit.title, tool=tool)
+    ways.insert(at, new)
     setattr(node, way, ways)
 
 
@@ -63,6 +67,8 @@ def change_way(draft: Draft, edit: forms.ChangeWay) -> None:
         if not isinstance(ways[index], Case):
             raise BadEdit("Only the ways of a branch have a condition.")
         ways[index].when = copied(edit.when)
+    if edit.tool is not None:
+        ways[index].tool = _tool(ways[index], edit.tool)
 
 
 def move_way(draft: Draft, edit: forms.MoveWay) -> None:
@@ -90,6 +96,17 @@ def _way(draft: Draft, step_id: str, way: str) -> tuple[list[Any], int]:
     if not ways or int(number) >= len(ways):
         raise BadEdit(f"“{draft.title(draft.node(step_id))}” has no way “{way}” of this sort.")
     return ways, int(number)
+
+
+def _tool(way: Any, changed: dict[str, Any]) -> Tool:
+    if not isinstance(way, Arm):
+        raise BadEdit("Only the tools of an AI are described in this way.")
+    before = way.tool.model_dump(exclude_defaults=True) if way.tool else {}
+    try:
+        return Tool.model_validate({**before, **copied(changed)})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadEdit(f"The tool cannot be described so: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from None
 
 
 def _first(node: Node) -> list[Node]:

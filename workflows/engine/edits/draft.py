@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from connectors.sdk.actions import Action
 from workflows.engine import params
-from workflows.engine.definition import Arm, Case, Definition, Node
+from workflows.engine.definition import Arm, Case, Definition, Node, Tool
 from workflows.engine.edits.forms import BadEdit, Into, Place
 
 MOST_LETTERS = 60
@@ -78,7 +78,7 @@ class Draft:
             raise BadEdit(f"There is no kind of step called “{kind_name}” here.")
         node = Node(id=free_id(id_from(kind.title), self.ids()), kind=kind_name)
         for name in kind.sequences:
-            setattr(node, name, _empty(name))
+            setattr(node, name, [Arm(tool=Tool())] if kind.arms_are_tools else _empty(name))
         return node
 
     def _may_hold(self, node: Node, arm: str) -> bool:

@@ -160,13 +160,17 @@ class AddWay(Form):
 
 
 class ChangeWay(Form):
-    """Title or condition of a case, title of an arm; what is None stays as it is."""
+    """Title or condition of a case, title of an arm; what is None stays as it is.
+
+    `tool`: what changes in a tool of an AI: `about`, `takes`, `gives`, `ask`; what it does not name stays.
+    """
 
     do: Literal["change_way"]
     step: Identifier
     way: Way
     title: str | None = None
     when: dict[str, Any] | None = None
+    tool: dict[str, Any] | None = None
 
 
 class MoveWay(Form):

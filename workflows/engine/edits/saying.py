@@ -101,6 +101,8 @@ def _add_way(draft: Draft, edit: forms.AddWay) -> str:
 
 
 def _change_way(draft: Draft, edit: forms.ChangeWay) -> str:
+    if edit.tool is not None:
+        return f"Changed a tool of {_step(draft, edit.step)}"
     what = "the condition of a way" if edit.when is not None else "the title of a way"
     return f"Changed {what} of {_step(draft, edit.step)}"
 

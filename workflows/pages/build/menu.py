@@ -32,6 +32,7 @@ WORDS: Mapping[str, str | Promise] = {
     "ai.summarise": _("shorten summary brief"),
     "ai.answer": _("question documents knowledge"),
     "ai.translate": _("language localise"),
+    "ai.agent": _("agent tools assistant research"),
     "people.approve": _("ask decide yes no sign off person human"),
     "people.review": _("edit check proofread person human"),
     "people.form": _("form fill in fields enter facts question person human"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from workflows.pages.build.draft import drafted, found_problems, node_or_404, nu
 from workflows.pages.build.items import item_edits, item_part
 from workflows.pages.build.page import made
 from workflows.pages.build.settings import Edit, Part, Values
+from workflows.pages.build.tools import tool_edits, tool_parts
 from workflows.pages.build_data import around
 from workflows.pages.build_sources import Asking, helpers_for
 from workflows.pages.cards import Names, card_of
@@ -44,7 +45,7 @@ def step_settings(request: Request, pk: UUID, step: str) -> HttpResponse:
     definition = drafted(shown)
     node = node_or_404(definition, step)
     item = item_part(node, kinds().get(node.kind))
-    parts = [settings.when_part(node), _failing(shown, definition, node), *settings.way_parts(node, {})]
+    parts = [settings.when_part(node), _failing(shown, definition, node), *_ways(node, {})]
     parts += [item] if item else []
     return _answered(request, shown, parts, node)
 
@@ -66,7 +67,7 @@ def _step_context(request: Request, shown: Workflow, definition: Definition, nod
         "when": settings.when_part(node),
         "failing": _failing(shown, definition, node),
         **_item_context(shown, definition, node),
-        "ways": list(settings.way_parts(node, captions)),
+        "ways": list(_ways(node, captions)),
         "adds_otherwise": node.cases is not None and node.otherwise is None,
         "adds_rescue": node.kind == "flow.attempt" and node.rescue is None,
         "problems": _problems(shown, definition, f"step:{node.id}"),
@@ -74,6 +75,15 @@ def _step_context(request: Request, shown: Workflow, definition: Definition, nod
         **build_tests.context(request, shown, definition, node),
         **saved_bar.step_context(request, shown, definition, node),
     }
+
+
+def _ways(node: Node, captions: Mapping[str, str]) -> Iterable[Part]:
+    return tool_parts(node, captions) if _has_tools(node) else settings.way_parts(node, captions)
+
+
+def _has_tools(node: Node) -> bool:
+    kind = kinds().get(node.kind)
+    return kind is not None and kind.arms_are_tools
 
 
 def _item_context(shown: Workflow, definition: Definition, node: Node) -> dict[str, Any]:
@@ -138,7 +148,8 @@ def _edits(part: Part, of: Node | Definition, changed: Values) -> Iterable[Edit]
     what = part.key.partition(":")[0]
     if isinstance(of, Node):
         if what == "way":
-            return settings.way_edits(of, part.name, changed)
+            edits = tool_edits if _has_tools(of) else settings.way_edits
+            return edits(of, part.name, changed)
         of_step = {"when": settings.when_edits, "item": item_edits, "failing": settings.failing_edits}
         return of_step[what](of, changed)
     if what == "about":
