@@ -28,6 +28,7 @@ from workflows.models import (
     SavedStepVersion,
     StepRun,
     StoredFile,
+    Taken,
     Task,
     Version,
     Workflow,
@@ -236,6 +237,16 @@ class SavedStepVersionAdmin(RowsOfTheProduct):
     search_fields = ("saved__title", "saved_by")
     date_hierarchy = "saved_at"
     list_select_related = ("saved",)
+
+
+@admin.register(Taken)
+class TakenAdmin(RowsOfTheProduct):
+    department_path = "workflow__department"
+    list_display = ("opens", "workflow", "step_id", "taken_at")
+    list_filter = ("workflow__department",)
+    search_fields = ("workflow__name", "step_id")
+    date_hierarchy = "taken_at"
+    list_select_related = ("workflow",)
 
 
 @admin.register(IdempotencyKey)

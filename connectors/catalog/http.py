@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -31,14 +30,13 @@ from connectors.sdk import (
     hint,
 )
 from connectors.sdk.addresses import below
+from connectors.sdk.answers import retry_after, text_of
 from connectors.sdk.context import Http
 
-LONGEST_PAUSE = timedelta(days=1)
 QUOTED_CHARACTERS = 300
 # A cookie is a credential: it must not lie in the run's journal.
 NOT_KEPT = frozenset({"set-cookie"})
 LOOK_FIRST = "It may have been done all the same: look there before you retry this step."
-TEXT_CODECS = ("utf-8", "utf8", "us-ascii", "iso-8859", "latin", "windows-", "cp", "koi8", "gb", "big5", "euc", "shift")
 
 
 class SendRequest(Action):
@@ -146,7 +144,7 @@ class SendRequest(Action):
         output = self.Output(
             status=response.status,
             headers={name: value for name, value in response.headers.items() if name.lower() not in NOT_KEPT},
-            text=_text(response),
+            text=text_of(response),
             data=response.data,
         )
         return Done(output, summary=f"{response.status}, {len(response.body)} bytes")
@@ -235,7 +233,7 @@ def _demand_expected(response: Response, params: SendRequest.Params, now: dateti
         return
     said = f"{params.method} was answered with {status}"
     if status in (429, 503):
-        raise RateLimited(f"{said}: come back later.", retry_after=_retry_after(response, now))
+        raise RateLimited(f"{said}: come back later.", retry_after=retry_after(response, now))
     if status >= 500:
         raise Unavailable(f"{said}: the other system has a problem of its own. Try again later.", maybe_done=True)
     if status in (401, 403):
@@ -244,33 +242,5 @@ def _demand_expected(response: Response, params: SendRequest.Params, now: dateti
         )
     if 300 <= status < 400:
         raise Rejected(f"{said}: it sends us on to another address. Write the final address into the step.")
-    quoted = _text(response).strip()[:QUOTED_CHARACTERS]
+    quoted = text_of(response).strip()[:QUOTED_CHARACTERS]
     raise Rejected(f"{said}, which the step does not expect." + (f" It says: {quoted}" if quoted else ""))
-
-
-def _retry_after(response: Response, now: datetime) -> timedelta | None:
-    """Seconds or an HTTP date, at most a day; None when it is missing or not readable. Source: RFC 9110 §10.2.3."""
-    written = _header(response, "retry-after").strip()
-    if written.isascii() and written.isdigit():
-        return min(timedelta(seconds=min(int(written[:9]), 10**8)), LONGEST_PAUSE)
-    try:
-        when = parsedate_to_datetime(written)
-    except ValueError:
-        return None
-    pause = (when if when.tzinfo else when.replace(tzinfo=UTC)) - now
-    return min(max(pause, timedelta()), LONGEST_PAUSE)
-
-
-def _text(response: Response) -> str:
-    """The body as text; empty when it is binary."""
-    charset = _header(response, "content-type").lower().partition("charset=")[2].partition(";")[0].strip(' "')
-    # Python also calls `idna` and `unicode_escape` text codecs; the other side does not choose among those.
-    charset = charset if charset.startswith(TEXT_CODECS) else "utf-8"
-    try:
-        return "" if b"\0" in response.body else response.body.decode(charset, errors="replace")
-    except LookupError:
-        return ""
-
-
-def _header(response: Response, name: str) -> str:
-    return next((value for given, value in response.headers.items() if given.lower() == name), "")

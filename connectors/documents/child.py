@@ -1,8 +1,8 @@
 """The throw-away process that reads one document. Knows no Django, no database and no secret.
 
 Started as a script. Standard input: one line of JSON (`name`, `shown`, `memory`, `cpu_s`, `wall_s`, `answer`; `address`
-where it is the description of a service), then the document. Standard output: one JSON object, `{"found": …}` or
-`{"refused": sentence, "code": …}`.
+where it is the description of a service; `parser` where not the content decides, and `about`, what that parser is told
+beside it), then the document. Standard output: one JSON object, `{"found": …}` or `{"refused": sentence, "code": …}`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SAVE_ANEW = "Open it in its own program, save it anew and try again."
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from connectors.documents.found import Found, Refusal  # noqa: E402
+from connectors.documents.found import Refusal  # noqa: E402
 from connectors.documents.kinds import kind_of  # noqa: E402
 from connectors.documents.walls import raise_walls  # noqa: E402
 
@@ -43,7 +43,7 @@ def main() -> None:
 def _answer(content: bytes, order: dict[str, Any]) -> dict[str, Any]:
     shown = order["shown"]
     try:
-        return {"found": _described(content, order) if "address" in order else asdict(_read(content, order["name"]))}
+        return {"found": _described(content, order) if "address" in order else asdict(_read(content, order))}
     except Refusal as refusal:
         return _refused(shown, refusal)
     except MemoryError:
@@ -54,10 +54,10 @@ def _answer(content: bytes, order: dict[str, Any]) -> dict[str, Any]:
         return _refused(shown, Refusal(f"it is broken ({type(error).__name__}). {SAVE_ANEW}", "rejected"))
 
 
-def _read(content: bytes, name: str) -> Found:
+def _read(content: bytes, order: dict[str, Any]) -> Any:
     # Only the parser that is needed is loaded: the process lives for one document.
-    parser = import_module(f"connectors.documents.parsers.{kind_of(content, name)}")
-    return parser.read(content)
+    parser = order.get("parser") or kind_of(content, order["name"])
+    return import_module(f"connectors.documents.parsers.{parser}").read(content, **order.get("about", {}))
 
 
 def _described(content: bytes, order: dict[str, Any]) -> dict[str, Any]:

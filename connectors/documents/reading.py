@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -31,7 +31,7 @@ READERS_MAX = max(2, os.cpu_count() or 2)
 TURN_S = 120
 _turns = threading.BoundedSemaphore(READERS_MAX)
 
-_found = TypeAdapter(Found)
+_FOUND = TypeAdapter(Found)
 Told = TypeVar("Told")
 
 
@@ -41,6 +41,22 @@ def read_document(content: bytes, name: str, limits: Limits = Limits()) -> ReadD
     Raises BadParams (not a document we read, another kind than its name says, empty, too large, encrypted), Rejected
     (broken, hostile, more than it may cost) and Unavailable (too many documents are being read just now).
     """
+    return laid_out(read_as(_FOUND, content, name, limits=limits))
+
+
+def read_as(
+    shape: TypeAdapter[Told],
+    content: bytes,
+    name: str,
+    *,
+    parser: str = "",
+    about: Mapping[str, str] = {},
+    limits: Limits = Limits(),  # noqa: B008
+) -> Told:
+    """What one of `connectors.documents.parsers` finds, in the shape it has; the content decides where none is named.
+
+    `about` is what that parser is told beside the content. Raises as above.
+    """
     shown = shown_name(name)
     if not content:
         raise BadParams(f'"{shown}" was not read: it is empty. Give a file with content.')
@@ -48,8 +64,8 @@ def read_document(content: bytes, name: str, limits: Limits = Limits()) -> ReadD
         raise BadParams(f'"{shown}" was not read: it is too large (limit 25 MB). Split it into smaller files.')
 
     with turn(shown):
-        answer = ask_reader(content, name, shown, limits)
-    return _document(answer, shown)
+        answer = ask_reader(content, name, shown, limits, parser=parser, about=dict(about))
+    return taken(answer, shown, shape.validate_python)
 
 
 def shown_name(name: str) -> str:
@@ -68,7 +84,7 @@ def turn(shown: str) -> Iterator[None]:
         _turns.release()
 
 
-def ask_reader(content: bytes, name: str, shown: str, limits: Limits, **more: str) -> bytes:
+def ask_reader(content: bytes, name: str, shown: str, limits: Limits, **more: Any) -> bytes:
     """Raises Rejected when the reader gives no answer within its limits. `more` goes into the order."""
     deadline = time.monotonic() + limits.wall_s
     order = {
@@ -138,10 +154,6 @@ def _unnamed_file(content: bytes) -> Iterator[IO[bytes]]:
         file.write(content)
         file.seek(0)
         yield file
-
-
-def _document(answer: bytes, shown: str) -> ReadDocument:
-    return taken(answer, shown, lambda found: laid_out(_found.validate_python(found)))
 
 
 def taken(answer: bytes, shown: str, read: Callable[[Any], Told]) -> Told:

@@ -25,3 +25,8 @@ def below(beginning: str, path: str) -> str:
     if "://" in path:
         return path
     return f"{beginning.rstrip('/')}/{path.lstrip('/')}" if path else beginning
+
+
+def bare(address: str) -> str:
+    """Without what stands behind the question mark: it may hold a key, and must not be repeated."""
+    return address.partition("#")[0].partition("?")[0]

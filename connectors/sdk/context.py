@@ -50,6 +50,30 @@ class ReadDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedEntry:
+    """Texts without marks; dates in ISO 8601 and UTC, empty where there is none. `id` stays when the rest changes."""
+
+    id: str
+    title: str
+    link: str
+    published: str
+    updated: str
+    author: str
+    summary: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFeed:
+    """A feed in its own order. `problems` name what was left out."""
+
+    title: str
+    link: str
+    entries: Sequence[FeedEntry]
+    problems: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a model said. `data` is the validated object when a schema was asked for."""
 
@@ -139,6 +163,10 @@ class Documents(Protocol):
         """Raises BadParams (not a document we read, encrypted, too large), Rejected (broken or hostile)."""
         ...
 
+    def feed(self, response: Response) -> ReadFeed:
+        """RSS, Atom or CDF as another system sent it. Raises as above."""
+        ...
+
     def write(self, form: str, title: str, content: Any) -> bytes:
         """`form`: docx, md, csv, xlsx. `content`: Markdown text, or rows (list of mappings) for csv and xlsx."""
         ...
@@ -217,6 +245,14 @@ class StepContext(Protocol):
     def files(self) -> Files: ...
     @property
     def documents(self) -> Documents: ...
+
+    def take_new(self, source: str, keys: Sequence[str], most: int) -> Sequence[str]:
+        """Of `keys`, the first `most` that this step of the workflow has not taken from `source` in an earlier run.
+
+        They count as taken from now on; every attempt of the step gets the same. What a step took that failed is free
+        again. A test takes nothing.
+        """
+        ...
 
     def render(self, value: Any, **names: Any) -> Any:
         """Render a value of the step's own definition now, with extra names in scope."""

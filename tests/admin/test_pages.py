@@ -55,6 +55,7 @@ from workflows.models import (
     SavedStepVersion,
     StepRun,
     StoredFile,
+    Taken,
     Task,
     Version,
     Workflow,
@@ -66,7 +67,7 @@ pytestmark = pytest.mark.django_db
 APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
-CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode]
+CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode, Taken]
 NEVER_CHANGED = [
     Run,
     StepRun,
@@ -123,6 +124,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     key = IdempotencyKey.objects.create(key="k", actor="token:1", route="POST /api/v1/runs", body=SECRET)
     rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
     rows += [task.assignees.get(), voice, looked, manual]
+    rows += [Taken.objects.create(workflow=workflow, step_id="a", source="0" * 64, key="1" * 64, run=run, path="a")]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}

@@ -15,6 +15,7 @@ from workflows.models.states import (
     Verdict,
     Why,
 )
+from workflows.models.taken import Taken
 from workflows.models.task import Assignee, Decision, Look, ManualMode, Task
 from workflows.models.workflow import Version, Workflow
 
@@ -41,6 +42,7 @@ __all__ = [
     "StepRun",
     "StepStatus",
     "StoredFile",
+    "Taken",
     "Task",
     "TaskKind",
     "TaskStatus",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,16 +12,18 @@ from typing import Any
 
 from audit.sql import release
 from connectors import net
+from connectors.documents.outside import read_feed
 from connectors.documents.reading import read_document
 from connectors.models_gateway.for_step import StepModels
-from connectors.sdk import Account, AuthFailed, Effect, FileRef, ReadDocument, StepError
-from connectors.sdk.context import RunFacts
+from connectors.sdk import Account, AuthFailed, Effect, FileRef, ReadDocument, Response, StepError
+from connectors.sdk.context import ReadFeed, RunFacts
 from workflows.engine import conditions, params
 from workflows.engine.definition import Arm
 from workflows.models import RunMode
 from workflows.runtime import files, setting_aside, signed_in, values
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.outside import Fence, StepHttp, StepLines, unfenced
+from workflows.runtime.taking import Taker
 
 
 @dataclass
@@ -135,6 +137,12 @@ class Context:
     def documents(self) -> StepDocuments:
         return StepDocuments(self.files)
 
+    def take_new(self, source: str, keys: Sequence[str], most: int) -> Sequence[str]:
+        try:
+            return Taker(self.journey.run, self.path, self.at.step_id, source).take(keys, most)
+        finally:
+            release()
+
     def render(self, value: Any, **names: Any) -> Any:
         return params.render(value, self._scope(value, names))
 
@@ -181,6 +189,9 @@ class StepDocuments:
 
     def read(self, ref: FileRef) -> ReadDocument:
         return read_document(self.files.read(ref), ref.name)
+
+    def feed(self, response: Response) -> ReadFeed:
+        return read_feed(response)
 
     def write(self, form: str, title: str, content: Any) -> bytes:
         # 10 MiB of libraries that web and scheduler never need.

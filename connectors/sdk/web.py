@@ -1,0 +1,27 @@
+"""What lies at a web address, fetched for a step that reads it. Pure."""
+
+from __future__ import annotations
+
+from connectors.sdk.addresses import bare, below
+from connectors.sdk.answers import Advice, demand
+from connectors.sdk.context import Response, StepContext
+from connectors.sdk.errors import Rejected
+
+ADVICE = Advice(
+    renew="Choose a connection that may read it, or renew that one.",
+    moved="Write the final address into the step.",
+)
+NOT_ACCEPTED = (401, 403, 429)
+
+
+def got(ctx: StepContext, connection: str, address: str, accept: str) -> Response:
+    """Asked for as a connection, where one is named. Raises what its status means."""
+    account = ctx.account(connection) if connection else None
+    whole = below(account.settings.address, address) if account else address
+    response = (account.http if account else ctx.http).send("GET", whole, headers={"Accept": accept})
+    said = f"{bare(response.url)} was answered with {response.status}"
+    # What such an answer says is a page for people, nothing to quote.
+    if 400 <= response.status < 500 and response.status not in NOT_ACCEPTED:
+        raise Rejected(f"{said}: nothing lies there that can be read. Open the address in a browser and correct it.")
+    demand(response, said, ADVICE, ctx.now)
+    return response
