@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from connectors.documents.reading import read_document
+from pydantic import TypeAdapter
+
+from connectors.documents.found import Limits, Mail
+from connectors.documents.reading import read_as
 from connectors.net import imap, smtp
 from connectors.net.egress import Egress
 from connectors.sdk import AuthFailed, StepError
-from connectors.sdk.mail import Arrived, Letter, MailServer, Sought
+from connectors.sdk.mail import Arrived, Enclosure, Letter, MailServer, Sought
+
+_MAIL = TypeAdapter(Mail)
+_LIMITS = Limits(answer=40 * 1024 * 1024)
+"""Room for what is attached, in base64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,8 @@ class Mailbox:
         smtp.greet(self._server("smtp"), self.policy)
 
     def fetch(self, sought: Sought) -> Sequence[Arrived]:
-        return [arrived(raw) for raw in imap.fetch(sought, self._server("imap"), self.policy)]
+        found = imap.fetch(sought, self._server("imap"), self.policy)
+        return [arrived(raw, enclosures=sought.enclosures) for raw in found]
 
     def mark_read(self, folder: str, uids: Sequence[int]) -> None:
         imap.mark_read(folder, uids, self._server("imap"), self.policy)
@@ -41,32 +50,31 @@ class Mailbox:
         return self.servers[kind]
 
 
-def arrived(raw: imap.Raw) -> Arrived:
+def arrived(raw: imap.Raw, *, enclosures: bool = False) -> Arrived:
     """What is in it; one that cannot be read is there all the same, with its problem, and stops no other."""
-    headers, text, problems = _read(raw)
-    to = tuple(each.strip() for each in headers.get("To", "").split(",") if each.strip())
+    mail = _read(raw, "kept" if enclosures else "")
     return Arrived(
         uid=raw.uid,
         id=raw.id,
-        sender=headers.get("From", ""),
-        to=to,
-        subject=headers.get("Subject", ""),
+        sender=mail.sender,
+        to=tuple(mail.to),
+        subject=mail.subject,
         sent_at=raw.sent_at,
-        text=text,
+        text=mail.text,
         is_read=raw.is_read,
-        problems=tuple(problems),
+        enclosures=tuple(Enclosure(file.name, file.type, base64.b64decode(file.content)) for file in mail.files),
+        problems=tuple(mail.problems),
     )
 
 
-def _read(raw: imap.Raw) -> tuple[Mapping[str, str], str, Sequence[str]]:
-    """Headers, text, problems."""
+def _read(raw: imap.Raw, files: str) -> Mail:
     if raw.content is None:
-        return {}, "", [f"It is too large to be read here ({raw.size:,} bytes)."]
+        return _nothing(f"It is too large to be read here ({raw.size:,} bytes).")
     try:
-        found = read_document(raw.content, "mail.eml")
+        return read_as(_MAIL, raw.content, "mail", parser="mail", about={"files": files}, limits=_LIMITS)
     except StepError as error:
-        return {}, "", [error.message]
-    told = next((passage.text for passage in found.passages if passage.place == "headers"), "")
-    headers = dict(line.split(": ", 1) for line in told.split("\n") if ": " in line)
-    text = "\n\n".join(passage.text for passage in found.passages if passage.place != "headers")
-    return headers, text, found.problems
+        return _nothing(error.message)
+
+
+def _nothing(problem: str) -> Mail:
+    return Mail("", [], "", "", [problem])

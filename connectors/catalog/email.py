@@ -1,10 +1,9 @@
-"""E-mail: a mailbox of the department, letters out of it with attachments, and what has come into it."""
+"""E-mail: a mailbox of the department, and letters out of it with attachments. What comes in: email_in.py."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import date
 from typing import Any, Literal
 
 from pydantic import ValidationInfo, field_validator
@@ -26,7 +25,7 @@ from connectors.sdk import (
     hint,
     prose,
 )
-from connectors.sdk.mail import Arrived, Enclosure, Letter, MailServer, Sought
+from connectors.sdk.mail import Enclosure, Letter, MailServer
 
 SECURITY = {"tls": "TLS from the first byte", "starttls": "TLS after the greeting (STARTTLS)", "none": "Not at all"}
 MOST_RECEIVERS = 100
@@ -264,88 +263,6 @@ class SendMail(Action):
         return Leaving(f"E-mail from “{account.title}”", tuple(params.to), headings, params.text, attached)
 
 
-class ReadMail(Action):
-    """Read what has come into a mailbox of the department. Nothing in it changes."""
-
-    kind = "email.read"
-    title = "Read e-mails"
-    reads_as = "Read the mails in {folder} of {connection}"
-    icon = "mail"
-    timeout_s = 300
-
-    class Params(Model):
-        connection: str = Field(
-            min_length=1,
-            max_length=60,
-            title="Mailbox",
-            description="It must be set up for reading (IMAP), under Connections.",
-            json_schema_extra=CONNECTION,
-        )
-        folder: str = Field(
-            default="INBOX",
-            min_length=1,
-            max_length=300,
-            title="Folder",
-            description="As the mail server calls it.",
-            json_schema_extra=hint("text", example="INBOX"),
-        )
-        unread: bool = Field(
-            default=True,
-            title="Only unread ones",
-            description="Reading them here does not mark them as read.",
-            json_schema_extra=hint("switch"),
-        )
-        since: date | None = Field(
-            default=None,
-            title="Since",
-            description="The day from which on.",
-            json_schema_extra=hint("date", example="{{ run.date }}"),
-        )
-        sender: str = Field(
-            default="",
-            max_length=200,
-            title="From",
-            description="A part of the sender's name or address.",
-            json_schema_extra=hint("text", example="@agency.example"),
-        )
-        subject: str = Field(
-            default="",
-            max_length=200,
-            title="Subject contains",
-            description="A part of the subject.",
-            json_schema_extra=hint("text", example="Mention"),
-        )
-        after: int = Field(
-            default=0,
-            ge=0,
-            title="After the number",
-            description="Only mails that came after the one with this number.",
-            json_schema_extra=hint("number", example="{{ inputs.last }}", advanced=True),
-        )
-        most: int = Field(
-            default=20,
-            ge=1,
-            le=100,
-            title="At most",
-            description="The oldest come first.",
-            json_schema_extra=hint("number", example="50", advanced=True),
-        )
-
-    class Output(Model):
-        mails: list[dict[str, Any]] = Field(
-            title="Mails", description="Each with number, id, from, to, subject, date, text and problems."
-        )
-        count: int = Field(title="How many")
-        last: int = Field(title="Number of the last one", description="0 when there was none.")
-
-    def run(self, params: Params, ctx: StepContext) -> Done:
-        wanted = params.model_dump(exclude={"connection"})
-        found = ctx.account(params.connection).mail.fetch(Sought(**wanted))
-        mails = [_told(each) for each in found]
-        output = self.Output(mails=mails, count=len(mails), last=max((each.uid for each in found), default=0))
-        return Done(output, summary=f"{len(mails)} mail{'' if len(mails) == 1 else 's'}")
-
-
 def _letter(params: SendMail.Params, account: Account, ctx: StepContext) -> Letter:
     """Raises BadParams for files that are too large together."""
     if sum(each.size for each in params.files) > MOST_ATTACHED_BYTES:
@@ -369,16 +286,3 @@ def _id(ctx: StepContext, sender: str) -> str:
     """The same for every attempt, so that a receiver who gets one twice can tell."""
     host = sender.rpartition("@")[2].strip("<> ") or "tandem.invalid"
     return f"{hashlib.sha256(ctx.idempotency_key.encode()).hexdigest()[:40]}@{host}"
-
-
-def _told(mail: Arrived) -> dict[str, Any]:
-    return {
-        "number": mail.uid,
-        "id": mail.id,
-        "from": mail.sender,
-        "to": list(mail.to),
-        "subject": mail.subject,
-        "date": mail.sent_at.isoformat() if mail.sent_at else "",
-        "text": mail.text,
-        "problems": list(mail.problems),
-    }

@@ -47,6 +47,27 @@ class Found:
     problems: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """`content` is base64, as JSON asks for."""
+
+    name: str
+    type: str
+    content: str
+
+
+@dataclass(slots=True)
+class Mail:
+    """An e-mail that lay in a mailbox."""
+
+    sender: str
+    to: list[str]
+    subject: str
+    text: str
+    problems: list[str]
+    files: list[Attached] = field(default_factory=list)
+
+
 class Refusal(Exception):
     """The document is not read. `code`: `bad_params` when another file would do, `rejected` when this one does harm."""
 

@@ -21,6 +21,8 @@ from connectors.sdk.mail import MailServer, Sought
 
 LONGEST_S = 120.0
 LARGEST_BYTES = 25 * 1024 * 1024
+MOST_BYTES = 50 * 1024 * 1024
+"""Of all mails together; the rest is for the next time."""
 _WHOLE, _SIZE = b"BODY[]", b"RFC822.SIZE"
 
 
@@ -41,7 +43,7 @@ def fetch(sought: Sought, server: MailServer, policy: Egress) -> list[Raw]:
     with _signed_in(server, policy) as client:
         _open(client, sought.folder, readonly=True)
         uids = [uid for uid in sorted(client.search(_criteria(sought), "UTF-8")) if uid > sought.after]
-        return [_raw(client, uid) for uid in uids[: sought.most]]
+        return list(_within(MOST_BYTES, (_raw(client, uid) for uid in uids[: sought.most])))
 
 
 def mark_read(folder: str, uids: Sequence[int], server: MailServer, policy: Egress) -> None:
@@ -66,6 +68,16 @@ def _criteria(sought: Sought) -> list[Any]:
         found += ["SUBJECT", sought.subject]
     # “after:*” always names the last one too; the caller leaves out what it knows.
     return [*found, "UID", f"{sought.after + 1}:*"] if sought.after else found
+
+
+def _within(most: int, mails: Iterator[Raw]) -> Iterator[Raw]:
+    """At least one, and none any more when there are so many bytes."""
+    taken = 0
+    for mail in mails:
+        yield mail
+        taken += len(mail.content or b"")
+        if taken >= most:
+            return
 
 
 def _raw(client: IMAPClient, uid: int) -> Raw:

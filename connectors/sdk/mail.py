@@ -62,7 +62,10 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Which mails of a folder. `after` is the highest uid that is known already; the oldest of the rest come first."""
+    """Which mails of a folder. `after` is the highest uid that is known already; the oldest of the rest come first.
+
+    `enclosures`: with what is attached to them.
+    """
 
     folder: str = "INBOX"
     unread: bool = False
@@ -71,6 +74,7 @@ class Sought:
     subject: str = ""
     after: int = 0
     most: int = 20
+    enclosures: bool = False
 
 
 class Mail(Protocol):
@@ -85,7 +89,10 @@ class Mail(Protocol):
         ...
 
     def fetch(self, sought: Sought) -> Sequence[Arrived]:
-        """Read them without marking them read. Raises BadParams (no such folder), AuthFailed, Unavailable."""
+        """Read them without marking them read; fewer than `most` where they are large (50 MB together).
+
+        Raises BadParams (no such folder), AuthFailed, Unavailable.
+        """
         ...
 
     def mark_read(self, folder: str, uids: Sequence[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -209,3 +210,26 @@ def test_what_has_come_in_is_read(mailbox: Connection, legal: Department, imap: 
         "Bob <bob@agency.example>",
     )
     assert output["last"] == output["mails"][0]["number"]
+
+
+def test_what_is_attached_is_kept_as_a_file_that_later_steps_read(
+    mailbox: Connection, legal: Department, imap: ImapServer
+) -> None:
+    letter = EmailMessage()
+    letter["From"], letter["Subject"] = "Bob <bob@agency.example>", "Contract"
+    letter.set_content("See the attached.")
+    letter.add_attachment(
+        b"The term is two years.", maintype="application", subtype="octet-stream", filename="../a.txt"
+    )
+    imap.deliver("press", letter.as_bytes(), folder="Contracts")
+    given = {"connection": "press-mailbox", "folder": "Contracts", "attachments": True}
+    read = {"id": "mails", "kind": "email.read", "with": given}
+    open_it = {"id": "text", "kind": "document.read", "with": {"file": "{{ steps.mails.mails[0].files[0] }}"}}
+
+    run = done([read, open_it], department=legal)
+
+    assert run.status == "succeeded", run.error
+    (file,) = run.steps.get(step_id="mails").output["mails"][0]["files"]
+    assert (file["name"], file["type"], file["size"]) == ("a.txt", "text/plain", 22)
+    assert file["sha256"] == hashlib.sha256(b"The term is two years.").hexdigest()
+    assert run.steps.get(step_id="text").output["text"] == "The term is two years."
