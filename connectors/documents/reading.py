@@ -35,13 +35,19 @@ _FOUND = TypeAdapter(Found)
 Told = TypeVar("Told")
 
 
-def read_document(content: bytes, name: str, limits: Limits = Limits()) -> ReadDocument:  # noqa: B008
+def read_document(
+    content: bytes,
+    name: str,
+    limits: Limits = Limits(),  # noqa: B008
+    *,
+    parser: str = "",
+) -> ReadDocument:
     """Text, passages and tables of a PDF, DOCX, XLSX, CSV, HTML, EML, TXT or Markdown file of at most 25 MB.
 
     Raises BadParams (not a document we read, another kind than its name says, empty, too large, encrypted), Rejected
     (broken, hostile, more than it may cost) and Unavailable (too many documents are being read just now).
     """
-    return laid_out(read_as(_FOUND, content, name, limits=limits))
+    return laid_out(read_as(_FOUND, content, name, parser=parser, limits=limits))
 
 
 def read_as(

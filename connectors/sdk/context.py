@@ -74,6 +74,22 @@ class ReadFeed:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    text: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """What lies at a web address, as text. `problems` name what was left out."""
+
+    title: str
+    text: str
+    links: Sequence[Link] = ()
+    problems: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a model said. `data` is the validated object when a schema was asked for."""
 
@@ -165,6 +181,12 @@ class Documents(Protocol):
 
     def feed(self, response: Response) -> ReadFeed:
         """RSS, Atom or CDF as another system sent it. Raises as above."""
+        ...
+
+    def page(self, response: Response, *, whole: bool = False) -> ReadPage:
+        """A web page, or a document that lies in its place. Without `whole`, what stands around the page's own text on
+        every page of a site is left out. Raises as above.
+        """
         ...
 
     def write(self, form: str, title: str, content: Any) -> bytes:

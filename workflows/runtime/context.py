@@ -12,11 +12,11 @@ from typing import Any
 
 from audit.sql import release
 from connectors import net
-from connectors.documents.outside import read_feed
+from connectors.documents.outside import read_feed, read_page
 from connectors.documents.reading import read_document
 from connectors.models_gateway.for_step import StepModels
 from connectors.sdk import Account, AuthFailed, Effect, FileRef, ReadDocument, Response, StepError
-from connectors.sdk.context import ReadFeed, RunFacts
+from connectors.sdk.context import ReadFeed, ReadPage, RunFacts
 from workflows.engine import conditions, params
 from workflows.engine.definition import Arm
 from workflows.models import RunMode
@@ -192,6 +192,9 @@ class StepDocuments:
 
     def feed(self, response: Response) -> ReadFeed:
         return read_feed(response)
+
+    def page(self, response: Response, *, whole: bool = False) -> ReadPage:
+        return read_page(response, whole=whole)
 
     def write(self, form: str, title: str, content: Any) -> bytes:
         # 10 MiB of libraries that web and scheduler never need.

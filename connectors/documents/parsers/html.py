@@ -32,15 +32,18 @@ def read(content: bytes) -> Found:
 
 
 def page_of(markup: str) -> Page:
+    page = Page()
+    page.walk(tree_of(markup))
+    return page
+
+
+def tree_of(markup: str) -> etree._Element:
     # HUGE lifts the limit of 256 nested elements, below which text would be lost without a word.
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True)
-    page = Page()
-    if markup.strip():
-        tree = etree.fromstring(markup.encode("utf-8", "ignore"), parser)
-        if any("depth" in entry.message for entry in parser.error_log):
-            raise RecursionError
-        page.walk(tree if tree is not None else etree.Element("html"))
-    return page
+    tree = etree.fromstring(markup.encode("utf-8", "ignore"), parser) if markup.strip() else None
+    if any("depth" in entry.message for entry in parser.error_log):
+        raise RecursionError
+    return tree if tree is not None else etree.Element("html")
 
 
 @dataclass(slots=True)
