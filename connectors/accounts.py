@@ -58,7 +58,14 @@ def connectors() -> Mapping[str, type[Connector]]:
 
 def connector(name: str) -> type[Connector] | None:
     """One that is installed, or made of a manifest."""
-    return connectors().get(name) or made.connectors([name]).get(name)
+    return named({name}).get(name)
+
+
+def named(names: set[str]) -> Mapping[str, type[Connector]]:
+    """Those of these names that there are. At most one query, none where all are installed."""
+    installed = {name: kind for name, kind in connectors().items() if name in names}
+    rest = names - set(installed) - {""}
+    return {**installed, **(made.connectors(rest) if rest else {})}
 
 
 DIRECTLY = Directly()

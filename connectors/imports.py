@@ -12,14 +12,16 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from connectors import accounts, net
+from connectors import accounts, net, vault
 from connectors import manifest_rows as rows
 from connectors.documents.describing import described
 from connectors.manifest_rows import Source
+from connectors.manifests.connector_made import goes_to
 from connectors.manifests.manifest import LONGEST_NAME, Level, Service
 from connectors.manifests.manifest import Manifest as Found
-from connectors.models import Manifest, ManifestVersion
+from connectors.models import Connection, Health, Manifest, ManifestVersion
 from connectors.net.requests import Request
+from connectors.oauth import tokens
 from connectors.sdk import StepError
 from connectors.sdk.addresses import origin
 from departments.access import Actor, Verb, require, require_administrator
@@ -84,6 +86,7 @@ def import_anew(manifest: Manifest, source: Source, *, actor: Actor) -> Manifest
         kept = tuple(rows.at_level(each, levels.get((each.name, each.method))) for each in found.operations)
         found = found.model_copy(update={"operations": kept})
         version = rows.following(manifest, found, source, chosen, actor=actor)
+        _forget_secrets_that_would_go_elsewhere(manifest, before, version)
         _record("manifest.imported_anew", manifest, actor, version=version.number, operations=len(kept))
     return version
 
@@ -98,6 +101,7 @@ def change_service(manifest: Manifest, service: Mapping[str, Any], *, actor: Act
     with transaction.atomic():
         manifest, before = rows.locked(manifest)
         version = rows.copied(manifest, before, given, {}, actor=actor)
+        _forget_secrets_that_would_go_elsewhere(manifest, before, version)
         _record("manifest.changed", manifest, actor, version=version.number, what="service")
     return version
 
@@ -163,6 +167,22 @@ def _read(source: Source) -> Found:
         return described(source.content, source.name, source.address)
     except StepError as error:
         raise ValidationError({"document": [error.message]}) from None
+
+
+def _forget_secrets_that_would_go_elsewhere(manifest: Manifest, before: ManifestVersion, now: ManifestVersion) -> None:
+    """Whoever imports could else have the passwords of others sent to a server of their own (rule S7)."""
+    knew = goes_to(Service.model_validate(before.service))
+    new = sorted(goes_to(Service.model_validate(now.service)) - knew)
+    if not new:
+        return
+    said = _("The service goes to %(hosts)s since its version %(number)s. Give the secret again.")
+    for account in Connection.objects.select_related("secret", "tokens").filter(
+        connector=manifest.name, removed_at=None
+    ):
+        vault.replace(account.secret, {})
+        tokens.forget(account)
+        told = said % {"hosts": ", ".join(new)[:300], "number": now.number}
+        Connection.objects.filter(pk=account.pk).update(health=Health.FAILS, health_said=told)
 
 
 def _wanted_name(title: str, department: Department | None) -> str:

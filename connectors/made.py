@@ -17,9 +17,9 @@ from django.db.models import F, Q
 
 from connectors.manifests.connector_made import connector_of
 from connectors.manifests.manifest import Operation, Service
-from connectors.manifests.steps_made import step_of
-from connectors.models import Manifest, ManifestOperation, ManifestVersion
-from connectors.sdk import Action, Connector
+from connectors.manifests.steps_made import Step, step_of
+from connectors.models import Connection, Manifest, ManifestOperation, ManifestVersion
+from connectors.sdk import Connector
 from connectors.sdk.registry import UnknownKind
 
 KEPT = 4_096
@@ -30,7 +30,7 @@ def kind_name(manifest: str, operation: str, version: int) -> str:
     return f"{manifest}.{operation}@{version}"
 
 
-def kind(name: str) -> type[Action]:
+def kind(name: str) -> type[Step]:
     """Raises UnknownKind."""
     if _KIND.fullmatch(name) is None:
         raise UnknownKind(name)
@@ -38,7 +38,7 @@ def kind(name: str) -> type[Action]:
 
 
 @lru_cache(maxsize=KEPT)
-def _kind(name: str) -> type[Action]:
+def _kind(name: str) -> type[Step]:
     match = _KIND.fullmatch(name)
     assert match is not None
     manifest, operation, version = match.groups()
@@ -49,7 +49,7 @@ def _kind(name: str) -> type[Action]:
     return _step(row, name)
 
 
-def _step(row: ManifestOperation, name: str) -> type[Action]:
+def _step(row: ManifestOperation, name: str) -> type[Step]:
     manifest = row.version.manifest
     return step_of(
         Operation.model_validate(row.content),
@@ -65,7 +65,7 @@ def visible_to(departments: Iterable[UUID]) -> Q:
     return Q(department=None) | Q(department__in=list(departments))
 
 
-def offered(departments: Iterable[UUID]) -> dict[str, type[Action]]:
+def offered(departments: Iterable[UUID]) -> dict[str, type[Step]]:
     """The kinds of all operations that were chosen, of the latest versions. One query, once they are made."""
     there = Manifest.objects.filter(visible_to(departments), removed_at=None)
     rows = ManifestOperation.objects.filter(
@@ -73,6 +73,18 @@ def offered(departments: Iterable[UUID]) -> dict[str, type[Action]]:
     )
     found = rows.values_list("version__manifest__name", "name", "version__number").order_by("title")
     return {name: kind(name) for name in (kind_name(*each) for each in found)}
+
+
+def usable_in(department: UUID) -> dict[str, type[Step]]:
+    """Of `offered`, those of services that the department has for its own, or an account of."""
+    kinds = offered([department])
+    accounts = Connection.objects.filter(department=department, removed_at=None, connector__in=_connectors_of(kinds))
+    connected = set(accounts.values_list("connector", flat=True)) if kinds else set()
+    return {name: kind for name, kind in kinds.items() if kind.connector in connected or kind.department == department}
+
+
+def _connectors_of(kinds: Mapping[str, type[Step]]) -> set[str]:
+    return {kind.connector for kind in kinds.values()}
 
 
 def is_foreign(kind: Any, department: UUID) -> bool:
@@ -94,8 +106,15 @@ def connectors_for(departments: Iterable[UUID]) -> Mapping[str, type[Connector]]
 
 @lru_cache(maxsize=KEPT)
 def _connector(name: str, version: int) -> type[Connector]:
-    row = ManifestVersion.objects.select_related("manifest").get(manifest__name=name, number=version)
-    return connector_of(Service.model_validate(row.service), name=name, department=row.manifest.department_id)
+    rows = ManifestVersion.objects.select_related("manifest__department")
+    row = rows.get(manifest__name=name, number=version)
+    department = row.manifest.department
+    return connector_of(
+        Service.model_validate(row.service),
+        name=name,
+        department=department.pk if department else None,
+        whose=department.slug if department else "",
+    )
 
 
 def forget() -> None:

@@ -32,7 +32,7 @@ class HttpService(Connector):
     title = "A service over HTTP"
     about = "Whatever has an address, and a password, key or token of its own."
     icon = "world-share"
-    signs_people_in = True
+    signs_people_in = ("oauth_person",)
 
     class Settings(Model):
         address: str = Field(

@@ -12,10 +12,15 @@ from connectors.manifests.servers import servers_of, signs_in_of
 from connectors.manifests.swagger import modern
 from connectors.manifests.wording import plain, sentence
 from connectors.manifests.written import values_of
+from connectors.sdk.addresses import origin
 
 VERSIONS = ("3.0", "3.1")
 # What such a thing is called tells who one is.
 SELF = ("/me", "/users/me", "whoami", "/myself", "auth.test", "userinfo", "/user", "/account", "/about", "/profile")
+
+
+ICONS = frozenset({"address-book", "brand-google", "brand-windows", "signature", "ticket"})
+"""Of those that are drawn on the pages (static/icons.txt)."""
 
 
 def read(content: bytes, address: str = "") -> Manifest:
@@ -34,8 +39,9 @@ def read(content: bytes, address: str = "") -> Manifest:
         title=plain(info.get("title"), 80) or "A service without a name",
         about=sentence(plain(info.get("x-tandem-about") or info.get("description"), 300)),
         version=plain(str(info.get("version") or ""), 40),
-        icon=plain(info.get("x-tandem-icon"), 40) or "api",
+        icon=icon if (icon := str(info.get("x-tandem-icon"))) in ICONS else "api",
         servers=tuple(servers),
+        also=tuple(dict.fromkeys(origin(each.address) for each in operations if each.address)),
         signs_in=tuple(ways),
         test_path=_test_path(info, operations),
         documentation=_documentation(whole),
@@ -72,6 +78,7 @@ def _test_path(info: Mapping[str, Any], operations: Sequence[Operation]) -> str:
         if each.method == "GET"
         and each.level is Level.READ
         and not each.problem
+        and not each.address
         and not any(asked.needed for asked in each.asked)
     ]
     about_me = [path for path in free if path.rstrip("/").lower().endswith(SELF)]

@@ -70,13 +70,15 @@ class Operation(Part):
     """One thing to do there. `problem` says why it cannot become a step; the step then is not offered.
 
     `body` is how what stands in the body is written: json, form, multipart, or bytes of the type `body_type`.
-    `once_header` takes a key under which the service does a thing once. `gives` is JSON Schema of the answer.
+    `once_header` takes a key under which the service does a thing once. `gives` is JSON Schema of the answer. With
+    `address` it lies elsewhere than the service.
     """
 
     name: str = Field(max_length=LONGEST_OPERATION)
     id: str = ""
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     path: str
+    address: str = ""
     title: str
     about: str = ""
     tag: str = ""
@@ -111,8 +113,8 @@ class Server(Part):
 class Scheme(Part):
     """One credential of a way to sign in. `name` is that of the header, the parameter or the cookie.
 
-    `authorize`, `token`, `refresh` and `scopes` (name → what it allows) belong to oauth2; `flow` is the one of its
-    grants that a server can use.
+    The rest belongs to oauth2: `flow` is the one of its grants that a server can use, `scopes` name → what it allows,
+    `more` what also goes into the address that a person opens; `in_body` says where the app's secret is sent.
     """
 
     by: Literal["bearer", "basic", "header", "query", "cookie", "oauth2"]
@@ -122,8 +124,9 @@ class Scheme(Part):
     flow: Literal["", "authorization_code", "client_credentials"] = ""
     authorize: str = ""
     token: str = ""
-    refresh: str = ""
     scopes: Mapping[str, str] = Field(default_factory=dict)
+    more: Mapping[str, str] = Field(default_factory=dict)
+    in_body: bool = False
 
 
 class SignIn(Part):
@@ -135,13 +138,17 @@ class SignIn(Part):
 
 
 class Service(Part):
-    """The system itself, without its operations. `test_path` changes nothing and needs nothing but the credentials."""
+    """The system itself, without its operations. `test_path` changes nothing and needs nothing but the credentials.
+
+    `also` are origins of operations that lie elsewhere: they see the credentials too.
+    """
 
     title: str
     about: str = ""
     version: str = ""
     icon: str = "api"
     servers: tuple[Server, ...] = ()
+    also: tuple[str, ...] = ()
     signs_in: tuple[SignIn, ...] = ()
     test_path: str = ""
     documentation: str = ""

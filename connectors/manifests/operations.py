@@ -13,6 +13,7 @@ from connectors.manifests.references import Document, Unresolved
 from connectors.manifests.shapes import MOST_CHOICES, Shapes
 from connectors.manifests.swagger import METHODS
 from connectors.manifests.wording import identifier, plain, sentence, spoken, words
+from connectors.sdk.addresses import origin
 
 MOST = 5_000
 MOST_FIELDS = 60
@@ -62,9 +63,21 @@ def _operation(
         "level": level_of(given.get("x-tandem-level"), method),
     }
     try:
-        return Operation(**told, **_takes(path, given, item, shapes))
+        address = _elsewhere(given.get("servers") or item.get("servers"))
+        return Operation(**told, address=address, **_takes(path, given, item, shapes))
     except Unresolved as why:
         return Operation(**told, problem=f"It cannot be called: {why}.")
+
+
+def _elsewhere(servers: Any) -> str:
+    """Where the operation lies, if not where the service does. Raises Unresolved."""
+    first = servers[0] if isinstance(servers, list) and servers else {}
+    address = str(first.get("url", "")) if isinstance(first, Mapping) else ""
+    if not address:
+        return ""
+    if not origin(address) or "{" in address:
+        raise Unresolved(f"it begins at “{address[:100]}”, a server of its own that is not a whole address")
+    return address.rstrip("/")
 
 
 def level_of(told: Any, method: str) -> Level:

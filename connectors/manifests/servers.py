@@ -123,7 +123,8 @@ def _oauth(part: Mapping[str, Any], about: str) -> Scheme:
                 flow=flow,
                 authorize=str(given.get("authorizationUrl") or ""),
                 token=str(given.get("tokenUrl") or ""),
-                refresh=str(given.get("refreshUrl") or ""),
                 scopes={str(scope): plain(str(says), 200) for scope, says in (scopes or {}).items()},
+                more={str(name): str(value) for name, value in (part.get("x-tandem-more") or {}).items()},
+                in_body=part.get("x-tandem-secret-in") == "body",
             )
     return Scheme(by="bearer", title="a token of OAuth 2", about=about)

@@ -89,7 +89,7 @@ class Step(Action):
         body = json.dumps(request.json, ensure_ascii=False, indent=2) if request.json is not None else ""
         said = body or "\n".join(f"{name}: {value}" for name, value in request.form)
         files = [Attachment(each.name, each.type, each.size, each.sha256) for each in request.files.values()]
-        address = below(account.settings.begins, request.path)
+        address = below(self.operation.address or account.settings.begins, request.path)
         return Leaving(f"{self.service}: {self.title}", (f"{self.operation.method} {address}",), {}, said, files)
 
     @classmethod
@@ -141,7 +141,7 @@ class Step(Action):
             headers["Content-Type"] = kind
         response = account.http.send(
             self.operation.method,
-            below(account.settings.begins, request.path),
+            below(self.operation.address or account.settings.begins, request.path),
             headers=headers,
             json=request.json,
             body=body,

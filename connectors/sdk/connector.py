@@ -78,8 +78,9 @@ class Connector:
     """Under which steps that work with several connectors ask for a connection: `source="connections:files"`."""
     reaches: ClassVar[tuple[str, ...]] = ()
     """Hosts of the one public service that it is made for: they need no place on an administrator's list (rule S2)."""
-    signs_people_in: ClassVar[bool] = False
-    """Whether its `oauth` may send a person to the service's own page: the form says then what to register there."""
+    signs_people_in: ClassVar[tuple[str, ...]] = ()
+    """With which values of its setting `signs_in` (where it has one) its `oauth` sends a person to the service's own
+    page: the form says then what to register there."""
 
     class Settings(Model): ...
 

@@ -1,4 +1,4 @@
-"""What workflows are made from: the step kinds that are installed."""
+"""What workflows are made from: the step kinds that are installed, and those of imported services."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.http import Http404, HttpResponse
 from pydantic import Field
 from rest_framework.request import Request
 
+from connectors import made
 from connectors.sdk import Action, Effect
 from workflows.api import answers, asked
 from workflows.api.endpoint import Endpoint, answer
@@ -52,24 +53,23 @@ class StepKinds(Endpoint):
     )
     def get(self, request: Request) -> HttpResponse:
         self.question(asked.NoQuestion)
-        return answer(_whole(StepKind, list(_step_kinds().values())))
+        imported = made.offered([self.token.department_id]).values()
+        return answer(_whole(StepKind, [*_step_kinds().values(), *map(StepKind.of, imported)]))
 
 
 class OneStepKind(Endpoint):
     @operation("read_step_kind", "Read a step kind", answer=StepKind)
     def get(self, request: Request, kind: str) -> HttpResponse:
-        return answer(_known(_step_kinds(), kind))
+        """Also of an older version of an imported service, which is offered no more."""
+        found = kinds().get(kind)
+        if found is None or made.is_foreign(found, self.token.department_id):
+            raise Http404
+        return answer(StepKind.of(found))
 
 
 @cache
 def _step_kinds() -> dict[str, StepKind]:
     return {name: StepKind.of(kind) for name, kind in kinds().items()}
-
-
-def _known(things: dict[str, Any], name: str) -> Any:
-    if name not in things:
-        raise Http404
-    return things[name]
 
 
 def _whole(item: type[answers.Answer], things: list[Any]) -> Any:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from pydantic import Field
 from rest_framework.request import Request
 
-from connectors import accounts, connections, models
+from connectors import accounts, connections, made, models
 from connectors.connections import Told
 from connectors.sdk import Connector
 from departments.access import visible
@@ -111,7 +111,8 @@ class Connectors(Endpoint):
     )
     def get(self, request: Request) -> HttpResponse:
         self.question(asked.NoQuestion)
-        found = [ConnectorKind.of(kind) for kind in accounts.connectors().values()]
+        imported = made.connectors_for([self.token.department_id])
+        found = [ConnectorKind.of(kind) for kind in [*accounts.connectors().values(), *imported.values()]]
         return answer(answers.page_of(ConnectorKind).model_construct(results=found, next=None, previous=None))
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from connectors import accounts, connections, sign_ins
+from connectors import accounts, connections, made, sign_ins
 from connectors.connections import Told
 from connectors.forms import Field, Form, form_for_model, read
 from connectors.models import Connection
@@ -47,7 +47,8 @@ def listed(request: Request) -> HttpResponse:
     """Those of all departments that the person belongs to."""
     rows = visible(Connection.objects.filter(removed_at=None).select_related("department"), request.actor)
     used = how_many_uses(rows)
-    shown = [Row(each, accounts.connectors().get(each.connector), used.get(each.pk, 0)) for each in rows]
+    kinds = accounts.named({each.connector for each in rows})
+    shown = [Row(each, kinds.get(each.connector), used.get(each.pk, 0)) for each in rows]
     context = {
         "rows": shown,
         "several": len({each.department_id for each in rows}) > 1,
@@ -61,13 +62,13 @@ def listed(request: Request) -> HttpResponse:
 @never_cache
 def one(request: Request, pk: UUID) -> HttpResponse:
     connection = find(request, pk)
-    return _page(request, connection, _form(_kind(connection.connector), connection))
+    return _page(request, connection, _form(_kind(connection.connector, connection.department), connection))
 
 
 def _page(request: Request, connection: Connection, form: Form, status: int = 200) -> HttpResponse:
     context = {
         "connection": connection,
-        "connector": accounts.connectors().get(connection.connector),
+        "connector": accounts.connector(connection.connector),
         "form": form,
         "uses": uses(connection),
         "may_connect": request.actor.may(Verb.CONNECT, connection.department_id),
@@ -90,23 +91,25 @@ def new(request: Request) -> HttpResponse:
     if not departments:
         raise PermissionDenied(_("Your role does not let you connect accounts. A builder or manager can."))
     name = request.GET.get("connector", "")
-    if name not in accounts.connectors():
-        return render(request, "workflows/connections/choose.html", {"connectors": accounts.connectors().values()})
+    if accounts.connector(name) is None:
+        return _choices(request, departments)
 
     department = _chosen(departments, request.POST.get("department") or request.GET.get("department", ""))
-    form = _form(_kind(name))
+    kind = _kind(name, department)
+    form = _form(kind)
     if request.method == "POST":
         filled = read(form, request.POST)
         try:
-            made = connections.connect(department, name, _told(_kind(name), filled.values), actor=request.actor)
+            new_one = connections.connect(department, name, _told(kind, filled.values), actor=request.actor)
         except ValidationError as refused:
             form = _with_refusals(filled.form, refused)
         else:
-            _say(request, made, connections.try_out(made, actor=request.actor))
-            return redirect("connection", made.pk)
+            _say(request, new_one, connections.try_out(new_one, actor=request.actor))
+            return redirect("connection", new_one.pk)
     context = {
-        "connector": _kind(name),
+        "connector": kind,
         "form": form,
+        "asks_how": any(asked.name == "signs_in" for asked in form.fields),
         "departments": departments,
         "department": department,
         "redirect_address": request.build_absolute_uri(reverse("connection_signed_in")),
@@ -115,12 +118,21 @@ def new(request: Request) -> HttpResponse:
     return render(request, "workflows/connections/new.html", context, status=status)
 
 
+def _choices(request: Request, departments: list[Department]) -> HttpResponse:
+    """The systems that are installed, and the services that were imported for these departments."""
+    context = {
+        "connectors": accounts.connectors().values(),
+        "services": made.connectors_for([each.pk for each in departments]).values(),
+    }
+    return render(request, "workflows/connections/choose.html", context)
+
+
 @page
 @require_POST
 @never_cache
 def change(request: Request, pk: UUID) -> HttpResponse:
     connection = find(request, pk, Verb.CONNECT)
-    kind = _kind(connection.connector)
+    kind = _kind(connection.connector, connection.department)
     filled = read(_form(kind, connection), request.POST)
     try:
         connections.change(connection, _told(kind, filled.values), actor=request.actor)
@@ -209,8 +221,9 @@ def find(request: Request, pk: UUID, verb: Verb = Verb.VIEW) -> Connection:
     return connection
 
 
-def _kind(name: str) -> type[Connector]:
-    """Raises Http404 for a connector that is not installed (any more)."""
-    if name not in accounts.connectors():
+def _kind(name: str, department: Department) -> type[Connector]:
+    """Raises Http404 for a connector that is not there (any more), or is another department's own."""
+    kind = accounts.connector(name)
+    if kind is None or made.is_foreign(kind, department.pk):
         raise Http404(name)
-    return accounts.connectors()[name]
+    return kind

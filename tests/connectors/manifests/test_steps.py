@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 from pytest_httpserver import HTTPServer
 
-from connectors import imports, made
+from connectors import imports, made, sign_ins, vault
 from connectors.connections import Told, connect, try_out
 from connectors.manifest_rows import Source
 from connectors.models import Manifest, ManifestVersion
@@ -19,6 +19,7 @@ from tests import factories
 from tests.connectors.manifests.petshop import described
 from tests.workflows.runtime.harness import carried, done, published, run_of
 from workflows.models import Run, Task
+from workflows.runtime import files
 from workflows.runtime.kinds import kinds
 from workflows.services import leaving
 from workflows.services.tasks import decide_task
@@ -221,3 +222,68 @@ def test_a_hostile_document_is_read_behind_walls() -> None:
     for content in (deep, bomb):
         with pytest.raises(ValidationError, match="was not read"):
             imports.import_new(Source(content, "openapi.yaml"), None, actor=SYSTEM)
+
+
+def test_whoever_imports_anew_does_not_get_the_secrets_of_others(shop: Manifest, legal: Department) -> None:
+    account = legal.connections.get()
+
+    imports.import_anew(shop, Source(described("https://thief.example"), "pets.json"), actor=SYSTEM)
+
+    account.refresh_from_db()
+    assert vault.opened(account.secret) == {}
+    assert "https://thief.example" in account.health_said
+
+
+def test_a_part_of_a_host_cannot_end_it(legal: Department) -> None:
+    variables = {"site": {"default": ""}}
+    servers = [{"url": "https://{site}.shop.example", "variables": variables}]
+    shop = factories.make_manifest(described("", servers=servers))
+
+    for site in ("thief.example/", "thief.example#", "x@thief.example", ""):
+        with pytest.raises(ValidationError):
+            connect(legal, shop.name, Told("Shop", {"in_site": site}, {"secret": "unheard-of"}), actor=SYSTEM)
+    assert connect(legal, shop.name, Told("Shop", {"in_site": "acme"}, {"secret": "unheard-of"}), actor=SYSTEM)
+
+
+def test_a_service_signs_in_by_oauth_where_its_description_says_how(legal: Department) -> None:
+    flow = {"authorizationUrl": "https://in.example/a", "tokenUrl": "https://in.example/t", "scopes": {"pets": "All"}}
+    schemes = {"securitySchemes": {"o": {"type": "oauth2", "flows": {"authorizationCode": flow}}}}
+    shop = factories.make_manifest(described("https://shop.example", components=schemes))
+
+    account = connect(legal, shop.name, Told("Shop", {"client_id": "tandem"}, {}), actor=SYSTEM)
+
+    asked = sign_ins.asks_a_person(account)
+    assert asked is not None
+    assert (asked.authorize_address, asked.token_address, asked.scopes) == (
+        *("https://in.example/a", "https://in.example/t", ("pets",)),
+    )
+    assert "in.example" in made.connectors([shop.name])[shop.name].reaches
+
+
+def test_a_file_is_sent_and_its_bytes_are_the_same(legal: Department, httpserver: HTTPServer) -> None:
+    body = {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {"title": {"type": "string"}, "file": {"type": "string", "format": "binary"}},
+            }
+        }
+    }
+    paths = {"/files": {"post": {"operationId": "upload", "requestBody": {"required": True, "content": body}}}}
+    shop = factories.make_manifest(described(httpserver.url_for("/v1"), paths=paths))
+    connect(legal, shop.name, Told("Shop", {}, {"secret": "unheard-of-key"}), actor=SYSTEM)
+    httpserver.expect_request("/v1/files", method="POST").respond_with_json({"id": 1})
+    stored = files.save(legal.pk, "a “b”.txt", b"\r\n--bytes\r\n", "text/plain")
+
+    output(done(step("pet-shop.upload@1", title="Grüße", file=files.reference(stored).model_dump()), department=legal))
+
+    (request, _), *_ = httpserver.log
+    assert request.form["title"] == "Grüße"
+    assert request.files["file"].read() == b"\r\n--bytes\r\n"
+
+
+def test_the_palette_offers_what_the_department_can_use(shop: Manifest, legal: Department) -> None:
+    press = factories.make_department("Press")
+
+    assert "pet-shop.add_pet@1" in made.usable_in(legal.pk)
+    assert made.usable_in(press.pk) == {}

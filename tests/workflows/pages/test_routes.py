@@ -17,7 +17,8 @@ from django.utils import timezone
 from connectors import connections, net
 from departments.access import SYSTEM, actor_for_user
 from departments.models import User
-from tests.factories import make_absence, make_group, make_publish_request
+from tests.connectors.manifests.petshop import described
+from tests.factories import make_absence, make_group, make_manifest, make_publish_request
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows import urls
@@ -86,6 +87,10 @@ def _signs_in(scene: Scene) -> list[object]:
     there = {"address": "https://a.example", "authorize_address": "https://a.example/in", "client_id": "tandem"}
     told = connections.Told("Drive", {**there, "signs_in": "oauth_person", "token_address": "https://a.example/t"})
     return [connections.connect(scene.department, "http", told, actor=SYSTEM).pk]
+
+
+def _service(scene: Scene) -> list[object]:
+    return [make_manifest(described("https://shop.example"), scene.department).pk]
 
 
 def _task(scene: Scene) -> list[object]:
@@ -272,6 +277,12 @@ ROUTES = [
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
     Route("connections"),
     Route("connection_new", right="builder", wrong="operator"),
+    Route("services"),
+    Route("service_import", right="builder", wrong="operator"),
+    Route("service", _service),
+    Route("service_choose", _service, "post", (("shown", "me"),), "builder", "operator", 302),
+    Route("service_renew", _service, "post", (), "builder", "operator", 422),
+    Route("service_remove", _service, "post", (), "builder", "operator", 302),
     Route("connection", _connection),
     Route("connection_change", _connection, "post", (), "builder", "operator", 422),
     Route("connection_try", _connection, "post", (), "builder", "operator", 302),

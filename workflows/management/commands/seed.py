@@ -8,17 +8,21 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from connectors.providers import ensure_providers
+from connectors.shipped import ensure_services
 from departments.links import address_of
 from departments.seeding import SeededPerson, seed_people
 from workflows.services.examples import seed_examples, start_sample
 
 
 class Command(BaseCommand):
-    help = "Adds the departments, people, model and example workflows of a fresh server, where they are missing."
+    help = (
+        "Adds the departments, people, model, services and example workflows of a fresh server, where they are missing."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         new = [person for person in seed_people() if person.link_token]
         ensure_providers()
+        ensure_services()
         for workflow in seed_examples():
             start_sample(workflow)
         if new:

@@ -9,6 +9,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from connectors import made
+from connectors.manifests.steps_made import Step
 from connectors.sdk import Action
 from departments.access import Actor
 from departments.models import Department
@@ -74,10 +76,10 @@ class Group:
     offers: tuple[Offer, ...]
 
 
-def offered() -> list[Group]:
-    """Every kind that is installed, by group and title."""
+def offered(department: Department) -> list[Group]:
+    """Every kind that is installed, and those of imported services that the department can use, by group and title."""
     by_tone: dict[str, list[Offer]] = {tone: [] for tone in TITLES}
-    for name, kind in kinds().items():
+    for name, kind in [*kinds().items(), *made.usable_in(department.pk).items()]:
         offer = _offer(name, kind)
         by_tone[offer.tone].append(offer)
     return [Group(tone, str(TITLES[tone]), tuple(sorted(found, key=_rank))) for tone, found in by_tone.items() if found]
@@ -105,7 +107,7 @@ def _offer(name: str, kind: type[Action]) -> Offer:
     tone, icon = GROUPS.get(name.partition(".")[0], ("out", "world"))
     return Offer(
         key=name,
-        title=kind.title,
+        title=f"{kind.service}: {kind.title}" if issubclass(kind, Step) else kind.title,
         sentence=_first_sentence(kind),
         tone=tone,
         icon=kind.icon or icon,

@@ -52,7 +52,7 @@ def menu(request: Request, pk: UUID) -> HttpResponse:
 
 
 def menu_context(request: Request, shown: Workflow) -> dict[str, Any]:
-    return {"groups": offered(), "saved_offers": saved_offers(request.actor, shown.department)}
+    return {"groups": offered(shown.department), "saved_offers": saved_offers(request.actor, shown.department)}
 
 
 @page
