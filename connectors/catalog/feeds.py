@@ -28,7 +28,7 @@ class ReadFeed(Action):
             max_length=2_000,
             title="Address",
             description="Of the RSS or Atom feed. Its host must be on the administrator's list.",
-            json_schema_extra=hint("text", example="https://www.example.com/press/feed.xml"),
+            json_schema_extra=hint("text", example="https://www.example.com/press/feed.xml", destination="address"),
         )
         which: Literal["new", "latest"] = Field(
             default="new",

@@ -39,13 +39,13 @@ def _connection() -> Any:
     )
 
 
-def _path(title: str) -> Any:
+def _path(title: str, destination: str = "whole") -> Any:
     return Field(
         min_length=1,
         max_length=1_000,
         title=title,
         description="From “List files”, or written: it begins at the folder of the connection and stays below it.",
-        json_schema_extra=hint("text", example="{{ item.path }}"),
+        json_schema_extra=hint("text", example="{{ item.path }}", destination=destination),
     )
 
 
@@ -55,7 +55,7 @@ def _folder(description: str) -> Any:
         max_length=1_000,
         title="Folder",
         description=description,
-        json_schema_extra=hint("text", example="reports/{{ run.date }}"),
+        json_schema_extra=hint("text", example="reports/{{ run.date }}", destination="whole"),
     )
 
 
@@ -110,7 +110,7 @@ class ReadFile(Action):
 
     class Params(Model):
         connection: str = _connection()
-        path: str = _path("File")
+        path: str = _path("File", destination="")
 
     class Output(Model):
         file: FileRef = Field(title="File", description="For steps that read documents, send or write files.")

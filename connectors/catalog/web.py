@@ -27,7 +27,9 @@ class ReadWebPage(Action):
             max_length=8_000,
             title="Address",
             description="Of a page, a PDF or another document. Its host must be on the administrator's list.",
-            json_schema_extra=hint("text", example="https://www.example.com/press/2026/news.html"),
+            json_schema_extra=hint(
+                "text", example="https://www.example.com/press/2026/news.html", destination="address"
+            ),
         )
         part: Literal["main", "whole"] = Field(
             default="main",

@@ -120,7 +120,9 @@ class Line:
     @property
     def tries(self) -> int:
         """How often it was tried. A container or a question to a person is merely looked at again when it goes on."""
-        return self.step.attempts if self.step and self.card.tone not in ("flow", "people") else 0
+        if self.step is None or self.card.tone in ("flow", "people"):
+            return 0
+        return self.step.attempts - int(self.step.inside.get("tries_before", 0))
 
     @property
     def took(self) -> timedelta | None:
@@ -216,6 +218,8 @@ def _parts(step: StepRun, arm: Arm, path: str, rows: Rows) -> list[Part]:
 
 
 def _round(arm: Arm, number: int) -> str:
+    if number and arm.name.startswith("arms."):
+        return _("%(tool)s · use %(number)s") % {"tool": arm.caption, "number": number}
     return _("round %(number)s") % {"number": number} if number else arm.caption
 
 

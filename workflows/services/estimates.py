@@ -96,13 +96,22 @@ def _asking(draft: _Draft, steps: list[Node], times: int) -> Iterator[_Asking]:
         if node.off:
             continue
         if asks_a_model(node):
-            yield _Asking(node, times)
+            yield _Asking(node, times * _turns(node))
         rounds = times * _items(draft, node)
         ways = [list(_asking(draft, held, rounds)) for _, held in node.sequences()]
         if node.cases is not None:
             ways = sorted(ways, key=len)[-1:]
         for way in ways:
             yield from way
+
+
+def _turns(node: Node) -> int:
+    """How often it asks at most: an AI with tools before each use of one, and for its answer."""
+    kind = kinds().get(node.kind)
+    if kind is None or not kind.arms_are_tools:
+        return 1
+    uses = node.given.get("uses", kind.Params.model_fields["uses"].default)
+    return 1 + uses if isinstance(uses, int) else 1
 
 
 def _items(draft: _Draft, node: Node) -> int:

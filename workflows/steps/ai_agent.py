@@ -185,7 +185,8 @@ class Agent(Action):
     def _finished(self, text: str, memory: Memory, *, by_itself: bool) -> Done:
         uses = [Use(**{name: use[name] for name in Use.model_fields}) for use in memory.uses]
         ended: Literal["finished", "limit"] = "finished" if by_itself else "limit"
-        return Done(self.Output(text=text, uses=uses, ended=ended), summary=f"{len(uses)} uses of tools")
+        times = {0: "used no tool", 1: "used a tool once"}.get(len(uses), f"used tools {len(uses)} times")
+        return Done(self.Output(text=text, uses=uses, ended=ended), summary=times)
 
     @classmethod
     def names_inside(cls, given: Mapping[str, Any]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class Told(Model):
         default_factory=list,
         title="What the AI fills in",
         description="The steps of the tool use it under “call”.",
-        json_schema_extra=hint("fields", example="query, a text: what to look for"),
+        json_schema_extra=hint("fields", example="query, a text: what to look for", one="Field", adds="Add a field"),
     )
     ask: bool = described(
         default=False,
