@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote_plus, urlsplit
-from xml.etree.ElementTree import Element, ParseError
-
-from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from xml.etree.ElementTree import Element
 
 from connectors.sdk import (
     Account,
@@ -34,6 +31,7 @@ from connectors.sdk.context import Http
 from connectors.sdk.ranges import read_whole
 from connectors.sdk.sigv4 import Keys
 from connectors.sdk.stores import Gathered, Listing, Store, clean, is_there, join, not_there
+from connectors.sdk.xml import read_xml
 
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 NOT_ACCEPTED = frozenset(
@@ -153,7 +151,7 @@ class Bucket:
         for each in found.iterfind("{*}Contents"):
             name = _text(each, "Key").removeprefix(prefix)
             if name:  # the folder itself, as some programs mark it
-                gathered.file(name, int(_text(each, "Size") or 0), _time(_text(each, "LastModified")))
+                gathered.file(name, _size(_text(each, "Size")), _time(_text(each, "LastModified")))
         for each in found.iterfind("{*}CommonPrefixes"):
             gathered.subfolder(_text(each, "Prefix").removeprefix(prefix).removesuffix("/"))
         gathered.more |= _text(found, "IsTruncated") == "true"
@@ -259,23 +257,25 @@ def _refusal(answer: Response) -> StepError:
 
 
 def _code(answer: Response) -> str:
-    try:
-        return re.sub(r"[^A-Za-z0-9]", "", _text(fromstring(answer.body, forbid_dtd=True), "Code"))[:60]
-    except (ParseError, DefusedXmlException, ValueError):
-        return ""
+    told = read_xml(answer.body)
+    return "" if told is None else re.sub(r"[^A-Za-z0-9]", "", _text(told, "Code"))[:60]
 
 
 def _xml(answer: Response) -> Element:
-    try:
-        return fromstring(answer.body, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError):
-        raise Unavailable("The bucket's server gave an answer that cannot be read.") from None
+    told = read_xml(answer.body)
+    if told is None:
+        raise Unavailable("The bucket's server gave an answer that cannot be read.")
+    return told
 
 
 def _text(element: Element, name: str) -> str:
     found: Any = element.find(f"{{*}}{name}")
     text = (found.text or "") if found is not None else ""
     return unquote_plus(text) if name in ("Key", "Prefix") else text
+
+
+def _size(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _time(text: str) -> datetime | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from connectors.net.urls import Url
 from connectors.sdk import BadParams
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} | {"PROPFIND", "MKCOL", "MOVE"})
 LONGEST_WAIT_S = 30.0
 MOST_REDIRECTS = 3
 

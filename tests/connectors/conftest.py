@@ -6,15 +6,23 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.dav_server import DavServer
 from tests.s3_server import S3Server
 from tests.scripted_provider import scripted_provider
 
-__all__ = ["s3_server", "scripted_provider"]
+__all__ = ["dav_server", "s3_server", "scripted_provider"]
 
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """One for all: it keeps what it knows in the process."""
     server = S3Server().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def dav_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DavServer]:
+    server = DavServer(tmp_path_factory.mktemp("dav")).start()
     yield server
     server.stop()

@@ -11,10 +11,12 @@ from pytest_django import Settings
 
 from connectors import net
 from connectors.catalog.s3 import S3
+from connectors.catalog.webdav import WebDav
 from connectors.folders import OpenFolder
 from connectors.net.egress import Egress
 from connectors.sdk import BadParams, Connector, Rejected
 from connectors.sdk.stores import FolderAt, Store
+from tests.dav_server import PASSWORD, USER, DavServer
 from tests.s3_server import BUCKET, REGION, S3Server
 
 NAMES = ["plain.txt", "Übersicht Q4 (final).pdf", "100% & more?#+=;,'$@!.txt", "日本語.md", ".hidden", "a b  c"]
@@ -50,7 +52,18 @@ def a_bucket(request: pytest.FixtureRequest) -> Store:
     return over_http(S3, told, {"secret_key": server.secret}, server.entry)
 
 
-PLACES: dict[str, Callable[[pytest.FixtureRequest], Store]] = {"folder": a_folder, "s3": a_bucket}
+def a_dav_folder(request: pytest.FixtureRequest) -> Store:
+    server: DavServer = request.getfixturevalue("dav_server")
+    address = f"{server.address}/of tests/{uuid4().hex}"
+    (server.folder / address.removeprefix(f"{server.address}/")).mkdir(parents=True)
+    return over_http(WebDav, {"address": address, "user": USER}, {"password": PASSWORD}, server.entry)
+
+
+PLACES: dict[str, Callable[[pytest.FixtureRequest], Store]] = {
+    "folder": a_folder,
+    "s3": a_bucket,
+    "webdav": a_dav_folder,
+}
 
 
 @pytest.fixture(params=list(PLACES))

@@ -67,7 +67,7 @@ class StepHttp:
     lines: StepLines
 
     def send(self, method: str, url: str, **request: Any) -> Response:
-        effect = Effect.PURE if method in ("GET", "HEAD") else self.lines.effect
+        effect = Effect.PURE if method in ("GET", "HEAD", "PROPFIND") else self.lines.effect
         with self.lines.call(effect, kind="http", method=method, url=url) as call:
             response = self.door.send(method, url, **request)
             call |= {"status": response.status, "bytes": len(response.body)}
