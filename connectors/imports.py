@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -16,13 +17,15 @@ from connectors import accounts, net, vault
 from connectors import manifest_rows as rows
 from connectors.documents.describing import described
 from connectors.manifest_rows import Source
+from connectors.manifests import tools
 from connectors.manifests.connector_made import goes_to
 from connectors.manifests.manifest import LONGEST_NAME, Level, Service
 from connectors.manifests.manifest import Manifest as Found
+from connectors.manifests.mcp_session import Session
 from connectors.models import Connection, Health, Manifest, ManifestVersion
 from connectors.net.requests import Request
 from connectors.oauth import tokens
-from connectors.sdk import StepError
+from connectors.sdk import Credentials, StepError
 from connectors.sdk.addresses import origin
 from departments.access import Actor, Verb, require, require_administrator
 from departments.models import Department
@@ -51,6 +54,26 @@ def fetched(address: str, department: Department | None, *, actor: Actor) -> Sou
         raise ValidationError({"address": [problem]})
     name = address.partition("?")[0].rstrip("/").rpartition("/")[2] or "openapi"
     return Source(response.body, name, response.url)
+
+
+def asked_for_tools(address: str, token: str, department: Department | None, *, actor: Actor) -> Source:
+    """What an MCP server offers, as a document; outside of any transaction. The token is used this once, and not kept.
+
+    Raises PermissionDenied, ValidationError. Hosts are let through as by `fetched`.
+    """
+    _require(actor, department)
+    hosts = department.egress_hosts if department else [origin(address).removeprefix("https://")]
+    signed_in = Credentials({"Authorization": f"Bearer {token}"} if token else {})
+    door = net.Door(net.for_department(hosts), net.Bound((origin(address),), signed_in))
+    session = Session(door, address)
+    try:
+        session.begin()
+        offered = session.tools()
+    except StepError as error:
+        raise ValidationError({"address": [error.message]}) from None
+    session.end()
+    content = json.dumps(tools.written(address, session.server, offered)).encode()
+    return Source(content, str(session.server.get("name") or "tools"), address)
 
 
 def import_new(

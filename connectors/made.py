@@ -16,8 +16,9 @@ from uuid import UUID
 from django.db.models import F, Q
 
 from connectors.manifests.connector_made import connector_of
+from connectors.manifests.kinds_made import step_of
 from connectors.manifests.manifest import Operation, Service
-from connectors.manifests.steps_made import Step, step_of
+from connectors.manifests.steps_made import Step
 from connectors.models import Connection, Manifest, ManifestOperation, ManifestVersion
 from connectors.sdk import Connector
 from connectors.sdk.registry import UnknownKind

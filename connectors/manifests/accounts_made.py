@@ -128,7 +128,9 @@ def secrets_of(ways: Sequence[SignIn]) -> type[Model]:
         if schemes:
             about = next((each.about for each in schemes if each.about), "Kept sealed and never shown again.")
             title = _of(dict.fromkeys(each.title for each in schemes))
-            fields[name] = (str, question(title, about, hint("secret"), default="", max_length=20_000))
+            is_needed = len(schemes) == len(ways) and not any(by_oauth(each) for each in ways)
+            begins = {"min_length": 1} if is_needed else {"default": ""}
+            fields[name] = (str, question(title, about, hint("secret"), max_length=20_000, **begins))
     return create_model("Secrets", __base__=Model, **fields)
 
 

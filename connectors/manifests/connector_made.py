@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from connectors.manifests.accounts_made import SECRETS, by_oauth, field_of, is_basic, secrets_of, settings_of
 from connectors.manifests.manifest import Scheme, Server, Service, SignIn
+from connectors.manifests.mcp_session import Session
 from connectors.sdk import Account, AuthFailed, Connector, Credentials, OAuth, Unavailable
 from connectors.sdk.addresses import below, origin
 
@@ -69,6 +70,8 @@ class MadeConnector(Connector):
         )
 
     def test(self, account: Account) -> str:
+        if self.service.protocol == "mcp":
+            return _greeted(Session(account.http, account.settings.begins))
         response = account.http.send("GET", below(account.settings.begins, account.settings.test_path))
         if response.status in (401, 403):
             raise AuthFailed(f"It does not accept the credentials: it answered with {response.status}. Renew them.")
@@ -100,6 +103,13 @@ def connector_of(service: Service, *, name: str, department: Any = None, whose: 
             "Secrets": secrets_of(ways),
         },
     )
+
+
+def _greeted(session: Session) -> str:
+    session.begin()
+    count = len(session.tools())
+    session.end()
+    return f"It is {session.server.get('name') or 'an MCP server'} and offers {count} tools."
 
 
 def reached(servers: Sequence[Server]) -> tuple[str, ...]:

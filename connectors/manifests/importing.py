@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from connectors.manifests import tools
 from connectors.manifests.manifest import Level, Manifest, Operation, Refused, Service
 from connectors.manifests.operations import MOST, operations_of
 from connectors.manifests.servers import servers_of, signs_in_of
@@ -19,13 +20,16 @@ VERSIONS = ("3.0", "3.1")
 SELF = ("/me", "/users/me", "whoami", "/myself", "auth.test", "userinfo", "/user", "/account", "/about", "/profile")
 
 
-ICONS = frozenset({"address-book", "brand-google", "brand-windows", "signature", "ticket"})
+ICONS = frozenset({"address-book", "brand-google", "brand-windows", "signature", "ticket", "tool"})
 """Of those that are drawn on the pages (static/icons.txt)."""
 
 
 def read(content: bytes, address: str = "") -> Manifest:
     """`address` is where it was found: servers may be written relative to it. Raises Refused with the reason."""
-    whole = _whole(values_of(content))
+    found = values_of(content)
+    if tools.MARK in found:
+        return tools.read(found)
+    whole = _whole(found)
     operations = tuple(islice(operations_of(whole), MOST + 1))
     if len(operations) > MOST:
         raise Refused(f"It describes more than {MOST:,} operations. Give the part of it that you need.")

@@ -76,7 +76,7 @@ class Operation(Part):
 
     name: str = Field(max_length=LONGEST_OPERATION)
     id: str = ""
-    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CALL"]
     path: str
     address: str = ""
     title: str
@@ -140,8 +140,11 @@ class SignIn(Part):
 class Service(Part):
     """The system itself, without its operations. `test_path` changes nothing and needs nothing but the credentials.
 
-    `also` are origins of operations that lie elsewhere: they see the credentials too.
+    `also` are origins of operations that lie elsewhere: they see the credentials too. By `protocol` mcp it is a server
+    of the Model Context Protocol, whose operations are tools: their method is CALL, their path the tool's name.
     """
+
+    protocol: Literal["http", "mcp"] = "http"
 
     title: str
     about: str = ""

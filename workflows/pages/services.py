@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +62,7 @@ class Sheet:
     owners: Mapping[str, Department | None] = field(default_factory=dict)
     owner: str = ""
     address: str = ""
+    server: str = ""
     errors: tuple[str, ...] = ()
 
 
@@ -73,14 +74,15 @@ def import_service(request: Request) -> HttpResponse:
     if not owners:
         raise PermissionDenied(_("Your role does not let you import services. A builder or manager can."))
     owner = request.POST.get("owner", "")
-    sheet = Sheet(owners, owner if owner in owners else next(iter(owners)), request.POST.get("address", ""))
+    owner = owner if owner in owners else next(iter(owners))
+    sheet = Sheet(owners, owner, request.POST.get("address", ""), request.POST.get("server", ""))
     if request.method != "POST":
         return render(request, "workflows/services/import.html", {"sheet": sheet})
     try:
         department = owners[sheet.owner]
         manifest = imports.import_new(_source(request, department), department, actor=request.actor)
     except ValidationError as refused:
-        sheet = Sheet(owners, sheet.owner, sheet.address, tuple(refused.messages))
+        sheet = replace(sheet, errors=tuple(refused.messages))
         return render(request, "workflows/services/import.html", {"sheet": sheet}, status=422)
     messages.success(request, _("“%(title)s” was imported. Choose what becomes a step.") % {"title": manifest.title})
     return redirect("service", manifest.pk)
@@ -108,6 +110,9 @@ def _source(request: Request, department: Department | None) -> Source:
         if file.size is None or file.size > LARGEST:
             raise ValidationError(_("The file is too large: at most 25 MB are taken."))
         return Source(file.read(), file.name or "openapi")
+    if server := request.POST.get("server", "").strip():
+        token = request.POST.get("token", "").strip()
+        return imports.asked_for_tools(server, token, department, actor=request.actor)
     if address := request.POST.get("address", "").strip():
         return imports.fetched(address, department, actor=request.actor)
     raise ValidationError(_("Give a file, or the address of one."))
