@@ -18,28 +18,46 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 SHORTEST = 8
 """Characters; what is shorter would take ordinary words out of ordinary texts."""
 INSTEAD = "[secret]"
+MOST_LATELY = 100
 
 
 class Scrubber:
-    """Immutable once made, so that threads may share it."""
+    """Immutable once made, so that threads may share it.
 
-    def __init__(self, values: Iterable[str] = ()) -> None:
-        self.values = frozenset(value for value in values if len(value) >= SHORTEST)
-        forms = sorted({form for value in self.values for form in _forms(value)})
-        self._machine = AhoCorasick(forms, matchkind=MatchKind.LeftmostLongest) if forms else None
+    A machine over all values takes a second to make for 10,000 of them; what was learnt lately has a small one of its
+    own until there is enough of it.
+    """
+
+    def __init__(
+        self, values: Iterable[str] = (), lately: Iterable[str] = (), machine: AhoCorasick | None = None
+    ) -> None:
+        """`machine` is the one over `values`, where it is made already."""
+        self._settled, self._lately = _long_enough(values), _long_enough(lately)
+        self.values = self._settled | self._lately
+        self._machine = machine or _machine(self._settled)
+        self._small = _machine(self._lately)
+
+    def with_more(self, values: Iterable[str]) -> Scrubber:
+        """One that knows these too."""
+        lately = self._lately | (_long_enough(values) - self._settled)
+        if len(lately) > MOST_LATELY:
+            return Scrubber(self._settled | lately)
+        return Scrubber(self._settled, lately, self._machine)
 
     def text(self, text: str) -> str:
-        if self._machine is None or not (found := self._machine.find_matches_as_indexes(text)):
-            return text
         parts, at = [], 0
-        for _, start, end in found:
+        for start, end in _apart(self._places(text)):
             parts += [text[at:start], INSTEAD]
             at = end
-        return "".join([*parts, text[at:]])
+        return "".join([*parts, text[at:]]) if parts else text
+
+    def _places(self, text: str) -> list[tuple[int, int]]:
+        machines = filter(None, (self._machine, self._small))
+        return sorted((start, end) for each in machines for _, start, end in each.find_matches_as_indexes(text))
 
     def value(self, value: Any) -> Any:
         """A JSON value with every text in it scrubbed, names too."""
-        if self._machine is None:
+        if not self.values:
             return value
         if isinstance(value, str):
             return self.text(value)
@@ -48,6 +66,25 @@ class Scrubber:
         if isinstance(value, list | tuple):
             return [self.value(each) for each in value]
         return value
+
+
+def _long_enough(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(value for value in values if len(value) >= SHORTEST)
+
+
+def _machine(values: Iterable[str]) -> AhoCorasick | None:
+    forms = sorted({form for value in values for form in _forms(value)})
+    return AhoCorasick(forms, matchkind=MatchKind.LeftmostLongest) if forms else None
+
+
+def _apart(places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In order; those that overlap as one: a value may stand inside another, which the other machine knows."""
+    apart: list[tuple[int, int]] = []
+    for start, end in places:
+        if apart and start < apart[-1][1]:
+            start, end = apart[-1][0], max(apart.pop()[1], end)
+        apart.append((start, end))
+    return apart
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -81,11 +118,11 @@ _lock = Lock()
 def learn(values: Iterable[str]) -> None:
     """From now on these are taken out of what this process writes."""
     global _known
-    new = {value for value in values if len(value) >= SHORTEST}
+    new = _long_enough(values)
     if new <= _known.values:
         return
     with _lock:
-        _known = Scrubber(_known.values | new)
+        _known = _known.with_more(new)
 
 
 def known() -> Scrubber:

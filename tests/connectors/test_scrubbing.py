@@ -64,6 +64,17 @@ def test_the_longer_of_two_is_taken_and_short_ones_are_left() -> None:
     assert scrubber.text("token-of-ours-and-more, token-of-ours, short") == "[secret], [secret], short"
 
 
+def test_what_is_learnt_one_by_one_is_known_as_all_at_once() -> None:
+    values = [f"secret-number-{number:04}" for number in range(350)] + ["secret-number-0007-and-more"]
+    text = " ".join(values)
+    scrubber = Scrubber(values[:10])
+    for value in [*values[10:], "short"]:
+        scrubber = scrubber.with_more([value])
+
+    assert scrubber.values == frozenset(values)
+    assert scrubber.text(text) == Scrubber(values).text(text) == " ".join(["[secret]"] * len(values))
+
+
 @given(some.text(max_size=300))
 def test_a_text_without_secrets_stays_as_it_is(text: str) -> None:
     assert Scrubber(["qz9-never-in-a-text"]).text(text) == text
