@@ -42,6 +42,7 @@ class Sizes:
     people: int = 1_000
     deciding_s: float = 10.0
     waiting: int = 100_000
+    secrets: tuple[int, int] = (500, 10_000)
     warm_up_runs: int = 100
     departments: int = 3
     """Over how many departments the runs that wait for a model are spread."""
@@ -61,6 +62,7 @@ QUICK = Sizes(
     people=20,
     deciding_s=1.0,
     waiting=200,
+    secrets=(20, 200),
     warm_up_runs=10,
 )
 """Whether it works at all, within seconds. The figures keep their names and mean little."""

@@ -30,6 +30,10 @@ UNITS: dict[str, str] = {
     "edit_300_p95_ms": "ms",
     "decide_1000_p95_ms": "ms",
     "waiting_100000_cpu_percent": "%",
+    "guard_ms": "ms",
+    "scrub_500_ms": "ms",
+    "scrub_10000_ms": "ms",
+    "rotate_10000_s": "s",
 }
 """Every figure, in the order of the table."""
 

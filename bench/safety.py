@@ -1,0 +1,63 @@
+"""What safety costs: scrubbing secrets out of a line, a new key over ten thousand of them, and the guarded door."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from bench.bench import Bench, Values
+from bench.figures import percentile
+from bench.stack import CannotMeasure
+from config.env import ROOT
+
+
+def scrubbing(bench: Bench) -> Values:
+    """A line of 1 MB with 500 secrets known, and with 10,000 (case X11)."""
+    few, many = (_told(bench, "scrub", count) for count in bench.sizes.secrets)
+    for name, told in (("scrub_500_ms", few), ("scrub_10000_ms", many)):
+        bench.notes[name] = (
+            f"{_spread(told['took_s'])}; made in {told['built_s']:.2f} s; no text without one was changed"
+        )
+    return {
+        "scrub_500_ms": percentile(few["took_s"], 95) * 1000,
+        "scrub_10000_ms": percentile(many["took_s"], 95) * 1000,
+    }
+
+
+def rotation(bench: Bench) -> Values:
+    """Until every secret is under a new key, with a kill at the half, while they are used (case X09)."""
+    count = bench.sizes.secrets[1]
+    told = _told(bench, "rotate", count)
+    bench.notes["rotate_10000_s"] = (
+        f"{count} secrets, killed when {told['broken_off_at']} were done, {told['opened_meanwhile']} times opened"
+        " meanwhile; all open with the new key alone"
+    )
+    return {"rotate_10000_s": told["took_s"]}
+
+
+def guard(bench: Bench) -> Values:
+    """What a request through the door takes beyond one without it: lists, names, addresses, limits (rules S1 to S6)."""
+    told = _told(bench, "guard", bench.sizes.pages, bench.stack.ports[0])
+    guarded, plain = (percentile(told[name], 50) * 1000 for name in ("guarded", "plain"))
+    bench.notes["guard_ms"] = f"p50 {guarded:.2f} ms with it and {plain:.2f} ms without; 101 hosts on the list"
+    return {"guard_ms": guarded - plain}
+
+
+def _told(bench: Bench, *job: Any) -> Any:
+    """In a process of its own, over the home of the benchmark. Raises CannotMeasure."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.vault", *map(str, job)],
+        cwd=ROOT,
+        env=bench.stack.environment(),
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise CannotMeasure(f"{job[0]} failed: {done.stderr.strip().splitlines()[-1]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _spread(seconds: list[float]) -> str:
+    return f"p50 {percentile(seconds, 50) * 1000:.1f}, p99 {percentile(seconds, 99) * 1000:.1f} ms"
