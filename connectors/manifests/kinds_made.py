@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import create_model
 
 from connectors.manifests import tool_steps
+from connectors.manifests.destinations import destinations
 from connectors.manifests.manifest import Level, Operation, Service
 from connectors.manifests.models_made import Whole, fields_of, question
 from connectors.manifests.steps_made import MOST_PAGES, Step
@@ -45,7 +46,7 @@ def step_of(operation: Operation, service: Service, *, connector: str, kind: str
 def _params(operation: Operation, connector: str) -> type[Model]:
     shown = hint("choice", source=f"connections:{connector}")
     account = question("Account", "Accounts are connected once, under Connections.", shown, min_length=1, max_length=60)
-    fields: dict[str, Any] = {"connection": (str, account), **fields_of(operation.asked)}
+    fields: dict[str, Any] = {"connection": (str, account), **fields_of(operation.asked, destinations(operation))}
     if operation.paging is not None:
         about = "A long list comes in pages; so many of them are read and put together."
         shown = hint("number", example="5", advanced=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -28,22 +28,19 @@ def question(title: str, about: str, shown: dict[str, Any], **more: Any) -> Any:
     return Field(title=title, description=about, json_schema_extra=shown, **more)
 
 
-def fields_of(asked: Sequence[Asked]) -> dict[str, Any]:
+def fields_of(asked: Sequence[Asked], destinations: Container[str] = ()) -> dict[str, Any]:
     """For `create_model`: name → type and field."""
     optional = [each.field for each in asked if not each.needed]
     late = set(optional[MOST_PLAIN:])
-    return {each.field: _field(each, each.needed, each.field in late) for each in asked}
+    goes = {each.field: "whole" if each.field in destinations else "" for each in asked}
+    return {each.field: _field(each, each.field in late, goes[each.field]) for each in asked}
 
 
-def made(name: str, asked: Sequence[Asked], base: type[Model] = Whole) -> type[Model]:
-    return create_model(name, __base__=base, **fields_of(asked))
-
-
-def _field(asked: Asked, needed: bool, advanced: bool) -> tuple[Any, Any]:
-    kind, widget, more = _type(asked, needed)
-    shown = hint(widget, example=asked.example, advanced=advanced, **more)
+def _field(asked: Asked, advanced: bool, destination: str) -> tuple[Any, Any]:
+    kind, widget, more = _type(asked, asked.needed)
+    shown = hint(widget, example=asked.example, advanced=advanced, destination=destination, **more)
     about = asked.about or _where(asked)
-    if needed:
+    if asked.needed:
         return kind, question(asked.title, about, shown)
     return kind | None, question(asked.title, about, shown, default=None)
 

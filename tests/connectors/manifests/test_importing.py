@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.manifests.connector_made import reached
+from connectors.manifests.destinations import destinations
 from connectors.manifests.importing import read
 from connectors.manifests.manifest import Level, Manifest, Operation, Refused, Server, Variable
 from tests.connectors.manifests.petshop import described
@@ -201,3 +202,19 @@ def test_every_real_document_is_imported_or_names_its_reason() -> None:
     assert len(files) >= 69
     assert set(refused) == {"title.json", "webhooks.json"}
     assert ["a server of its own" in each for each in problems] == [True] * 3
+
+
+def test_no_ai_chooses_where_a_writing_operation_goes() -> None:
+    body = {
+        "type": "object",
+        "properties": {
+            "text": {},
+            "toRecipients": {},
+            "meta": {"type": "object", "properties": {"callbackUrl": {"type": "string"}}},
+        },
+    }
+    content = {"requestBody": {"content": {"application/json": {"schema": body}}}}
+    found = read(api({"/things/{id}": {"get": {}, "post": content}}))
+
+    assert destinations(operation(found, "get_things_by_id")) == frozenset()
+    assert destinations(operation(found, "post_things_by_id")) == {"id", "to_recipients", "meta"}

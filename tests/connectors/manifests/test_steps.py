@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -287,3 +288,55 @@ def test_the_palette_offers_what_the_department_can_use(shop: Manifest, legal: D
 
     assert "pet-shop.add_pet@1" in made.usable_in(legal.pk)
     assert made.usable_in(press.pk) == {}
+
+
+INSIDE = [
+    *("http://127.0.0.1:{port}/x", "http://localhost:{port}/x", "http://[::1]:{port}/x", "http://0.0.0.0:{port}/x"),
+    *("http://0x7f000001:{port}/x", "http://2130706433:{port}/x", "http://127.1:{port}/x", "http://①②⑦.0.0.1:{port}/x"),
+    *(
+        "http://[::ffff:127.0.0.1]:{port}/x",
+        "http://a@127.0.0.1:{port}/x",
+        "http://169.254.169.254/latest",
+        "file:///x",
+    ),
+]
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_nobody_is_led_inside_by_an_address_to_import_from(address: str) -> None:
+    """Cases S01 and S03, through both doors of importing, for a department and for an administrator."""
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        canary.settimeout(0.05)
+        there = address.format(port=canary.getsockname()[1])
+        hosts = [there.partition("/x")[0]]
+        legal = factories.make_department("Legal", egress_hosts=hosts)
+
+        for department in (legal, None):
+            with pytest.raises(ValidationError):
+                imports.fetched(there, department, actor=SYSTEM)
+            with pytest.raises(ValidationError):
+                imports.asked_for_tools(there, "unheard-of", department, actor=SYSTEM)
+        with pytest.raises(TimeoutError):
+            canary.accept()
+
+
+def test_a_redirect_inside_is_not_followed(legal: Department, httpserver: HTTPServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as canary:
+        canary.settimeout(0.05)
+        there = f"http://127.0.0.1:{canary.getsockname()[1]}/x"
+        httpserver.expect_request("/api.json").respond_with_data("", status=302, headers={"Location": there})
+
+        with pytest.raises(ValidationError, match="not among the hosts"):
+            imports.fetched(httpserver.url_for("/api.json"), legal, actor=SYSTEM)
+        with pytest.raises(TimeoutError):
+            canary.accept()
+
+
+def test_a_description_does_not_open_the_own_network(httpserver: HTTPServer) -> None:
+    """Its servers may lie anywhere; steps and tests reach them under the address policy like all others."""
+    press = factories.make_department("Press")
+    own = factories.make_manifest(described(httpserver.url_for("/v1")))
+    account = connect(press, own.name, Told("Shop", {}, {"secret": "unheard-of-key"}), actor=SYSTEM)
+
+    assert not try_out(account, actor=SYSTEM)
+    assert httpserver.log == []
