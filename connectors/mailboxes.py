@@ -33,6 +33,9 @@ class Mailbox:
     def greet(self) -> None:
         smtp.greet(self._server("smtp"), self.policy)
 
+    def keys(self, sought: Sought) -> Sequence[str]:
+        return imap.keys(sought, self._server("imap"), self.policy)
+
     def fetch(self, sought: Sought) -> Sequence[Arrived]:
         found = imap.fetch(sought, self._server("imap"), self.policy)
         return [arrived(raw, enclosures=sought.enclosures) for raw in found]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from connectors.sdk import Action, Done, Field, Model, StepContext, hint
-from connectors.sdk.mail import Arrived, Enclosure, Sought
+from connectors.sdk.mail import Arrived, Enclosure, Mail, Sought
 
 
 class ReadMail(Action):
@@ -33,6 +35,15 @@ class ReadMail(Action):
             title="Folder",
             description="As the mail server calls it.",
             json_schema_extra=hint("text", example="INBOX"),
+        )
+        which: Literal["new", "all"] = Field(
+            default="new",
+            title="Which mails",
+            description="What was given once counts as read by this step of the workflow; a test leaves it unread.",
+            json_schema_extra=hint(
+                "choice",
+                labels={"new": "Only those it has not read in an earlier run", "all": "All that fit, each time anew"},
+            ),
         )
         unread: bool = Field(
             default=True,
@@ -90,11 +101,24 @@ class ReadMail(Action):
         last: int = Field(title="Number of the last one", description="0 when there was none.")
 
     def run(self, params: Params, ctx: StepContext) -> Done:
-        wanted = params.model_dump(exclude={"connection", "attachments"})
-        found = ctx.account(params.connection).mail.fetch(Sought(**wanted, enclosures=params.attachments))
+        wanted = params.model_dump(exclude={"connection", "which", "attachments"})
+        mailbox, sought = ctx.account(params.connection).mail, Sought(**wanted, enclosures=params.attachments)
+        found = _new(mailbox, sought, params.connection, ctx) if params.which == "new" else mailbox.fetch(sought)
         mails = [_told(each, ctx) for each in found]
         output = self.Output(mails=mails, count=len(mails), last=max((each.uid for each in found), default=0))
         return Done(output, summary=f"{len(mails)} mail{'' if len(mails) == 1 else 's'}")
+
+
+def _new(mailbox: Mail, sought: Sought, connection: str, ctx: StepContext) -> Sequence[Arrived]:
+    """What the mailbox cannot give at once, because mails are large, is left to the next run."""
+    source = f"{connection}/{sought.folder}"
+    keys = ctx.take_new(source, mailbox.keys(sought), sought.most)
+    if not keys:
+        return []
+    found = mailbox.fetch(replace(sought, keys=keys))
+    came = {str(mail.uid) for mail in found}
+    ctx.give_back(source, [key for key in keys if key.rpartition("-")[2] not in came])
+    return found
 
 
 def _told(mail: Arrived, ctx: StepContext) -> dict[str, Any]:

@@ -23,6 +23,7 @@ LONGEST_S = 120.0
 LARGEST_BYTES = 25 * 1024 * 1024
 MOST_BYTES = 50 * 1024 * 1024
 """Of all mails together; the rest is for the next time."""
+MOST_KEYS = 5_000
 _WHOLE, _SIZE = b"BODY[]", b"RFC822.SIZE"
 
 
@@ -38,12 +39,19 @@ class Raw:
     content: bytes | None = field(repr=False)
 
 
+def keys(sought: Sought, server: MailServer, policy: Egress) -> list[str]:
+    with _signed_in(server, policy) as client:
+        validity = _open(client, sought.folder, readonly=True)
+        return [f"{validity}-{uid}" for uid in _uids(client, sought)[-MOST_KEYS:]]
+
+
 def fetch(sought: Sought, server: MailServer, policy: Egress) -> list[Raw]:
     """The oldest of those that are sought. Raises BadParams (no such folder), AuthFailed, Unavailable."""
     with _signed_in(server, policy) as client:
-        _open(client, sought.folder, readonly=True)
-        uids = [uid for uid in sorted(client.search(_criteria(sought), "UTF-8")) if uid > sought.after]
-        return list(_within(MOST_BYTES, (_raw(client, uid) for uid in uids[: sought.most])))
+        validity = _open(client, sought.folder, readonly=True)
+        uids = _called(sought.keys, validity) if sought.keys else _uids(client, sought)
+        mails = (_raw(client, uid) for uid in uids[: sought.most])
+        return list(_within(MOST_BYTES, filter(None, mails)))
 
 
 def mark_read(folder: str, uids: Sequence[int], server: MailServer, policy: Egress) -> None:
@@ -56,6 +64,16 @@ def mark_read(folder: str, uids: Sequence[int], server: MailServer, policy: Egre
 def folders(server: MailServer, policy: Egress) -> list[str]:
     with _signed_in(server, policy) as client:
         return [str(name) for flags, _, name in client.list_folders() if b"\\Noselect" not in flags]
+
+
+def _uids(client: IMAPClient, sought: Sought) -> list[int]:
+    return [uid for uid in sorted(client.search(_criteria(sought), "UTF-8")) if uid > sought.after]
+
+
+def _called(keys: Sequence[str], validity: int) -> list[int]:
+    """None of those that the server has numbered anew since."""
+    named = (key.partition("-") for key in keys)
+    return [int(uid) for given, _, uid in named if given == str(validity)]
 
 
 def _criteria(sought: Sought) -> list[Any]:
@@ -80,8 +98,11 @@ def _within(most: int, mails: Iterator[Raw]) -> Iterator[Raw]:
             return
 
 
-def _raw(client: IMAPClient, uid: int) -> Raw:
-    about = client.fetch([uid], ["FLAGS", "ENVELOPE", "RFC822.SIZE"]).get(uid, {})
+def _raw(client: IMAPClient, uid: int) -> Raw | None:
+    """None for one that is gone meanwhile."""
+    about = client.fetch([uid], ["FLAGS", "ENVELOPE", "RFC822.SIZE"]).get(uid)
+    if about is None:
+        return None
     size = int(about.get(_SIZE, 0))
     content = client.fetch([uid], ["BODY.PEEK[]"]).get(uid, {}).get(_WHOLE) if size <= LARGEST_BYTES else None
     envelope = about.get(b"ENVELOPE")
@@ -145,9 +166,10 @@ def _said_by(server: MailServer) -> Iterator[None]:
         raise reach.no_answer(place, OSError(type(error).__name__), maybe_done=False) from None
 
 
-def _open(client: IMAPClient, folder: str, *, readonly: bool) -> None:
+def _open(client: IMAPClient, folder: str, *, readonly: bool) -> int:
+    """Gives for how long its numbers hold: a server that numbers its mails anew has another one (UIDVALIDITY)."""
     try:
-        client.select_folder(folder, readonly=readonly)
+        return int(client.select_folder(folder, readonly=readonly).get(b"UIDVALIDITY", 0))
     except exceptions.IMAPClientAbortError:
         raise
     except imaplib.IMAP4.error:

@@ -276,6 +276,10 @@ class StepContext(Protocol):
         """
         ...
 
+    def give_back(self, source: str, keys: Sequence[str]) -> None:
+        """What this step took and cannot use: the next run is offered it."""
+        ...
+
     def render(self, value: Any, **names: Any) -> Any:
         """Render a value of the step's own definition now, with extra names in scope."""
         ...

@@ -64,7 +64,7 @@ class Arrived:
 class Sought:
     """Which mails of a folder. `after` is the highest uid that is known already; the oldest of the rest come first.
 
-    `enclosures`: with what is attached to them.
+    `enclosures`: with what is attached to them. `keys`: just those that `Mail.keys` named so, whatever else is sought.
     """
 
     folder: str = "INBOX"
@@ -75,6 +75,7 @@ class Sought:
     after: int = 0
     most: int = 20
     enclosures: bool = False
+    keys: Sequence[str] = ()
 
 
 class Mail(Protocol):
@@ -85,6 +86,13 @@ class Mail(Protocol):
 
         Raises BadParams, AuthFailed, Rejected (all refused, or the letter itself), Unavailable (`maybe_done`: the text
         was on its way when the line broke).
+        """
+        ...
+
+    def keys(self, sought: Sought) -> Sequence[str]:
+        """What to call those that are sought, oldest first, without reading them: the newest 5,000, not only `most`.
+
+        A key never names another mail: `VALIDITY-UID`. Raises BadParams (no such folder), AuthFailed, Unavailable.
         """
         ...
 

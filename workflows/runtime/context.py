@@ -139,9 +139,16 @@ class Context:
 
     def take_new(self, source: str, keys: Sequence[str], most: int) -> Sequence[str]:
         try:
-            return Taker(self.journey.run, self.path, self.at.step_id, source).take(keys, most)
+            return self._taker(source).take(keys, most)
         finally:
             release()
+
+    def give_back(self, source: str, keys: Sequence[str]) -> None:
+        self._taker(source).give_back(keys)
+        release()
+
+    def _taker(self, source: str) -> Taker:
+        return Taker(self.journey.run, self.path, self.at.step_id, source)
 
     def render(self, value: Any, **names: Any) -> Any:
         return params.render(value, self._scope(value, names))

@@ -91,6 +91,12 @@ class StepMail:
         with self.lines.call(Effect.PURE, kind="mail", method="greet"):
             self.box.greet()
 
+    def keys(self, sought: Sought) -> Sequence[str]:
+        with self.lines.call(Effect.PURE, kind="mail", method="keys", folder=sought.folder) as call:
+            found = self.box.keys(sought)
+            call["mails"] = len(found)
+            return found
+
     def fetch(self, sought: Sought) -> Sequence[Arrived]:
         with self.lines.call(Effect.PURE, kind="mail", method="fetch", folder=sought.folder) as call:
             found = self.box.fetch(sought)

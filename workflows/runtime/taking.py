@@ -44,6 +44,10 @@ class Taker:
             self._forget(list(named))
         return [key for each, key in named.items() if each in held]
 
+    def give_back(self, keys: Sequence[str]) -> None:
+        """`connectors.sdk.StepContext.give_back`."""
+        self.known.filter(run=self.run, path=self.path, key__in=[_hash(key) for key in keys]).delete()
+
     def _held(self, named: dict[str, str]) -> set[str]:
         ours = self.known.filter(run=self.run, path=self.path, key__in=list(named))
         return set(ours.values_list("key", flat=True))

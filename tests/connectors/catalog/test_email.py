@@ -233,3 +233,26 @@ def test_what_is_attached_is_kept_as_a_file_that_later_steps_read(
     assert (file["name"], file["type"], file["size"]) == ("a.txt", "text/plain", 22)
     assert file["sha256"] == hashlib.sha256(b"The term is two years.").hexdigest()
     assert run.steps.get(step_id="text").output["text"] == "The term is two years."
+
+
+def test_each_mail_is_read_once_and_what_was_too_much_comes_next(
+    mailbox: Connection, legal: Department, imap: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.net.imap.MOST_BYTES", 10_000)
+    given = {"connection": "press-mailbox", "folder": "News"}
+    workflow = published([{"id": "read", "kind": "email.read", "with": given}], legal)
+
+    def deliver(subject: str) -> None:
+        imap.deliver("press", f"Subject: {subject}\r\n\r\n{'x ' * 3_000}".encode(), folder="News")
+
+    def read() -> list[str]:
+        run = carried(run_of(workflow))
+        assert run.status == "succeeded", run.error
+        return [mail["subject"] for mail in run.steps.get().output["mails"]]
+
+    for number in range(3):
+        deliver(f"Mail {number}")
+    first, second = read(), read()
+    deliver("Later")
+
+    assert (first, second, read(), read()) == (["Mail 0", "Mail 1"], ["Mail 2"], ["Later"], [])

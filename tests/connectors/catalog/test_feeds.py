@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ from connectors.connections import Told, connect
 from departments.access import SYSTEM
 from departments.models import Department
 from tests import factories
-from tests.connectors.net.servers import Server, drips
+from tests.connectors.net.servers import Authority, Server, answer, drips
 from tests.workflows.runtime.harness import carried, done, published, run_of
 from workflows.models import Run, StepRun, Taken, Workflow
 from workflows.models.states import RunMode
@@ -266,3 +267,14 @@ def test_one_who_drips_is_cut_at_the_end_of_the_time(dripping: Server) -> None:
     legal = factories.make_department("Legal", egress_hosts=[dripping.entry])
 
     assert failed(legal, f"{dripping.url}/feed.xml")["code"] == "unavailable"
+
+
+def test_a_certificate_of_somebody_else_is_said(tmp_path: Path) -> None:
+    server = Server(answer(body=b"<rss/>"), Authority(tmp_path).server("other.example"))
+    legal = factories.make_department("Legal", egress_hosts=[server.entry])
+
+    error = failed(legal, f"{server.url}/feed.xml")
+    server.close()
+
+    assert error["code"] == "unavailable"
+    assert "not who it says it is" in error["message"]

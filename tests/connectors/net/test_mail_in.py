@@ -94,6 +94,30 @@ def test_the_oldest_come_first_and_known_ones_are_left_out(server: ImapServer, u
     assert mailbox.fetch(Sought(after=rest[-1].uid)) == []
 
 
+def test_mails_are_named_without_being_read_and_read_by_their_names(server: ImapServer, user: str) -> None:
+    for number in range(3):
+        server.deliver(user, mail(f"Mail {number}"))
+    mailbox = box(server, user)
+
+    keys = mailbox.keys(Sought(subject="Mail"))
+    renumbered = f"1{keys[0]}"
+
+    assert len(set(keys)) == 3
+    found = mailbox.fetch(Sought(subject="Nothing like it", keys=[keys[2], keys[0], "1-1", renumbered]))
+    assert [each.subject for each in found] == ["Mail 2", "Mail 0"]
+    assert mailbox.keys(Sought(subject="Nothing like it")) == []
+    gone = f"{keys[0].partition('-')[0]}-99999"
+    assert mailbox.fetch(Sought(keys=[gone])) == []
+
+
+def test_of_large_mails_as_many_are_read_as_fit(server: ImapServer, user: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap, "MOST_BYTES", 10_000)
+    for number in range(3):
+        server.deliver(user, mail(f"Mail {number}", "x " * 3_000))
+
+    assert [each.subject for each in box(server, user).fetch(Sought())] == ["Mail 0", "Mail 1"]
+
+
 def test_they_are_sought_by_sender_subject_and_day(server: ImapServer, user: str) -> None:
     server.deliver(user, mail("Erwähnung in der Presse"))
     server.deliver(user, mail("Invoice", sender="cem@example.org"))
