@@ -17,6 +17,7 @@ from departments.access import SYSTEM
 from departments.models import Role, User
 from departments.tokens import revoke_token
 from tests import factories
+from tests.connectors.manifests.petshop import described
 from tests.workflows.api.program import ROOT, Program, assert_problem
 from tests.workflows.api.test_workflows import DEFINITION
 from workflows.models import RunStatus, Workflow
@@ -96,6 +97,13 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("PUT", "connections/{connection}", {"title": "Archive", "settings": CONNECT["settings"]}, "builder"),
     ("POST", "connections/{connection}/test", {}, "builder"),
     ("POST", "connections/{connection}/remove", {}, "builder"),
+    ("GET", "services", None, "viewer"),
+    ("POST", "services", {"document": described("https://shop.example").decode()}, "builder"),
+    ("GET", "services/{service}", None, "viewer"),
+    ("GET", "services/{service}/operations", None, "viewer"),
+    ("POST", "services/{service}/operations", {"take": ["me"]}, "builder"),
+    ("POST", "services/{service}/renew", {"document": described("https://shop.example").decode()}, "builder"),
+    ("POST", "services/{service}/remove", {}, "builder"),
     ("GET", "step-kinds", None, "viewer"),
     ("GET", "step-kinds/text.compose", None, "viewer"),
     ("GET", "templates", None, "viewer"),
@@ -113,7 +121,18 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "me", None, "viewer"),
 ]
 OPEN = {"schema", "docs"}
-CREATING = ("workflows", "runs", "publish", "files", "copy", "tests", "import", "manual-modes", "connections")
+CREATING = (
+    "workflows",
+    "runs",
+    "publish",
+    "files",
+    "copy",
+    "tests",
+    "import",
+    "manual-modes",
+    "connections",
+    "services",
+)
 LACKS = {
     "builder": (Role.VIEWER, Role.OPERATOR, Role.APPROVER),
     "operator": (Role.VIEWER, Role.APPROVER),
@@ -161,6 +180,7 @@ def things(program: Program) -> dict[str, str]:
         "file": file,
         "mode": str(switch_on(program.department, workflow=version.workflow, reason="Nonsense.", actor=SYSTEM).pk),
         "connection": str(_connected(program).pk),
+        "service": str(factories.make_manifest(described("https://shop.example"), program.department).pk),
         "asked": str(factories.make_publish_request(version.workflow).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }
