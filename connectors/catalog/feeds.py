@@ -8,7 +8,7 @@ from typing import Literal
 
 from connectors.sdk import Action, Done, Field, Model, StepContext, hint
 from connectors.sdk.context import FeedEntry
-from connectors.sdk.web import got
+from connectors.sdk.web import connection_field, got
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
 
@@ -53,15 +53,7 @@ class ReadFeed(Action):
             description="Of more new ones, the older are given now and the rest in the next run.",
             json_schema_extra=hint("number", example="50"),
         )
-        connection: str = Field(
-            default="",
-            max_length=60,
-            title="Connection",
-            description="Only for a feed that asks who you are. Connections are made once, under Connections.",
-            json_schema_extra=hint(
-                "choice", source="connections:http", nothing="None: without signing in", advanced=True
-            ),
-        )
+        connection: str = connection_field("feed")
 
     class Output(Model):
         title: str = Field(title="Title", description="What the feed calls itself.")

@@ -7,7 +7,7 @@ from typing import Literal
 from connectors.sdk import Action, Done, Field, Model, StepContext, hint
 from connectors.sdk.addresses import bare
 from connectors.sdk.context import Link
-from connectors.sdk.web import got
+from connectors.sdk.web import connection_field, got
 
 ACCEPT = "text/html, application/xhtml+xml, application/pdf;q=0.9, */*;q=0.1"
 
@@ -43,15 +43,7 @@ class ReadWebPage(Action):
             description="Where the links in that part lead, with their words: at most 200.",
             json_schema_extra=hint("switch", advanced=True),
         )
-        connection: str = Field(
-            default="",
-            max_length=60,
-            title="Connection",
-            description="Only for a page that asks who you are. Connections are made once, under Connections.",
-            json_schema_extra=hint(
-                "choice", source="connections:http", nothing="None: without signing in", advanced=True
-            ),
-        )
+        connection: str = connection_field("page")
 
     class Output(Model):
         title: str = Field(title="Title")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from connectors.sdk.actions import Field, hint
 from connectors.sdk.addresses import bare, below
 from connectors.sdk.answers import Advice, demand
 from connectors.sdk.context import Response, StepContext
@@ -12,6 +15,17 @@ ADVICE = Advice(
     moved="Write the final address into the step.",
 )
 NOT_ACCEPTED = (401, 403, 429)
+
+
+def connection_field(what: str) -> Any:
+    """The parameter `connection` of a step that reads what is mostly open to everybody."""
+    return Field(
+        default="",
+        max_length=60,
+        title="Connection",
+        description=f"Only for a {what} that asks who you are. Connections are made once, under Connections.",
+        json_schema_extra=hint("choice", source="connections:http", nothing="None: without signing in", advanced=True),
+    )
 
 
 def got(ctx: StepContext, connection: str, address: str, accept: str) -> Response:

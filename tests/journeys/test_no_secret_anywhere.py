@@ -112,6 +112,8 @@ def test_it_stands_in_no_row_and_in_no_line(runs: list[Run], log: StringIO, http
     assert {name: found for name, text in rows.items() if (found := found_in(text))} == {}
     assert "asked with" in log.getvalue()
     assert found_in(log.getvalue()) == set()
+    if settings.ENV.embeds_database:
+        assert found_in((settings.ENV.home / "log" / "postgres.log").read_text()) == set()
 
 
 def _as_text(cursor: object, table: str) -> str:
