@@ -18,6 +18,7 @@ FONT = "@fontsource-variable/inter/files"
 SCRIPTS = ("latin", "latin-ext")
 PAPER_FONTS = "dejavu-fonts-ttf/ttf"
 KINDS = ("workflows.steps", "connectors.catalog")
+TRIGGERS = ("workflows.triggers", "connectors.catalog")
 OLDEST_NODE = 20
 
 
@@ -74,10 +75,11 @@ def _served(packages: Path) -> Iterator[tuple[Path, str]]:
 
 def _icons() -> set[str]:
     """Names in static/icons.txt and those that step kinds carry: a few dozen of Tabler's five thousand."""
-    from connectors.sdk.registry import discover
+    from connectors.sdk.registry import discover, discover_triggers
 
     listed = (ROOT / "static" / "icons.txt").read_text().split()
-    return {*listed, *(kind.icon for kind in discover(*KINDS).values() if kind.icon)}
+    steps = {kind.icon for kind in discover(*KINDS).values() if kind.icon}
+    return {*listed, *steps, *(kind.icon for kind in discover_triggers(*TRIGGERS).values())}
 
 
 def _without_source_map(content: bytes) -> bytes:

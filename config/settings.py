@@ -191,6 +191,7 @@ FOLDERS = ENV.folders
 
 # Where step kinds are looked for; a package of your own may stand here too.
 STEP_PACKAGES = ["workflows.steps", "connectors.catalog"]
+TRIGGER_PACKAGES = ["workflows.triggers", "connectors.catalog"]
 
 LOGGING = {
     "version": 1,

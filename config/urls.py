@@ -6,12 +6,14 @@ from django.contrib import admin
 from django.urls import include, path
 
 from config import health
+from workflows.api import hooks
 
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.alive),
     path("readyz", health.ready),
     path("api/v1/", include("config.api")),
+    path("hooks/<str:token>", hooks.hook, name="hook"),
     path("", include("departments.urls")),
     path("", include("workflows.urls")),
 ]

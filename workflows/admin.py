@@ -30,6 +30,8 @@ from workflows.models import (
     StoredFile,
     Taken,
     Task,
+    Trigger,
+    TriggerEvent,
     Version,
     Workflow,
 )
@@ -247,6 +249,25 @@ class TakenAdmin(RowsOfTheProduct):
     search_fields = ("workflow__name", "step_id")
     date_hierarchy = "taken_at"
     list_select_related = ("workflow",)
+
+
+@admin.register(Trigger)
+class TriggerAdmin(RowsOfTheProduct):
+    list_display = ("title", "opens", "kind", "workflow", "department", "enabled", "health", "next_at", "last_event_at")
+    list_filter = ("health", "enabled", "kind", "department")
+    search_fields = ("title", "workflow__name", "department__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("department", "workflow")
+
+
+@admin.register(TriggerEvent)
+class TriggerEventAdmin(RowsOfTheProduct):
+    department_path = "trigger__department"
+    list_display = ("opens", "trigger", "at", "outcome")
+    list_filter = ("outcome", "trigger__department")
+    search_fields = ("trigger__title",)
+    date_hierarchy = "at"
+    list_select_related = ("trigger",)
 
 
 @admin.register(IdempotencyKey)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from connectors.sdk.actions import Action, Flow
 from connectors.sdk.connector import Connector
+from connectors.sdk.triggers import Trigger
 
 
 class UnknownKind(KeyError):
@@ -61,6 +62,15 @@ def discover_connectors(*packages: str) -> dict[str, type[Connector]]:
     named = {each.name: each for each in sorted(found, key=lambda each: each.title)}
     if len(named) < len(found):
         raise ValueError(f"two connectors have one name among {sorted(each.name for each in found)}")
+    return named
+
+
+def discover_triggers(*packages: str) -> dict[str, type[Trigger]]:
+    """Kind → every trigger kind in the modules of these packages, by title."""
+    found = [each for each in _classes_in(packages) if issubclass(each, Trigger) and hasattr(each, "kind")]
+    named = {each.kind: each for each in sorted(found, key=lambda each: each.title)}
+    if len(named) < len(found):
+        raise ValueError(f"two trigger kinds have one name among {sorted(each.kind for each in found)}")
     return named
 
 

@@ -57,6 +57,8 @@ from workflows.models import (
     StoredFile,
     Taken,
     Task,
+    Trigger,
+    TriggerEvent,
     Version,
     Workflow,
 )
@@ -68,6 +70,7 @@ APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode, Taken]
+CONTENT += [Trigger, TriggerEvent]
 NEVER_CHANGED = [
     Run,
     StepRun,
@@ -125,6 +128,10 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
     rows += [task.assignees.get(), voice, looked, manual]
     rows += [Taken.objects.create(workflow=workflow, step_id="a", source="0" * 64, key="1" * 64, run=run, path="a")]
+    trigger = Trigger.objects.create(
+        department=legal, workflow=workflow, kind="web.hook", title="Press room", inputs=written, made_by="Lea"
+    )
+    rows += [trigger, TriggerEvent.objects.create(trigger=trigger, key="1", title=SECRET, data=written, said=SECRET)]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}

@@ -17,6 +17,7 @@ from workflows.models.states import (
 )
 from workflows.models.taken import Taken
 from workflows.models.task import Assignee, Decision, Look, ManualMode, Task
+from workflows.models.trigger import Heard, Trigger, TriggerEvent
 from workflows.models.workflow import Version, Workflow
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Decision",
     "Deed",
     "DraftEdit",
+    "Heard",
     "IdempotencyKey",
     "JournalEntry",
     "Look",
@@ -46,6 +48,8 @@ __all__ = [
     "Task",
     "TaskKind",
     "TaskStatus",
+    "Trigger",
+    "TriggerEvent",
     "Verdict",
     "Version",
     "Why",

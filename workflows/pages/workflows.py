@@ -27,6 +27,7 @@ from workflows.pages.page import Request, page, words
 from workflows.pages.starting import filled_form, read_start
 from workflows.services.refusals import Conflict
 from workflows.services.runs import start_run
+from workflows.services.triggers import triggers_of
 
 RATE_SPAN = timedelta(days=30)
 RECENT_RUNS = 8
@@ -153,6 +154,8 @@ def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[s
         "runs": shown.runs.live().order_by("-pk")[:RECENT_RUNS],
         "versions": shown.versions.order_by("-number")[:20],
         "made": made_of_it(shown),
+        "triggers": triggers_of(shown.pk),
+        "may_publish": request.actor.may(Verb.PUBLISH, shown.department_id),
         **switch_of(request, shown),
     }
 

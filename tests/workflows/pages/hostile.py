@@ -34,10 +34,13 @@ from workflows.models import (
     StepStatus,
     Task,
     TaskKind,
+    Trigger,
+    TriggerEvent,
     Why,
     Workflow,
 )
 from workflows.runtime.kinds import kinds
+from workflows.services.triggers import Wanted, set_up
 
 LONG = 3
 """Texts in a list that may hold any number."""
@@ -249,6 +252,14 @@ def a_library(pen: Pen, department: Department) -> list[SavedStep]:
     return made
 
 
+def a_trigger(pen: Pen, workflow: Workflow) -> None:
+    """One that has heard something, and does not work."""
+    made, _ = set_up(workflow, "time.schedule", Wanted(pen(120)), actor=SYSTEM)
+    said = {"health": "fails", "health_said": pen(1_000), "made_by": pen(254)}
+    Trigger.objects.filter(pk=made.pk).update(**said)
+    TriggerEvent.objects.create(trigger=made, key=pen(300), title=pen(200), said=pen(1_000), outcome="refused")
+
+
 def a_connection(pen: Pen, department: Department) -> Connection:
     """Which its other side has refused with words of its own."""
     settings = {"address": "https://archive.example", "signs_in": "header", "key_name": "X-Key"}
@@ -300,6 +311,7 @@ def a_hostile_department(pen: Pen) -> Hostile:
     tasks = tasks_of_every_kind(pen, scene, workflow, people["approver"])
     saved = a_library(pen, department)
     connection = a_connection(pen, department)
+    a_trigger(pen, scene.workflow)
     rows = [
         *a_ledger(pen, department, run),
         Sample.objects.create(workflow=workflow, step_id="s0", kind=draft["steps"][0]["kind"], output={"text": pen()}),

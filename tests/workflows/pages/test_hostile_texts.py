@@ -110,6 +110,7 @@ def pages_of(hostile: Hostile) -> list[str]:
     return [
         *(reverse(name) for name in [*names.split(), "connections"]),
         reverse("connection", args=[hostile.connection.pk]),
+        *(reverse("trigger", args=[workflow.pk, made.pk]) for made in workflow.triggers.all()),
         *(f"{reverse(name)}?{urlencode({'q': text})}" for name, text in searched),
         *(of(workflow, name) for name in ("workflow", "versions", "export")),
         *compared,

@@ -28,6 +28,7 @@ from workflows.services import copies, drafting, mail_links
 from workflows.services.manual_mode import switch_off, switch_on
 from workflows.services.saving import archive_saved, keep_prompt
 from workflows.services.telling import Told
+from workflows.services.triggers import Wanted, set_up
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +92,16 @@ def _signs_in(scene: Scene) -> list[object]:
 
 def _service(scene: Scene) -> list[object]:
     return [make_manifest(described("https://shop.example"), scene.department).pk]
+
+
+def _trigger(scene: Scene) -> list[object]:
+    made, _ = set_up(scene.workflow, "time.schedule", Wanted("Mornings"), actor=SYSTEM)
+    return [scene.workflow.pk, made.pk]
+
+
+def _hook(scene: Scene) -> list[object]:
+    made, _ = set_up(scene.workflow, "web.hook", Wanted("Press room"), actor=SYSTEM)
+    return [scene.workflow.pk, made.pk]
 
 
 def _task(scene: Scene) -> list[object]:
@@ -275,6 +286,13 @@ ROUTES = [
     Route("tasks_many", method="post", right="approver", answer=302),
     Route("tasks_many_decide", method="post", right="approver", answer=302),
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
+    Route("trigger_new", _workflow, right="builder", wrong="operator"),
+    Route("trigger", _trigger),
+    Route("trigger_change", _trigger, "post", (("how", "cron"), ("cron", "no")), "builder", "operator", 422),
+    Route("trigger_switch", _trigger, "post", (("on", "0"),), "builder", "operator", 302),
+    Route("trigger_start", _trigger, "post", (), "operator", "viewer", 302),
+    Route("trigger_renew", _hook, "post", (), "builder", "operator"),
+    Route("trigger_remove", _trigger, "post", (), "builder", "operator", 302),
     Route("connections"),
     Route("connection_new", right="builder", wrong="operator"),
     Route("services"),

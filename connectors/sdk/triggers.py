@@ -1,0 +1,104 @@
+"""What starts a workflow by itself: a trigger kind is one class that says when something has happened, and what. Pure.
+
+There are three ways to hear of something. A `Clock` knows the next time. A `Watch` is looked at now and then. A `Told`
+is called from outside, or by Tandem itself, and only says what it delivers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Protocol
+
+from connectors.sdk.actions import Model
+from connectors.sdk.connector import Account
+from connectors.sdk.context import Files, Http
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that has happened. `key` is the same whenever the same thing is told again: it starts one run.
+
+    `data` is what the run may use; `title` is what people would call it.
+    """
+
+    key: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look has found, the oldest first, and what is to be remembered for the next one.
+
+    `more`: there was more than one look takes; the next one comes at once.
+    """
+
+    events: Sequence[Event]
+    state: Mapping[str, Any]
+    more: bool = False
+
+
+class Outlook(Protocol):
+    """All that a look may touch."""
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def http(self) -> Http: ...
+    @property
+    def files(self) -> Files: ...
+    def account(self, connection: str) -> Account: ...
+
+
+class Trigger:
+    """Declare `kind`, `title`, `about`, `icon`, `reads_as` (its sentence, settings in braces), `Settings` and `Gives`.
+
+    `Gives` are the fields of its events, for people who choose which input gets what.
+    """
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    about: ClassVar[str]
+    reads_as: ClassVar[str]
+    icon: ClassVar[str] = "bolt"
+
+    class Settings(Model): ...
+
+    class Gives(Model): ...
+
+    @classmethod
+    def check(cls, settings: Any) -> dict[str, str]:
+        """Problems between the settings that their types cannot tell: setting → sentence."""
+        return {}
+
+    @classmethod
+    def said(cls, settings: Any) -> str:
+        """The trigger in a sentence, for people."""
+        return cls.reads_as.format_map(settings.model_dump())
+
+
+class Clock(Trigger):
+    """Happens at times that are known beforehand."""
+
+    def next_after(self, settings: Any, moment: datetime) -> datetime | None:
+        """The first time after this one; None when there is none any more."""
+        raise NotImplementedError
+
+    def event(self, settings: Any, at: datetime) -> Event:
+        raise NotImplementedError
+
+
+class Watch(Trigger):
+    """Looks whether something new is there. The first look only remembers what is there already."""
+
+    every: ClassVar[timedelta] = timedelta(minutes=5)
+
+    def look(self, settings: Any, outlook: Outlook, state: Mapping[str, Any]) -> Looked:
+        """`state` is empty the first time. Raises a `StepError`; then it is tried again later, and people are told."""
+        raise NotImplementedError
+
+
+class Told(Trigger):
+    """Is called from outside."""

@@ -1,0 +1,240 @@
+"""What starts a workflow by itself: set up, seen live, changed, switched off, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from uuid_utils.compat import uuid7
+
+from connectors.forms import Field, Form, form_for_model, read
+from connectors.sdk.triggers import Clock, Told
+from connectors.sdk.triggers import Trigger as Kind
+from departments.access import Verb, visible
+from workflows.models import Trigger, Workflow
+from workflows.pages.page import Request, page
+from workflows.pages.workflows import find, sentences
+from workflows.runtime import journey
+from workflows.runtime.kinds import triggers
+from workflows.services import firing
+from workflows.services import triggers as services
+from workflows.services.refusals import Conflict
+from workflows.services.triggers import Shown, Wanted
+
+EVENTS_SHOWN = 30
+TIMES_SHOWN = 3
+INPUT = "input-"
+
+
+@page
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def new(request: Request, pk: UUID) -> HttpResponse:
+    """First what it waits for, then its form."""
+    workflow = _to_publish(request, pk)
+    name = request.GET.get("kind", "")
+    if name not in triggers():
+        context = {"workflow": workflow, "kinds": triggers().values()}
+        return render(request, "workflows/triggers/choose.html", context)
+    kind = triggers()[name]
+    form = _form(workflow, kind)
+    if request.method == "POST":
+        filled = read(form, request.POST)
+        try:
+            made, shown = services.set_up(workflow, name, _wanted(kind, filled.values), actor=request.actor)
+        except ValidationError as refused:
+            form = _with_refusals(filled.form, refused)
+        else:
+            return _page(request, made, form=None, shown=shown)
+    context = {"workflow": workflow, "kind": kind, "form": form, "gives": _gives(kind)}
+    return render(request, "workflows/triggers/new.html", context, status=422 if request.method == "POST" else 200)
+
+
+@page
+@require_GET
+@never_cache
+def one(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
+    return _page(request, _find(request, pk, trigger), form=None)
+
+
+@page
+@require_POST
+@never_cache
+def change(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
+    found = _find(request, pk, trigger, Verb.PUBLISH)
+    kind = _kind(found)
+    filled = read(_form(found.workflow, kind, found), request.POST)
+    try:
+        services.change(found, _wanted(kind, filled.values), actor=request.actor)
+    except ValidationError as refused:
+        return _page(request, found, form=_with_refusals(filled.form, refused), status=422)
+    messages.success(request, _("Saved. It counts from now on."))
+    return redirect("trigger", pk, trigger)
+
+
+@page
+@require_POST
+def switch(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
+    found = _find(request, pk, trigger, Verb.PUBLISH)
+    services.switch(found, on=request.POST.get("on") == "1", actor=request.actor)
+    return redirect("trigger", pk, trigger)
+
+
+@page
+@require_POST
+def remove(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
+    found = _find(request, pk, trigger, Verb.PUBLISH)
+    services.remove(found, actor=request.actor)
+    messages.success(request, _("“%(title)s” was removed. It starts nothing any more.") % {"title": found.title})
+    return redirect("workflow", pk)
+
+
+@page
+@require_POST
+@never_cache
+def renew(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
+    """The new secret is shown this once."""
+    found = _find(request, pk, trigger, Verb.PUBLISH)
+    return _page(request, found, form=None, shown=services.renew_secret(found, actor=request.actor))
+
+
+@page
+@require_POST
+def start_now(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
+    """A real run, as if its time had come now: whoever sets one up need not wait until Monday."""
+    found = _find(request, pk, trigger, Verb.RUN)
+    kind = _kind(found)
+    if not issubclass(kind, Clock):
+        raise Conflict("Only a schedule can be started from here. Let the other system call.")
+    event = kind().event(services.settings_of(found), timezone.now())
+    fired = firing.fire(found, replace(event, key=f"by-hand-{uuid7()}"))
+    if fired.run_id is None:
+        messages.warning(request, fired.said)
+        return redirect("trigger", pk, trigger)
+    return redirect("run", fired.run_id)
+
+
+def _page(
+    request: Request, trigger: Trigger, *, form: Form | None, shown: Shown | None = None, status: int = 200
+) -> HttpResponse:
+    kind = triggers().get(trigger.kind)
+    may_publish = request.actor.may(Verb.PUBLISH, trigger.department_id)
+    told = shown or (services.told(trigger) if may_publish and kind and issubclass(kind, Told) else Shown())
+    context = {
+        "trigger": trigger,
+        "workflow": trigger.workflow,
+        "kind": kind,
+        "said": kind.said(services.settings_of(trigger)) if kind else trigger.kind,
+        "form": form or (_form(trigger.workflow, kind, trigger) if kind else None),
+        "gives": _gives(kind) if kind else (),
+        "events": trigger.events.all()[:EVENTS_SHOWN],
+        "times": _next_times(trigger, kind),
+        "address": settings.PUBLIC_URL + reverse("hook", args=[told.path]) if told.path else "",
+        "secret": told.secret,
+        "is_clock": kind is not None and issubclass(kind, Clock),
+        "may_publish": may_publish,
+        "may_run": request.actor.may(Verb.RUN, trigger.department_id),
+    }
+    return render(request, "workflows/triggers/trigger.html", context, status=status)
+
+
+def _next_times(trigger: Trigger, kind: type[Kind] | None) -> list[Any]:
+    if kind is None or not issubclass(kind, Clock) or trigger.next_at is None:
+        return []
+
+    def after() -> Any:
+        at = trigger.next_at
+        while at is not None:
+            yield at
+            at = kind().next_after(services.settings_of(trigger), at)
+
+    return list(islice(after(), TIMES_SHOWN))
+
+
+# ── the form ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _form(workflow: Workflow, kind: type[Kind], trigger: Trigger | None = None) -> Form:
+    """Its name, its settings, and what each input of the live version gets."""
+    help = _("Stands where its runs say who started them. Empty: what it does, in words.")
+    title = Field("title", _("Name"), "text", help, kind.title, value=trigger.title if trigger else "")
+    own = form_for_model(kind.Settings, trigger.settings if trigger else None)
+    return Form((title, *own.fields, *_input_fields(workflow, trigger)))
+
+
+def _input_fields(workflow: Workflow, trigger: Trigger | None) -> list[Field]:
+    if workflow.live_id is None:
+        return []
+    given = trigger.inputs if trigger else {}
+    help = _("With data of the event as {{ event.… }}. Empty: what the event calls “%(name)s”, if it does.")
+    return [
+        Field(
+            f"{INPUT}{name}",
+            asked.title or name.replace("_", " ").capitalize(),
+            "text",
+            help % {"name": name},
+            value=given.get(name, ""),
+        )
+        for name, asked in journey.tree_of(workflow.live_id).definition.inputs.items()
+    ]
+
+
+def _gives(kind: type[Kind]) -> list[tuple[str, str, str]]:
+    """Reference, title and description of each thing that its events hold."""
+    properties = kind.Gives.model_json_schema().get("properties", {})
+    return [
+        (f"{{{{ event.{name} }}}}", each.get("title", name), each.get("description", ""))
+        for name, each in properties.items()
+    ]
+
+
+def _wanted(kind: type[Kind], values: Mapping[str, Any]) -> Wanted:
+    own = {name: value for name, value in values.items() if name in kind.Settings.model_fields and value is not None}
+    inputs = {name.removeprefix(INPUT): value for name, value in values.items() if name.startswith(INPUT) and value}
+    return Wanted(str(values.get("title") or ""), own, inputs)
+
+
+def _with_refusals(form: Form, refused: ValidationError) -> Form:
+    said = {name.replace("inputs.", INPUT): text for name, text in sentences(refused).items()}
+    wrong = {asked.name for asked in form.fields if asked.error}
+    return form.with_errors({name: text for name, text in said.items() if name not in wrong})
+
+
+# ── who and what ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _to_publish(request: Request, pk: UUID) -> Workflow:
+    workflow = find(request, pk)
+    if not request.actor.may(Verb.PUBLISH, workflow.department_id):
+        raise PermissionDenied(_("Your role does not let you say when a workflow starts. A builder or manager can."))
+    return workflow
+
+
+def _find(request: Request, pk: UUID, trigger: UUID, verb: Verb = Verb.VIEW) -> Trigger:
+    """404 where one may not see it, PermissionDenied where one may only see it."""
+    rows = Trigger.objects.filter(removed_at=None, workflow=pk)
+    rows = rows.select_related("workflow__department", "workflow__live", "department", "secret", "owner")
+    found = get_object_or_404(visible(rows, request.actor), pk=trigger)
+    if not request.actor.may(verb, found.department_id):
+        raise PermissionDenied(_("Your role does not let you say when a workflow starts. A builder or manager can."))
+    return found
+
+
+def _kind(trigger: Trigger) -> type[Kind]:
+    """Raises Http404 for a kind that is not installed (any more)."""
+    if trigger.kind not in triggers():
+        raise Http404(trigger.kind)
+    return triggers()[trigger.kind]

@@ -1,0 +1,233 @@
+"""What people do with triggers: set up, change, switch off and on, remove, and give a webhook another secret."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from pydantic import BaseModel
+from pydantic import ValidationError as NotValid
+
+from audit.services import record
+from connectors import vault
+from connectors.models import Health
+from connectors.sdk.triggers import Clock, Told, Watch
+from connectors.sdk.triggers import Trigger as Kind
+from departments.access import Actor, Verb, require
+from departments.models import User
+from workflows.engine import conditions, params
+from workflows.models import Trigger, Workflow
+from workflows.runtime import store
+from workflows.runtime.kinds import triggers
+from workflows.services.refusals import Conflict, ValidationError
+
+MOST = 50
+"""Triggers of one workflow."""
+SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A trigger as people describe it."""
+
+    title: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    only_if: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is told once: the address of a webhook and its secret."""
+
+    path: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+
+
+def set_up(workflow: Workflow, kind: str, wanted: Wanted, *, actor: Actor) -> tuple[Trigger, Shown]:
+    """A new trigger, on at once. Raises PermissionDenied, ValidationError (field → sentences), Conflict."""
+    require(actor, Verb.PUBLISH, workflow.department)
+    made = known_kind(kind)
+    given = checked(made, wanted, workflow)
+    shown = Shown(secrets.token_urlsafe(24), new_secret()) if issubclass(made, Told) else Shown()
+    with transaction.atomic():
+        if Trigger.objects.filter(workflow=workflow, removed_at=None).count() >= MOST:
+            raise Conflict(f"“{workflow.name}” has {MOST} triggers already; more are not allowed.")
+        trigger = Trigger(
+            department=workflow.department, workflow=workflow, kind=kind, owner=_person(actor), made_by=actor.label
+        )
+        _fill(trigger, made, wanted, given)
+        if shown.path:
+            trigger.path_sha256 = path_hash(shown.path)
+            trigger.secret = vault.keep({"path": shown.path, "secret": shown.secret}, workflow.department_id)
+        trigger.save(force_insert=True)
+        _record("trigger.set_up", trigger, actor, trigger_kind=kind)
+    return trigger, shown
+
+
+def change(trigger: Trigger, wanted: Wanted, *, actor: Actor) -> Trigger:
+    """Raises PermissionDenied, ValidationError."""
+    require(actor, Verb.PUBLISH, trigger.department)
+    made = known_kind(trigger.kind)
+    given = checked(made, wanted, trigger.workflow)
+    with transaction.atomic():
+        locked = _locked(trigger)
+        _fill(locked, made, wanted, given)
+        locked.save()
+        _record("trigger.changed", locked, actor)
+    return locked
+
+
+def switch(trigger: Trigger, *, on: bool, actor: Actor) -> Trigger:
+    """Off: it starts nothing, and hears nothing. What a schedule missed while it was off is not made up for."""
+    require(actor, Verb.PUBLISH, trigger.department)
+    with transaction.atomic():
+        locked = _locked(trigger)
+        locked.enabled = on
+        locked.next_at = _first_time(locked, known_kind(locked.kind)) if on else None
+        locked.save(update_fields=["enabled", "next_at"])
+        if on:
+            _record("trigger.switched_on", locked, actor)
+        else:
+            _record("trigger.switched_off", locked, actor)
+    return locked
+
+
+def remove(trigger: Trigger, *, actor: Actor) -> None:
+    """It starts nothing any more; what it has heard stays to be seen."""
+    require(actor, Verb.PUBLISH, trigger.department)
+    with transaction.atomic():
+        locked = _locked(trigger)
+        if locked.secret is not None:
+            vault.replace(locked.secret, {})
+        Trigger.objects.filter(pk=locked.pk).update(removed_at=Now(), enabled=False, next_at=None, path_sha256="")
+        _record("trigger.removed", locked, actor)
+
+
+def renew_secret(trigger: Trigger, *, actor: Actor) -> Shown:
+    """Another secret; the one before it counts as well until this is asked for again, so that nothing is lost."""
+    require(actor, Verb.PUBLISH, trigger.department)
+    with transaction.atomic():
+        locked = _locked(trigger)
+        if locked.secret is None:
+            raise Conflict("This trigger has no secret.")
+        held = vault.opened(locked.secret)
+        shown = Shown(held["path"], new_secret())
+        vault.replace(locked.secret, {"path": held["path"], "secret": shown.secret, "before": held["secret"]})
+        _record("trigger.secret_renewed", locked, actor)
+    return shown
+
+
+def told(trigger: Trigger) -> Shown:
+    """The address again, for who may change the trigger: it is no proof by itself where there is one."""
+    held = vault.opened(trigger.secret) if trigger.secret is not None else {}
+    return Shown(held.get("path", ""))
+
+
+# ── checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def known_kind(name: str) -> type[Kind]:
+    """Raises ValidationError."""
+    kind = triggers().get(name)
+    if kind is None:
+        raise ValidationError({"kind": [_("There is no trigger “%(name)s”.") % {"name": name}]})
+    return kind
+
+
+def settings_of(trigger: Trigger) -> Any:
+    """As the kind has them; a schedule without a time zone has that of its department."""
+    settings = known_kind(trigger.kind).Settings.model_validate(trigger.settings)
+    if "zone" in type(settings).model_fields and not getattr(settings, "zone", ""):
+        settings = settings.model_copy(update={"zone": trigger.department.time_zone})
+    return settings
+
+
+def checked(kind: type[Kind], wanted: Wanted, workflow: Workflow) -> BaseModel:
+    """Raises ValidationError keyed by field."""
+    problems: dict[str, list[str]] = {}
+    settings: BaseModel | None = None
+    try:
+        settings = kind.Settings.model_validate(dict(wanted.settings))
+        problems = {name: [sentence] for name, sentence in kind.check(settings).items()}
+    except NotValid as error:
+        for each in error.errors(include_url=False, include_input=False, include_context=False):
+            problems.setdefault(".".join(map(str, each["loc"])), []).append(each["msg"])
+    for name, text in wanted.inputs.items():
+        if why := _template_problem(text):
+            problems[f"inputs.{name}"] = [why]
+    if wanted.only_if is not None and (wrong := list(conditions.problems(wanted.only_if))):
+        problems["only_if"] = wrong
+    if problems or settings is None:
+        raise ValidationError(problems)
+    return settings
+
+
+def _template_problem(text: Any) -> str:
+    try:
+        found = params.references(text)
+    except params.BadText as error:
+        return str(error)
+    strange = sorted({str(each[0]) for each in found} - {"event", "trigger"})
+    return f"Nothing is called “{strange[0]}” here. Known is event." if strange else ""
+
+
+def _fill(trigger: Trigger, kind: type[Kind], wanted: Wanted, settings: BaseModel) -> None:
+    trigger.settings = settings.model_dump(mode="json")
+    trigger.title = " ".join(wanted.title.split())[:120] or kind.said(settings)[:120]
+    trigger.inputs, trigger.only_if = dict(wanted.inputs), dict(wanted.only_if) if wanted.only_if else None
+    trigger.health, trigger.health_said, trigger.failed_times = Health.UNKNOWN, "", 0
+    trigger.next_at = _first_time(trigger, kind) if trigger.enabled else None
+
+
+def _first_time(trigger: Trigger, kind: type[Kind]) -> Any:
+    now = store.clock()
+    if issubclass(kind, Clock):
+        return kind().next_after(settings_of(trigger), now)
+    return now if issubclass(kind, Watch) else None
+
+
+def _locked(trigger: Trigger) -> Trigger:
+    rows = Trigger.objects.select_for_update(of=("self",)).select_related("department", "workflow", "secret")
+    found = rows.filter(pk=trigger.pk, removed_at=None).first()
+    if found is None:
+        raise Conflict("This trigger was removed meanwhile.")
+    return found
+
+
+def _person(actor: Actor) -> User | None:
+    return User.objects.filter(pk=actor.id).first() if actor.kind == "person" else None
+
+
+def new_secret() -> str:
+    """As Standard Webhooks has it: 32 random bytes."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def path_hash(path: str) -> str:
+    return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def find_told(path: str) -> Trigger | None:
+    """The trigger with this secret address, while it is on. The hash is looked up, so no comparison tells anything."""
+    rows = Trigger.objects.select_related("workflow__department", "department", "secret", "owner")
+    return rows.filter(path_sha256=path_hash(path), enabled=True, removed_at=None).first()
+
+
+def triggers_of(workflow_id: UUID) -> list[Trigger]:
+    rows = Trigger.objects.filter(workflow=workflow_id, removed_at=None).select_related("department", "workflow")
+    return list(rows)
+
+
+def _record(verb: str, trigger: Trigger, actor: Actor, **detail: Any) -> None:
+    record(
+        verb, actor=actor, department=trigger.department.slug, thing=trigger, workflow=trigger.workflow.name, **detail
+    )
