@@ -22,7 +22,7 @@ from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail
 from connectors.sdk.registry import discover_connectors
 from connectors.sdk.sql import Sql
-from connectors.sdk.stores import FolderAt, Store
+from connectors.sdk.stores import FolderAt, SftpAt, Store
 
 
 class Through(Protocol):
@@ -130,7 +130,12 @@ def policy_of(connection: Connection, kind: type[Connector]) -> Egress:
     return net.for_department([*connection.department.egress_hosts, *kind.reaches])
 
 
-def _store(place: FolderAt | None, policy: Egress, through: Through) -> Store | None:
+def _store(place: FolderAt | SftpAt | None, policy: Egress, through: Through) -> Store | None:
+    if isinstance(place, SftpAt):
+        # A large library that few processes ever need.
+        from connectors.net.sftp import OpenSftp
+
+        return through.files(OpenSftp(place, policy))
     return through.files(OpenFolder(place, policy)) if place else None
 
 

@@ -42,7 +42,7 @@ class Egress:
 
     `api.example.com` https on port 443; `*.example.com` every name below it; `api.example.com:8443` https on that port;
     `http://intranet.example:8080` plain HTTP; `smtp://mail.example.com` a mail server on its usual port (587, imap
-    993, postgresql 5432, mysql 3306). With `private:` in front, one host may lead into our own network: `private:http://127.0.0.1:9000`.
+    993, postgresql 5432, mysql 3306, sftp 22). With `private:` in front, one host may lead into our own network: `private:http://127.0.0.1:9000`.
     `folder:///srv/exchange/legal` is a folder of this server, with all below it.
     """
 

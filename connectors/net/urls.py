@@ -18,7 +18,7 @@ import idna
 
 from connectors.net.addresses import Address
 
-LINES = {"smtp": 587, "imap": 993, "postgresql": 5432, "mysql": 3306}
+LINES = {"smtp": 587, "imap": 993, "postgresql": 5432, "mysql": 3306, "sftp": 22}
 """Protocols that are no HTTP, spoken over one long connection, with their usual ports."""
 DEFAULT_PORTS = {"http": 80, "https": 443, **LINES}
 LONGEST = 8_000

@@ -11,7 +11,7 @@ from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail, MailServer
 from connectors.sdk.oauth import OAuth
 from connectors.sdk.sql import Database, Sql
-from connectors.sdk.stores import FolderAt, Store
+from connectors.sdk.stores import FolderAt, SftpAt, Store
 
 Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 """Method, address, headers and body of a request as it leaves → the headers that prove whose it is."""
@@ -116,7 +116,7 @@ class Connector:
         return None
 
     @classmethod
-    def files_at(cls, settings: Any, secrets: Any) -> FolderAt | None:
+    def files_at(cls, settings: Any, secrets: Any) -> FolderAt | SftpAt | None:
         """Of a place with files that is not spoken to over HTTP: where it is."""
         return None
 

@@ -22,6 +22,22 @@ class FolderAt:
 
 
 @dataclass(frozen=True, slots=True)
+class SftpAt:
+    """A folder of another server over SFTP, and as whom. `keys`: fingerprints of the keys that it may show.
+
+    Signs in with `private_key` (as OpenSSH writes it, without a passphrase), else with the password.
+    """
+
+    host: str
+    port: int
+    user: str
+    folder: str
+    keys: tuple[str, ...]
+    password: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """A file that lies there. `path` begins at the folder of the connection; `size` in bytes."""
 

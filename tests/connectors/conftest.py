@@ -9,8 +9,9 @@ import pytest
 from tests.dav_server import DavServer
 from tests.s3_server import S3Server
 from tests.scripted_provider import scripted_provider
+from tests.sftp_server import SshServer
 
-__all__ = ["dav_server", "s3_server", "scripted_provider"]
+__all__ = ["dav_server", "s3_server", "scripted_provider", "ssh_server"]
 
 
 @pytest.fixture(scope="session")
@@ -24,5 +25,12 @@ def s3_server() -> Iterator[S3Server]:
 @pytest.fixture(scope="session")
 def dav_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DavServer]:
     server = DavServer(tmp_path_factory.mktemp("dav")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    server = SshServer(tmp_path_factory.mktemp("ssh") / "sshd").start()
     yield server
     server.stop()

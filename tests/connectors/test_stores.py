@@ -14,10 +14,12 @@ from connectors.catalog.s3 import S3
 from connectors.catalog.webdav import WebDav
 from connectors.folders import OpenFolder
 from connectors.net.egress import Egress
+from connectors.net.sftp import OpenSftp
 from connectors.sdk import BadParams, Connector, Rejected
 from connectors.sdk.stores import FolderAt, Store
 from tests.dav_server import PASSWORD, USER, DavServer
 from tests.s3_server import BUCKET, REGION, S3Server
+from tests.sftp_server import SshServer
 
 NAMES = ["plain.txt", "Übersicht Q4 (final).pdf", "100% & more?#+=;,'$@!.txt", "日本語.md", ".hidden", "a b  c"]
 LARGE = bytes(range(256)) * 80_000  # 20 MB: more than one answer may hold
@@ -59,10 +61,18 @@ def a_dav_folder(request: pytest.FixtureRequest) -> Store:
     return over_http(WebDav, {"address": address, "user": USER}, {"password": PASSWORD}, server.entry)
 
 
+def a_sftp_folder(request: pytest.FixtureRequest) -> Store:
+    server: SshServer = request.getfixturevalue("ssh_server")
+    folder = server.files / uuid4().hex
+    folder.mkdir()
+    return OpenSftp(server.at(folder), Egress((server.entry,)))
+
+
 PLACES: dict[str, Callable[[pytest.FixtureRequest], Store]] = {
     "folder": a_folder,
     "s3": a_bucket,
     "webdav": a_dav_folder,
+    "sftp": a_sftp_folder,
 }
 
 

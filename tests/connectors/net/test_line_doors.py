@@ -11,10 +11,11 @@ from contextlib import closing, suppress
 
 import pytest
 
-from connectors.net import mysql, postgresql
+from connectors.net import mysql, postgresql, sftp
 from connectors.net.egress import Egress
 from connectors.sdk import BadParams, StepError, Unavailable
 from connectors.sdk.sql import Database
+from connectors.sdk.stores import SftpAt
 from tests.connectors.net.servers import Eye, Speak, drips, is_silent
 
 Knock = Callable[[str, int, Egress], object]
@@ -55,12 +56,17 @@ def _sql(module: object, system: str) -> Knock:
     return knock
 
 
+def _sftp(host: str, port: int, policy: Egress) -> object:
+    return sftp.OpenSftp(SftpAt(host, port, "press", "", (), password="correct-horse-battery"), policy).list("")
+
+
 DOORS: dict[str, tuple[object, Knock]] = {
     "postgresql": (postgresql, _sql(postgresql, "postgresql")),
     "mysql": (mysql, _sql(mysql, "mysql")),
+    "sftp": (sftp, _sftp),
 }
-GREETINGS = {"postgresql": b"R\x00", "mysql": b"\xff\xff\xff\x00"}
-FLOODS = {"postgresql": b"N" + struct.pack("!i", 2**30), "mysql": b"\xff\xff\xff\x00"}
+GREETINGS = {"postgresql": b"R\x00", "mysql": b"\xff\xff\xff\x00", "sftp": b"SSH-2.0-x\r\n\x00\x00\x04\x00"}
+FLOODS = {"postgresql": b"N" + struct.pack("!i", 2**30), "mysql": b"\xff\xff\xff\x00", "sftp": b"hello\n" * 100}
 
 
 @pytest.fixture(params=list(DOORS))
@@ -156,7 +162,7 @@ def test_a_name_is_looked_up_once_and_pinned(door: str, monkeypatch: pytest.Monk
 def test_one_who_drips_or_floods_or_says_nothing_is_cut(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module, knock = DOORS[door]
     monkeypatch.setattr(module, "LONGEST_S", 0.5)
-    monkeypatch.setattr(module, "MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(module, "MOST_BYTES", 1_000_000, raising=False)
     speaks = (is_silent, drips(GREETINGS[door], b"\x01"), drips(FLOODS[door], b"x" * 60_000, pause_s=0))
     for speak in speaks:
         with closing(Listener(speak)) as there:
