@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +25,6 @@ from config.processes import Process, Program
 from connectors.sdk.sql import MYSQL, POSTGRESQL, Database
 from tests.faults.brokers import installed
 from tests.faults.sink import free_port
-from tests.imap_server import _open_up
 
 USER, PASSWORD = "press", "correct-horse-battery"
 MARIADB, SYSTEM_TABLES = "/usr/sbin/mariadbd", Path("/usr/share/mysql")
@@ -43,11 +43,16 @@ class SqlServer:
     system: str
     port: int
     process: Process
+    folder: Path
     connect: Callable[[], Any]
 
     def database(self, **other: Any) -> Database:
         told = {"system": self.system, "host": "127.0.0.1", "port": self.port, "name": "press", "user": USER}
         return Database(**{**told, "security": "none", "password": PASSWORD, **other})
+
+    def stop(self) -> None:
+        self.process.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def entry(self) -> str:
@@ -61,8 +66,9 @@ class SqlServer:
             return found
 
 
-def start_postgresql(folder: Path) -> SqlServer:
+def start_postgresql() -> SqlServer:
     """The embedded build knows no TLS: `TlsFront` offers it in its place."""
+    folder = own_folder()
     port, program = free_port(), parts.postgres(folder, durable=False)
     data = folder / "postgres"
 
@@ -82,12 +88,18 @@ def start_postgresql(folder: Path) -> SqlServer:
         POSTGRESQL,
         port,
         process,
+        folder,
         lambda: psycopg.connect(host="127.0.0.1", port=port, user="postgres", dbname="press"),
     )
     with connect() as connection:
         connection.execute(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'")
         connection.execute(f"CREATE DATABASE press OWNER {USER}")
     return server
+
+
+def own_folder() -> Path:
+    """Not one of pytest's: every session that starts shuts those for the users under whom the servers run."""
+    return Path(tempfile.mkdtemp(prefix="tandem-sql-"))
 
 
 class TlsFront:
@@ -124,12 +136,11 @@ def _pump(source: socket.socket, drain: socket.socket) -> None:
         drain.shutdown(socket.SHUT_WR)
 
 
-def start_mariadb(folder: Path, pem: Path) -> SqlServer:
+def start_mariadb(pem: Path) -> SqlServer:
     """`pem`: key and certificate with which it offers TLS."""
+    folder = own_folder()
     port, data, line = free_port(), folder / "data", folder / "run.sock"
-    folder.mkdir(parents=True, exist_ok=True)
     owner = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    _open_up(folder)
     folder.chmod(0o777)
     shutil.copy(pem, folder / "server.pem")
     (folder / "server.pem").chmod(0o644)
@@ -171,7 +182,7 @@ def start_mariadb(folder: Path, pem: Path) -> SqlServer:
         cursor.execute(f"GRANT FILE ON *.* TO {USER}@'%'")
         cursor.execute("DELETE FROM mysql.global_priv WHERE User = ''")
         cursor.execute("FLUSH PRIVILEGES")
-    return SqlServer(MYSQL, port, process, lambda: connect(database="press"))
+    return SqlServer(MYSQL, port, process, folder, lambda: connect(database="press"))
 
 
 def _answers(connect: Callable[[], Any]) -> bool:

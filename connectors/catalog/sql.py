@@ -115,6 +115,11 @@ class Sql(Connector):
         return f"Signed in. The server calls itself {version.partition(' on ')[0][:100]}."
 
 
+def written(widget: str, example: str) -> dict[str, Any]:
+    """What becomes SQL: by people alone, with no data in it and by no AI (rule L11)."""
+    return hint(widget, example=example, destination="whole", fixed=widget != "list")
+
+
 def _connection() -> Any:
     return Field(
         min_length=1,
@@ -130,7 +135,7 @@ def _values() -> Any:
         default_factory=dict,
         title="Values",
         description="For each :name in the SQL its value. Whatever it holds, the database reads it as a value only.",
-        json_schema_extra=hint("key_value", example="since: {{ run.date }}"),
+        json_schema_extra=hint("key_value", example="since: {{ run.date }}", adds="Add a value"),
     )
 
 
@@ -150,7 +155,7 @@ class ReadRows(Action):
             max_length=20_000,
             title="Query",
             description="One SELECT. Write :name where a value belongs, and give it below.",
-            json_schema_extra=hint("long_text", example="SELECT title, url FROM mention WHERE day >= :since"),
+            json_schema_extra=written("long_text", "SELECT title, url FROM mention WHERE day >= :since"),
         )
         values: dict[str, Any] = _values()
         most: int = Field(
@@ -197,21 +202,21 @@ class UpsertRows(Action):
             max_length=130,
             title="Table",
             description="With its schema before it where it is not the usual one.",
-            json_schema_extra=hint("text", example="press.mention"),
+            json_schema_extra=written("text", "press.mention"),
         )
         columns: list[str] = Field(
             min_length=1,
             max_length=100,
             title="Columns",
             description="Which columns are written, one a line. Other values of a row are left out.",
-            json_schema_extra=hint("list", example="url"),
+            json_schema_extra=written("list", "url"),
         )
         keys: list[str] = Field(
             min_length=1,
             max_length=16,
             title="Key",
             description="Those of the columns by which the table tells its rows apart. It must have such a key.",
-            json_schema_extra=hint("list", example="url"),
+            json_schema_extra=written("list", "url"),
         )
         rows: list[dict[str, Any]] = Field(
             max_length=MOST_ROWS,
@@ -273,7 +278,7 @@ class WriteSql(Action):
             max_length=20_000,
             title="Statement",
             description="One INSERT, UPDATE or DELETE. Write :name where a value belongs, and give it below.",
-            json_schema_extra=hint("long_text", example="UPDATE mention SET tone = :tone WHERE id = :id"),
+            json_schema_extra=written("long_text", "UPDATE mention SET tone = :tone WHERE id = :id"),
         )
         values: dict[str, Any] = _values()
 

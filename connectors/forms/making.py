@@ -140,7 +140,7 @@ class _Maker:
             choices=self.choices(part),
             prefix=prefix,
             default=default,
-            takes_data=self.takes_data,
+            takes_data=self.takes_data and not part.get("x-fixed"),
             items=_items(part, self.resolved(part.get("items", {}))),
             shown_when=_shown_when(part.get("x-when")),
             nothing=part.get("x-nothing", ""),

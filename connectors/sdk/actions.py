@@ -36,6 +36,7 @@ def hint(
     one: str = "",
     adds: str = "",
     destination: str = "",
+    fixed: bool = False,
 ) -> dict[str, Any]:
     """How the form shows a parameter when its type alone does not say it: `json_schema_extra=hint("long_text")`.
 
@@ -47,9 +48,17 @@ def hint(
     `one`: what a row is called. `adds`: the words of the button that adds one.
     `destination`: it says where something goes, so that no AI may choose it (rule L11): `whole`, or `address`, of which
     the beginning up to the host counts. What is chosen among connections, workflows or people is one anyhow.
+    `fixed`: no data is offered for it; the `check` of the step kind refuses what is written there all the same.
     """
-    told = {"x-source": source, "x-nothing": nothing, "x-labels": labels, "x-when": when, "x-one": one, "x-adds": adds}
-    told["x-destination"] = destination
+    told: dict[str, Any] = {
+        "x-source": source,
+        "x-nothing": nothing,
+        "x-labels": labels,
+        "x-when": when,
+        "x-one": one,
+        "x-adds": adds,
+    }
+    told |= {"x-destination": destination, "x-fixed": fixed}
     return {
         "x-widget": widget,
         "x-example": example,

@@ -25,10 +25,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlServer]:
-    started = start_postgresql(tmp_path_factory.mktemp("sql") / "postgresql")
+def server() -> Iterator[SqlServer]:
+    started = start_postgresql()
     yield started
-    started.process.stop()
+    started.stop()
 
 
 @pytest.fixture
@@ -118,6 +118,12 @@ def test_rows_that_were_left_out_are_said(database: Connection, legal: Departmen
 )
 def test_text_of_others_can_never_become_sql(written: dict[str, Any], field: str, says: str) -> None:
     assert says in problems(written)[field]
+
+
+def test_no_ai_writes_sql() -> None:
+    for kind, fields in {"read": ["query"], "write": ["statement"], "upsert": ["table", "columns", "keys"]}.items():
+        told = kinds()[f"sql.{kind}"].Params.model_json_schema()["properties"]
+        assert [told[field].get("x-destination") for field in fields] == ["whole"] * len(fields)
 
 
 def test_a_value_may_be_anything(database: Connection, legal: Department) -> None:

@@ -21,16 +21,15 @@ SECRET = "Widerruf-7731"
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[dict[str, SqlServer]]:
-    folder: Path = tmp_path_factory.mktemp("sql")
+def servers(authority: Authority) -> Iterator[dict[str, SqlServer]]:
     authority.server("localhost")
     started = {
-        "postgresql": start_postgresql(folder / "postgresql"),
-        "mysql": start_mariadb(folder / "mariadb", authority.path("localhost")),
+        "postgresql": start_postgresql(),
+        "mysql": start_mariadb(authority.path("localhost")),
     }
     yield started
     for server in started.values():
-        server.process.stop()
+        server.stop()
 
 
 @pytest.fixture(params=["postgresql", "mysql"])
