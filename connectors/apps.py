@@ -29,5 +29,8 @@ def readable_hosts(hosts: list[str]) -> None:
     from connectors.net.egress import Egress
 
     if isinstance(hosts, list) and (unreadable := Egress(tuple(map(str, hosts))).unreadable):
-        problem = _("Not written as a host: %(hosts)s. Write api.example.com, *.example.com or api.example.com:8443.")
+        problem = _(
+            "Not written as a host: %(hosts)s. Write api.example.com, *.example.com or api.example.com:8443; for other "
+            "servers smtp://, imap://, postgresql://, mysql:// or sftp:// before the name; folder:///srv/exchange."
+        )
         raise ValidationError(problem % {"hosts": ", ".join(unreadable)})

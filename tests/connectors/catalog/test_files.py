@@ -15,13 +15,14 @@ from connectors.models import Connection
 from departments.access import SYSTEM
 from departments.models import Department
 from tests import factories
-from tests.workflows.runtime.harness import done
+from tests.workflows.runtime.harness import carried, done, published, silent_broker
 from workflows.engine import problems
 from workflows.engine.definition import Definition
 from workflows.models import StoredFile
 from workflows.runtime import files
 from workflows.runtime.kinds import kinds
 from workflows.services.connection_uses import connection_problems
+from workflows.services.testing import start_test
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -159,15 +160,23 @@ def test_a_step_may_name_any_connection_that_keeps_files_and_no_other(place: Con
 
 
 def test_a_test_run_says_what_it_would_do_and_does_nothing(place: Connection, legal: Department, folder: Path) -> None:
-    kind = kinds()["files.write"]
-    params = kind.Params.model_validate(
-        {"connection": "exchange", "file": {"file": "x", "name": "Memo.docx", "size": 4}, "folder": "out"}
-    )
+    (folder / "a.txt").write_text("a")
+    memo = reference(legal, "Memo.docx", b"memo")
+    steps = [
+        step("write", file=memo, folder="out"),
+        step("move", path="a.txt", folder="done"),
+        step("remove", path="a.txt"),
+    ]
+    workflow = published(steps, legal)
 
-    class Given:
-        given = {"folder": "out"}
+    with silent_broker():
+        run = carried(start_test(workflow, actor=SYSTEM))
 
-    said = kind().rehearse(params, Given())  # type: ignore[arg-type]
-
-    assert said.summary == "Would write Memo.docx to exchange, as out/Memo.docx"
-    assert list(folder.iterdir()) == []
+    assert run.status == "succeeded", run.error
+    said = {each.step_id: each.summary for each in run.steps.all()}
+    assert said == {
+        "write": "Would write Memo.docx to exchange, as out/Memo.docx",
+        "move": "Would move a.txt to done/a.txt",
+        "remove": "Would remove a.txt",
+    }
+    assert [each.name for each in folder.rglob("*")] == ["a.txt"]

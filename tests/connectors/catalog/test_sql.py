@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,16 +11,18 @@ from django.core.exceptions import ValidationError
 
 from connectors.connections import Told, change, connect, try_out
 from connectors.models import Connection
-from departments.access import SYSTEM
-from departments.models import Department
+from departments.access import SYSTEM, actor_for_user
+from departments.models import Department, Role
 from tests import factories
 from tests.sql_servers import PASSWORD, USER, SqlServer, start_postgresql
-from tests.workflows.runtime.harness import carried, claim, done, lose_the_worker, published, run_of
+from tests.workflows.runtime.harness import carried, claim, done, lose_the_worker, published, run_of, silent_broker
 from workflows.engine import problems as engine_problems
 from workflows.engine.definition import Definition
-from workflows.models import Run
+from workflows.models import Run, Task
 from workflows.runtime import store
 from workflows.runtime.kinds import kinds
+from workflows.services.tasks import decide_task
+from workflows.services.testing import start_test
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -158,3 +161,39 @@ def test_a_worker_that_died_while_it_wrote_never_writes_again_by_itself(
 
     assert run.steps.get().status == "parked"
     assert server.as_owner("SELECT * FROM mention") == []
+
+
+def test_what_was_approved_is_what_is_written(database: Connection, legal: Department, server: SqlServer) -> None:
+    rows = [{"url": "https://a.example", "tone": "good", "note": "stays here"}]
+    keep = step("upsert", table="mention", columns=["url", "tone"], keys=["url"], rows=rows)
+    ask = {"id": "ask", "kind": "people.approve", "with": {"question": "May it be written?", "sends": "db"}}
+    ada = actor_for_user(factories.make_user("Ada", legal, Role.APPROVER))
+    run = carried(run_of(published([ask, keep], legal)))
+    assert server.as_owner("SELECT * FROM mention") == []
+
+    with silent_broker():
+        decide_task(Task.objects.get(run=run), actor=ada, decision="approve")
+
+    assert carried(run).status == "succeeded"
+    leaving = Task.objects.get(run=run).leaving
+    assert leaving is not None
+    assert leaving["headings"] == {"Table": "mention", "Key": "url"}
+    assert json.loads(leaving["body"]) == [{"url": "https://a.example", "tone": "good"}]
+    assert server.as_owner("SELECT * FROM mention") == [("https://a.example", "good")]
+
+
+def test_a_test_run_asks_and_changes_nothing(database: Connection, legal: Department, server: SqlServer) -> None:
+    server.as_owner("INSERT INTO mention VALUES ('x', 'good')")
+    read = {**step("read", query="SELECT tone FROM mention"), "id": "read"}
+    write = step(
+        "write", statement="DELETE FROM mention WHERE tone = :t", values={"t": "{{ steps.read.rows[0].tone }}"}
+    )
+
+    with silent_broker():
+        run = carried(start_test(published([read, write], legal), actor=SYSTEM))
+
+    assert run.status == "succeeded", run.error
+    summary = run.steps.get(step_id="db").summary
+    assert summary.startswith("Would do in press-database: DELETE FROM mention WHERE tone = :t")
+    assert '"t": "good"' in summary
+    assert len(server.as_owner("SELECT * FROM mention")) == 1
