@@ -6,7 +6,7 @@ is called from outside, or by Tandem itself, and only says what it delivers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -85,6 +85,12 @@ class Clock(Trigger):
     def next_after(self, settings: Any, moment: datetime) -> datetime | None:
         """The first time after this one; None when there is none any more."""
         raise NotImplementedError
+
+    def times(self, settings: Any, first: datetime | None) -> Iterator[datetime]:
+        """The first time and all after it."""
+        while first is not None:
+            yield first
+            first = self.next_after(settings, first)
 
     def event(self, settings: Any, at: datetime) -> Event:
         raise NotImplementedError

@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,6 +16,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -151,17 +154,13 @@ def _page(
     return render(request, "workflows/triggers/trigger.html", context, status=status)
 
 
-def _next_times(trigger: Trigger, kind: type[Kind] | None) -> list[Any]:
+def _next_times(trigger: Trigger, kind: type[Kind] | None) -> list[str]:
+    """In the schedule's own time zone, where its hour is the one that people have written."""
     if kind is None or not issubclass(kind, Clock) or trigger.next_at is None:
         return []
-
-    def after() -> Any:
-        at = trigger.next_at
-        while at is not None:
-            yield at
-            at = kind().next_after(services.settings_of(trigger), at)
-
-    return list(islice(after(), TIMES_SHOWN))
+    own = services.settings_of(trigger)
+    times = islice(kind().times(own, trigger.next_at), TIMES_SHOWN)
+    return [date_format(localtime(at, ZoneInfo(own.zone)), "l, j F Y, H:i") for at in times]
 
 
 # ── the form ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Final
 from uuid import UUID
 
@@ -55,18 +54,12 @@ def _strike(trigger_id: UUID) -> bool:
         return False
     kind, settings = triggers()[trigger.kind](), settings_of(trigger)
     assert isinstance(kind, Clock)
-    times = list(islice(_times(kind, settings, trigger.next_at, now), AT_A_TIME + 1))
+    due = takewhile(lambda at: at <= now, kind.times(settings, trigger.next_at))
+    times = list(islice(due, AT_A_TIME + 1))
     for at in times[:AT_A_TIME]:
         _happen(trigger, kind, settings, at, now, is_last=at == times[-1])
     _move_on(trigger, kind, settings, times, now)
     return True
-
-
-def _times(kind: Clock, settings: Any, first: datetime | None, now: datetime) -> Iterator[datetime]:
-    at = first
-    while at is not None and at <= now:
-        yield at
-        at = kind.next_after(settings, at)
 
 
 def _happen(trigger: Trigger, kind: Clock, settings: Any, at: datetime, now: datetime, *, is_last: bool) -> None:

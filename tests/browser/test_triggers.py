@@ -1,0 +1,90 @@
+"""From the browser alone: a workflow gets a schedule and a webhook, and each is seen to start it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, expect
+from standardwebhooks import Webhook
+
+from departments.models import Role, User
+from tests import factories
+from tests.workflows.runtime.harness import published
+from workflows.models import Run, Workflow
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+Seen = Callable[[str], None]
+
+
+@pytest.fixture
+def workflow(sign_in: Callable[[User], None]) -> Workflow:
+    legal = factories.make_department("Legal")
+    sign_in(factories.make_user("Britta Falk", legal, Role.BUILDER))
+    step = {"id": "a", "kind": "text.compose", "with": {"text": "News: {{ inputs.news }}"}}
+    inputs = {"news": {"type": "text", "title": "News"}}
+    return published([step], legal, name="Press desk", inputs=inputs, output={"text": "{{ steps.a.text }}"})
+
+
+def test_a_schedule_is_set_up_and_started_once_by_hand(page: Page, workflow: Workflow, seen: Seen) -> None:
+    page.goto(f"/workflows/{workflow.pk}/")
+    expect(page.get_by_text("Only people start it so far.")).to_be_visible()
+    page.get_by_role("link", name="Add").click()
+    seen("trigger-choose")
+    page.get_by_role("link", name="At certain times").click()
+    page.get_by_label("How often").select_option("weekly")
+    expect(page.get_by_label("Cron line")).to_be_hidden()
+    page.get_by_label("On", exact=True).select_option("TUE")
+    page.get_by_label("News").fill("It is {{ event.date }}")
+    page.get_by_text("What the event holds").click()
+    seen("trigger-schedule-new")
+    page.get_by_role("button", name="Set up").click()
+
+    expect(page.get_by_role("heading", name="At 08:00 on Tuesday")).to_be_visible()
+    expect(page.get_by_text("Tuesday, ").first).to_contain_text("08:00")
+    seen("trigger-schedule")
+    page.get_by_role("button", name="Start now").click()
+    expect(page.get_by_text("Succeeded").first).to_be_visible()
+    run = Run.objects.get()
+    assert run.output["text"].startswith("News: It is 20")
+
+    page.goto(f"/workflows/{workflow.pk}/")
+    page.get_by_role("link", name="At 08:00 on Tuesday", exact=True).click()
+    expect(page.get_by_text("started a run")).to_be_visible()
+    page.get_by_role("button", name="Switch off").click()
+    expect(page.get_by_text("off", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("It starts nothing any more.")).to_be_visible()
+
+
+def test_a_webhook_shows_its_secret_once_and_is_called(page: Page, workflow: Workflow, seen: Seen) -> None:
+    page.goto(f"/workflows/{workflow.pk}/triggers/new/?kind=web.hook")
+    page.get_by_role("textbox", name="Name · optional", exact=True).fill("Press room")
+    page.get_by_label("News").fill("{{ event.body.text }}")
+    page.get_by_role("button", name="Set up").click()
+    secret = page.locator("code", has_text="whsec_").inner_text()
+    address = page.locator("code", has_text="/hooks/").inner_text()
+    seen("trigger-webhook")
+
+    body, now = '{"text": "All is well."}', datetime.now(UTC)
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(secret).sign("msg_1", now, body),
+        "content-type": "application/json",
+    }
+    here = page.evaluate("location.origin") + "/hooks/" + address.rpartition("/")[2]
+    answer = httpx2.post(here, content=body, headers=headers, timeout=10)
+    assert (answer.status_code, answer.json()["output"]) == (200, {"text": "News: All is well."})
+
+    page.goto(page.url if "/triggers/new/" not in page.url else f"/workflows/{workflow.pk}/")
+    page.get_by_role("link", name="Press room", exact=True).click()
+    expect(page.get_by_text("msg_1")).to_be_visible()
+    assert secret not in page.content()
+    page.get_by_role("button", name="Renew the secret").click()
+    expect(page.get_by_text("Its secret, shown this once")).to_be_visible()
+    assert secret not in page.content()
