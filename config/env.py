@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +35,7 @@ class Env:
     public_url: str
     egress_hosts: tuple[str, ...]
     folders: tuple[Path, ...]
+    programs: Mapping[str, tuple[str, ...]]
     trusted_proxy: str
     smtp_url: str = field(repr=False)  # it holds a password
     mail_from: str
@@ -73,6 +77,7 @@ def read() -> Env:
         public_url=given("TANDEM_URL", "").rstrip("/"),
         egress_hosts=_words(given("TANDEM_EGRESS_HOSTS", "")),
         folders=_folders(given("TANDEM_FOLDERS", ""), home),
+        programs=_programs(given("TANDEM_PROGRAMS", "")),
         trusted_proxy=given("TANDEM_TRUSTED_PROXY", "").strip(),
         smtp_url=given("SMTP_URL", "").strip(),
         mail_from=given("MAIL_FROM", "").strip(),
@@ -99,6 +104,21 @@ def _folders(text: str, home: Path) -> tuple[Path, ...]:
                 f"TANDEM_FOLDERS names {str(folder)!r}. Name whole paths, of folders that are not Tandem's own."
             )
     return folders
+
+
+def _programs(text: str) -> dict[str, tuple[str, ...]]:
+    """Name → command, for `clock=/opt/tools/clock --utc; notes=…`. No shell ever reads them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in filter(None, map(str.strip, text.split(";"))):
+        name, _, command = entry.partition("=")
+        try:
+            words = tuple(shlex.split(command))
+        except ValueError:
+            words = ()
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name.strip()) or not words:
+            raise BadSetting(f"TANDEM_PROGRAMS has {entry!r}. Write NAME=COMMAND, with ; between them.")
+        found[name.strip()] = words
+    return found
 
 
 def _words(text: str) -> tuple[str, ...]:

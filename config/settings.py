@@ -188,6 +188,7 @@ PRACTICE_MODEL = embedded.PRACTICE_MODEL
 PRACTICE_MODEL_URL = embedded.practice_url(ENV.home)
 EGRESS_HOSTS = ENV.egress_hosts
 FOLDERS = ENV.folders
+PROGRAMS = ENV.programs
 
 # Where step kinds are looked for; a package of your own may stand here too.
 STEP_PACKAGES = ["workflows.steps", "connectors.catalog"]

@@ -16,10 +16,12 @@ from connectors.folders import OpenFolder
 from connectors.mailboxes import Mailbox
 from connectors.models import Connection
 from connectors.net.egress import Egress
+from connectors.net.programs import OpenProgram
 from connectors.oauth.door import TokenDoor
 from connectors.sdk import Account, AuthFailed, Connector
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail
+from connectors.sdk.programs import Program
 from connectors.sdk.registry import discover_connectors
 from connectors.sdk.sql import Sql
 from connectors.sdk.stores import FolderAt, SftpAt, Store
@@ -32,6 +34,7 @@ class Through(Protocol):
     def mail(self, box: Mailbox) -> Mail: ...
     def sql(self, database: OpenDatabase) -> Sql: ...
     def files(self, store: Store) -> Store: ...
+    def program(self, program: OpenProgram) -> Program: ...
 
 
 class Directly:
@@ -48,6 +51,9 @@ class Directly:
 
     def files(self, store: Store) -> Store:
         return store
+
+    def program(self, program: OpenProgram) -> Program:
+        return program
 
 
 @cache
@@ -85,6 +91,7 @@ class OpenAccount:
     http: Http
     mail: Mail
     sql: Sql
+    program: Program
     store: Store | None = None
 
     @property
@@ -107,6 +114,7 @@ def opened(connection: Connection, through: Through = DIRECTLY) -> Account:
         http=http,
         mail=through.mail(box),
         sql=through.sql(OpenDatabase(connector.database(given, secrets), policy)),
+        program=through.program(OpenProgram(connector.program(given), policy)),
         # What goes over HTTP is written down there.
         store=connector.files_over(http, given) or _store(connector.files_at(given, secrets), policy, through),
     )

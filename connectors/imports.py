@@ -21,8 +21,9 @@ from connectors.manifests import tools
 from connectors.manifests.connector_made import goes_to
 from connectors.manifests.manifest import LONGEST_NAME, Level, Service
 from connectors.manifests.manifest import Manifest as Found
-from connectors.manifests.mcp_session import Session
+from connectors.manifests.mcp_session import PROGRAM, session_with
 from connectors.models import Connection, Health, Manifest, ManifestVersion
+from connectors.net.programs import OpenProgram
 from connectors.net.requests import Request
 from connectors.oauth import tokens
 from connectors.sdk import Credentials, StepError
@@ -62,16 +63,16 @@ def asked_for_tools(address: str, token: str, department: Department | None, *, 
     Raises PermissionDenied, ValidationError. Hosts are let through as by `fetched`.
     """
     _require(actor, department)
-    hosts = department.egress_hosts if department else [origin(address).removeprefix("https://")]
+    own = address if address.startswith(PROGRAM) else origin(address).removeprefix("https://")
+    hosts = department.egress_hosts if department else [own]
     signed_in = Credentials({"Authorization": f"Bearer {token}"} if token else {})
-    door = net.Door(net.for_department(hosts), net.Bound((origin(address),), signed_in))
-    session = Session(door, address)
+    policy = net.for_department(hosts)
+    door = net.Door(policy, net.Bound((origin(address),), signed_in))
     try:
-        session.begin()
-        offered = session.tools()
+        with session_with(door, OpenProgram(address.removeprefix(PROGRAM), policy), address) as session:
+            offered = session.tools()
     except StepError as error:
         raise ValidationError({"address": [error.message]}) from None
-    session.end()
     content = json.dumps(tools.written(address, session.server, offered)).encode()
     return Source(content, str(session.server.get("name") or "tools"), address)
 

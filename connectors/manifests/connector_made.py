@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from connectors.manifests.accounts_made import SECRETS, by_oauth, field_of, is_basic, secrets_of, settings_of
 from connectors.manifests.manifest import Scheme, Server, Service, SignIn
-from connectors.manifests.mcp_session import Session
+from connectors.manifests.mcp_session import PROGRAM, session_with
 from connectors.sdk import Account, AuthFailed, Connector, Credentials, OAuth, Unavailable
 from connectors.sdk.addresses import below, origin
 
@@ -35,7 +35,7 @@ class MadeConnector(Connector):
     @classmethod
     def check(cls, settings: Any, secrets: Any) -> dict[str, str]:
         problems = {}
-        if not origin(settings.begins):
+        if not origin(settings.begins) and not cls.program(settings):
             asked = [f"in_{field_of(each.name)}" for each in (settings.at or Server(address="")).variables]
             problems[asked[0] if asked else "address"] = "Write the whole address, beginning with https:// and a host."
         problems |= _variable_problems(settings)
@@ -43,7 +43,15 @@ class MadeConnector(Connector):
 
     @classmethod
     def hosts(cls, settings: Any, secrets: Any) -> tuple[str, ...]:
+        if cls.program(settings):
+            return ()
         return tuple(dict.fromkeys([origin(settings.begins), *cls.service.also]))
+
+    @classmethod
+    def program(cls, settings: Any) -> str:
+        """Only as the description has it: nobody types the name of a program into an address."""
+        known = {each.address for each in cls.service.servers if each.address.startswith(PROGRAM)}
+        return settings.begins.removeprefix(PROGRAM) if settings.begins in known else ""
 
     @classmethod
     def credentials(cls, settings: Any, secrets: Any) -> Credentials:
@@ -71,7 +79,7 @@ class MadeConnector(Connector):
 
     def test(self, account: Account) -> str:
         if self.service.protocol == "mcp":
-            return _greeted(Session(account.http, account.settings.begins))
+            return _greeted(account)
         response = account.http.send("GET", below(account.settings.begins, account.settings.test_path))
         if response.status in (401, 403):
             raise AuthFailed(f"It does not accept the credentials: it answered with {response.status}. Renew them.")
@@ -105,11 +113,9 @@ def connector_of(service: Service, *, name: str, department: Any = None, whose: 
     )
 
 
-def _greeted(session: Session) -> str:
-    session.begin()
-    count = len(session.tools())
-    session.end()
-    return f"It is {session.server.get('name') or 'an MCP server'} and offers {count} tools."
+def _greeted(account: Account) -> str:
+    with session_with(account.http, account.program, account.settings.begins) as session:
+        return f"It is {session.server.get('name') or 'an MCP server'} and offers {len(session.tools())} tools."
 
 
 def reached(servers: Sequence[Server]) -> tuple[str, ...]:

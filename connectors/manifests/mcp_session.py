@@ -1,4 +1,4 @@
-"""Speaking with a server of the Model Context Protocol over HTTP, through the door that a step or an import has. Pure.
+"""Speaking with a server of the Model Context Protocol, through the doors that a step or an import has. Pure.
 
 Source: https://modelcontextprotocol.io/specification/2025-06-18/basic/transports (Streamable HTTP). The protocol's own
 library brings an HTTP client and an event loop of its own; here each message is one request through our door, with its
@@ -8,14 +8,15 @@ addresses, caps and deadlines (rules S1 to S7). What a server sends besides its 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.sdk import AuthFailed, RateLimited, Rejected, Response, StepError, Unavailable
 from connectors.sdk.answers import header
 from connectors.sdk.context import Http
+from connectors.sdk.programs import Program
 
 VERSION = "2025-06-18"
 US = {"name": "Tandem", "version": "1"}
@@ -25,23 +26,33 @@ LONGEST_QUOTE = 300
 _SESSION = "mcp-session-id"
 
 
+PROGRAM = "program://"
+"""Of an address: it is a program of this server that speaks over its standard input and output."""
+
+
+class Wire(Protocol):
+    """Over which messages travel."""
+
+    def say(self, message: Mapping[str, Any], until: int | None) -> Sequence[Mapping[str, Any]]:
+        """What was answered, up to the message with the id `until`; nothing where no answer is expected."""
+        ...
+
+
 @dataclass
 class Session:
     """One conversation. `server` is what the other side says of itself, once `begin` was called."""
 
-    http: Http
-    address: str
+    wire: Wire
     server: Mapping[str, Any] = field(default_factory=dict)
-    version: str = VERSION
-    id: str = ""
     asked: int = 0
 
     def begin(self) -> None:
         """Raises StepError like everything here."""
         told = self.ask("initialize", {"protocolVersion": VERSION, "capabilities": {}, "clientInfo": US})
         self.server = _mapping(told.get("serverInfo"))
-        self.version = str(told.get("protocolVersion") or VERSION)
-        self._send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+        if isinstance(self.wire, OverHttp):
+            self.wire.version = str(told.get("protocolVersion") or VERSION)
+        self.wire.say({"jsonrpc": "2.0", "method": "notifications/initialized"}, None)
 
     def tools(self) -> list[Mapping[str, Any]]:
         """All that the server offers."""
@@ -58,18 +69,11 @@ class Session:
     def call(self, tool: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         return self.ask("tools/call", {"name": tool, "arguments": dict(arguments)})
 
-    def end(self) -> None:
-        """The server may forget us; whether it does is its own affair."""
-        if self.id:
-            with suppress(StepError):
-                self.http.send("DELETE", self.address, headers=self._headers())
-
     def ask(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         self.asked += 1
         question = {"jsonrpc": "2.0", "id": self.asked, "method": method, "params": dict(params)}
-        response = self._send(question)
-        self.id = header(response, _SESSION) or self.id
-        answer = next((each for each in _messages(response) if each.get("id") == self.asked), None)
+        answers = self.wire.say(question, self.asked)
+        answer = next((each for each in answers if each.get("id") == self.asked), None)
         if answer is None:
             raise Unavailable("The MCP server gave no answer to what it was asked.", maybe_done=True)
         if "error" in answer:
@@ -77,16 +81,48 @@ class Session:
             raise Rejected(f"The MCP server refused: {said or 'it does not say why'}.")
         return _mapping(answer.get("result"))
 
-    def _send(self, message: Mapping[str, Any]) -> Response:
+
+@contextmanager
+def session_with(http: Http, program: Program, address: str) -> Iterator[Session]:
+    """With the server at this address, begun; over at the end of the block."""
+    if address.startswith(PROGRAM):
+        with program.started() as talk:
+            session = Session(talk)
+            session.begin()
+            yield session
+        return
+    wire = OverHttp(http, address)
+    session = Session(wire)
+    session.begin()
+    yield session
+    wire.end()
+
+
+@dataclass
+class OverHttp:
+    """`Wire`: one request for each message. `id` is the session that the server has given us."""
+
+    http: Http
+    address: str
+    version: str = ""
+    id: str = ""
+
+    def say(self, message: Mapping[str, Any], until: int | None) -> Sequence[Mapping[str, Any]]:
         response = self.http.send("POST", self.address, headers=self._headers(), json=message)
         _demand(response)
-        return response
+        self.id = header(response, _SESSION) or self.id
+        return list(_messages(response)) if until is not None else ()
+
+    def end(self) -> None:
+        """The server may forget us; whether it does is its own affair."""
+        if self.id:
+            with suppress(StepError):
+                self.http.send("DELETE", self.address, headers=self._headers())
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json, text/event-stream"}
-        if self.server or self.id:
-            headers["MCP-Protocol-Version"] = self.version
-        return {**headers, "Mcp-Session-Id": self.id} if self.id else headers
+        told = {"MCP-Protocol-Version": self.version, "Mcp-Session-Id": self.id}
+        return headers | {name: value for name, value in told.items() if value}
 
 
 def _demand(response: Response) -> None:

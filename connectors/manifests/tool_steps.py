@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import create_model
 
 from connectors.manifests.manifest import Level
-from connectors.manifests.mcp_session import Session
+from connectors.manifests.mcp_session import session_with
 from connectors.manifests.requests_made import prepared
 from connectors.manifests.steps_made import LOOK_FIRST, Step
 from connectors.sdk import Done, Effect, Field, Leaving, Model, Rejected, StepContext, at_most_once
@@ -35,11 +35,9 @@ class ToolStep(Step):
 
     def _do(self, params: Any, ctx: StepContext) -> Done:
         account = ctx.account(params.connection)
-        session = Session(account.http, account.settings.begins)
-        with at_most_once(LOOK_FIRST) if self.effect is Effect.UNSAFE else nullcontext():
-            session.begin()
+        sending = at_most_once(LOOK_FIRST) if self.effect is Effect.UNSAFE else nullcontext()
+        with sending, session_with(account.http, account.program, account.settings.begins) as session:
             answer = session.call(self.operation.id, self._arguments(params))
-            session.end()
         text = _text(answer)
         if answer.get("isError") is True:
             raise Rejected(f"{self.title}: the tool says that it failed. {text[:LONGEST_REFUSAL]}".strip())

@@ -21,6 +21,7 @@ from connectors.manifests.manifest import (
     Service,
     SignIn,
 )
+from connectors.manifests.mcp_session import PROGRAM
 from connectors.manifests.operations import MOST_FIELDS, RESERVED, level_of
 from connectors.manifests.references import Document, Unresolved
 from connectors.manifests.shapes import Shapes
@@ -45,6 +46,7 @@ def read(whole: Mapping[str, Any]) -> Manifest:
     operations = tuple(_operations(whole.get("tools")))
     if not operations:
         raise Refused("The MCP server offers no tools.")
+    address = str(whole.get("address", ""))
     name = str(server.get("title") or server.get("name") or "MCP server")
     service = Service(
         protocol="mcp",
@@ -52,8 +54,8 @@ def read(whole: Mapping[str, Any]) -> Manifest:
         about=f"Tools of the MCP server {plain(name, 80)}.",
         version=plain(str(server.get("version") or ""), 40),
         icon="tool",
-        servers=(Server(address=str(whole.get("address", ""))),),
-        signs_in=WAYS,
+        servers=(Server(address=address),),
+        signs_in=WAYS[1:] if address.startswith(PROGRAM) else WAYS,
     )
     return Manifest(service=service, operations=operations)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -12,6 +14,7 @@ from connectors.net.urls import BadUrl, Url
 
 NOWHERE: frozenset[Standing] = frozenset()
 _FOLDER = "folder://"
+_PROGRAM = re.compile(r"program://([a-z0-9][a-z0-9_-]{0,39})")
 _ON_THE_INTERNET = frozenset({Standing.PUBLIC})
 _IN_OUR_NETWORK = frozenset({Standing.PUBLIC, Standing.OWN})
 
@@ -42,8 +45,9 @@ class Egress:
 
     `api.example.com` https on port 443; `*.example.com` every name below it; `api.example.com:8443` https on that port;
     `http://intranet.example:8080` plain HTTP; `smtp://mail.example.com` a mail server on its usual port (587, imap
-    993, postgresql 5432, mysql 3306, sftp 22). With `private:` in front, one host may lead into our own network: `private:http://127.0.0.1:9000`.
-    `folder:///srv/exchange/legal` is a folder of this server, with all below it.
+    993, postgresql 5432, mysql 3306, sftp 22). With `private:` in front, one host may lead into our own network:
+    `private:http://127.0.0.1:9000`. `folder:///srv/exchange/legal` is a folder of this server, with all below it;
+    `program://clock` is one of its programs.
     """
 
     hosts: tuple[str, ...] = ()
@@ -58,9 +62,13 @@ class Egress:
         return tuple(folder for folder in map(read_folder, self.hosts) if folder)
 
     @property
+    def programs(self) -> frozenset[str]:
+        return frozenset(name for name in map(read_program, self.hosts) if name)
+
+    @property
     def unreadable(self) -> tuple[str, ...]:
         """Entries that allow nothing because they are not written as above."""
-        return tuple(text for text in self.hosts if read_entry(text) is None and read_folder(text) is None)
+        return tuple(text for text in self.hosts if not any(read(text) for read in _READERS))
 
 
 @lru_cache(maxsize=4096)
@@ -85,6 +93,15 @@ def read_folder(text: str) -> PurePosixPath | None:
     if path == text.strip() or not path.startswith("/") or {"..", "."} & set(path.split("/")) or not path.strip("/"):
         return None
     return PurePosixPath(path)
+
+
+def read_program(text: str) -> str:
+    """`program://clock` in the list → clock; nothing when it is another entry."""
+    found = _PROGRAM.fullmatch(text.strip())
+    return found[1] if found else ""
+
+
+_READERS: tuple[Callable[[str], object], ...] = (read_entry, read_folder, read_program)
 
 
 def _place(scheme: str, authority: str) -> Url:

@@ -10,6 +10,7 @@ from connectors.sdk.actions import Model
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Mail, MailServer
 from connectors.sdk.oauth import OAuth
+from connectors.sdk.programs import Program
 from connectors.sdk.sql import Database, Sql
 from connectors.sdk.stores import FolderAt, SftpAt, Store
 
@@ -63,6 +64,11 @@ class Account(Protocol):
         """The place with files, where the connector is one."""
         ...
 
+    @property
+    def program(self) -> Program:
+        """The program of this server, where the connector names one."""
+        ...
+
 
 class Connector:
     """Declare `name`, `title`, `about`, the models `Settings` (shown) and `Secrets` (texts, never shown again), `test`.
@@ -104,6 +110,11 @@ class Connector:
     def oauth(cls, settings: Any, secrets: Any) -> OAuth | None:
         """For one that signs in by OAuth 2: its requests carry the token that is valid then, and no `credentials`."""
         return None
+
+    @classmethod
+    def program(cls, settings: Any) -> str:
+        """Of one that is a program of this server: its name in the administrator's list."""
+        return ""
 
     @classmethod
     def mail_servers(cls, settings: Any, secrets: Any) -> Mapping[str, MailServer]:

@@ -11,9 +11,11 @@ from typing import Any
 from audit.sql import release
 from connectors.databases import OpenDatabase
 from connectors.mailboxes import Mailbox
+from connectors.net.programs import OpenProgram
 from connectors.sdk import Effect, Response
 from connectors.sdk.context import Http
 from connectors.sdk.mail import Arrived, Letter, Sought
+from connectors.sdk.programs import Talk
 from connectors.sdk.sql import Rows, Upsert
 from connectors.sdk.stores import Listing, Store
 
@@ -45,6 +47,9 @@ class StepLines:
 
     def files(self, store: Store) -> StepStore:
         return StepStore(store, self)
+
+    def program(self, program: OpenProgram) -> StepProgram:
+        return StepProgram(program, self)
 
     @contextmanager
     def call(self, effect: Effect, **about: Any) -> Iterator[Call]:
@@ -166,3 +171,29 @@ class StepStore:
     def remove(self, path: str) -> None:
         with self.lines.call(self.lines.effect, kind="files", method="remove", path=path):
             self.store.remove(path)
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgram:
+    """`connectors.sdk.programs.Program`."""
+
+    program: OpenProgram
+    lines: StepLines
+
+    @contextmanager
+    def started(self) -> Iterator[StepTalk]:
+        with self.program.started() as talk:
+            yield StepTalk(self.program.name, talk, self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class StepTalk:
+    """`connectors.sdk.programs.Talk`."""
+
+    name: str
+    talk: Talk
+    lines: StepLines
+
+    def say(self, message: Mapping[str, Any], until: int | None) -> Sequence[Mapping[str, Any]]:
+        with self.lines.call(self.lines.effect, kind="program", method=str(message.get("method")), program=self.name):
+            return self.talk.say(message, until)

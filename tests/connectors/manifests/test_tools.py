@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 
 from connectors import imports, made, net
 from connectors.connections import Told, connect, try_out
-from connectors.manifests.mcp_session import Session
+from connectors.manifests.mcp_session import OverHttp, Session
 from connectors.models import Manifest
 from connectors.sdk import AuthFailed, Effect, Rejected, StepError, Unavailable
 from departments.access import SYSTEM, actor_for_user
@@ -127,4 +127,4 @@ def test_what_is_no_mcp_server_is_a_named_error(
     door = net.Door(net.Egress((f"private:http://127.0.0.1:{httpserver.port}",)))
 
     with pytest.raises(error):
-        Session(door, httpserver.url_for("/mcp")).begin()
+        Session(OverHttp(door, httpserver.url_for("/mcp"))).begin()
