@@ -27,6 +27,12 @@ FORBID_IN_TRANSACTION = True
 """Rule D14. Tests of other parts switch it off, because there the test itself is a transaction."""
 
 
+def demand_no_transaction() -> None:
+    """Raises RuntimeError inside one: whoever waits for a stranger must hold no lock meanwhile."""
+    if FORBID_IN_TRANSACTION and transaction.get_connection().in_atomic_block:
+        raise RuntimeError("network call inside a transaction")
+
+
 def for_department(hosts: Sequence[str]) -> Egress:
     """Where a department with these `egress_hosts` may go: there, and where every department may go."""
     return Egress((*map(str, hosts), *settings.EGRESS_HOSTS))
@@ -45,8 +51,7 @@ def fetch(
     Raises BadParams (not allowed, or cannot be sent), Unavailable (no usable answer in time), Rejected (an answer too
     large, packed too tightly, or sending us on too often). RuntimeError inside a database transaction.
     """
-    if FORBID_IN_TRANSACTION and transaction.get_connection().in_atomic_block:
-        raise RuntimeError("network call inside a transaction")
+    demand_no_transaction()
     deadline = sockets.Deadline.after(min(request.timeout_s, LONGEST_WAIT_S))
     return exchange.follow(request, exchange.Route(policy, resolve, tls, deadline))
 

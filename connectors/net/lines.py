@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from connectors import net
 from connectors.net import reach, sockets, urls
 from connectors.net.egress import Egress
 from connectors.net.sockets import Deadline, Resolve
@@ -27,8 +28,9 @@ def line(
 ) -> Iterator[socket.socket]:
     """A connected socket, cut at the deadline however slowly the other side drips, and closed at the end.
 
-    Raises BadParams (not allowed), Unavailable (nobody answers).
+    Raises BadParams (not allowed), Unavailable (nobody answers). RuntimeError inside a database transaction.
     """
+    net.demand_no_transaction()
     url = place(scheme, host, port)
     try:
         addresses = reach.permitted_addresses(url, policy, resolve, deadline)

@@ -103,6 +103,10 @@ def _quoted(name: str) -> str:
 # ── the line ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# What the library says of a server that breaks off, or speaks as none does.
+_BROKEN = (pymysql.err.Error, OSError, ValueError, LookupError, RuntimeError, AssertionError, TypeError)
+
+
 class _TooMuch(Exception):
     pass
 
@@ -131,22 +135,20 @@ def _signed_in(database: Database, policy: Egress, *, maybe_done: bool = False) 
     deadline = Deadline.after(LONGEST_S)
     place = lines.place(MYSQL, database.host, database.port)
     is_begun = False
-    try:
-        with lines.line(MYSQL, place.host, place.port, policy=policy, deadline=deadline) as raw:
+    with lines.line(MYSQL, place.host, place.port, policy=policy, deadline=deadline) as raw:
+        try:
             connection = _Connection(**_told(database, place.host))
             connection.connect(raw)
             _limit(connection)
             is_begun = True
             yield connection
-    except _TooMuch:
-        raise Rejected(f"The database gave more than {MOST_BYTES // 1_000_000} MB. Ask for less.") from None
-    except pymysql.err.Error as error:
-        number = _number(error)
-        if not is_begun and 1000 <= number < 2000:
-            raise sql_errors.of_mysql(number) from None
-        raise reach.no_answer(place, OSError(type(error).__name__), maybe_done=maybe_done and is_begun) from None
-    except (OSError, ValueError, IndexError, LookupError, RuntimeError, AssertionError, TypeError) as error:
-        raise reach.no_answer(place, OSError(type(error).__name__), maybe_done=maybe_done and is_begun) from None
+        except _TooMuch:
+            raise Rejected(f"The database gave more than {MOST_BYTES // 1_000_000} MB. Ask for less.") from None
+        except _BROKEN as error:
+            number = _number(error)
+            if not is_begun and isinstance(error, pymysql.err.Error) and 1000 <= number < 2000:
+                raise sql_errors.of_mysql(number) from None
+            raise reach.no_answer(place, OSError(type(error).__name__), maybe_done=maybe_done and is_begun) from None
 
 
 def _told(database: Database, host: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 
 import pytest
+from django.db import transaction
 
 from connectors.net import mysql, postgresql, sftp
 from connectors.net.egress import Egress
@@ -157,6 +158,15 @@ def test_a_name_is_looked_up_once_and_pinned(door: str, monkeypatch: pytest.Monk
             knock("db.example", there.port, Egress((f"private:{door}://db.example:{there.port}",)))
 
     assert (there.calls, asked) == (1, ["db.example"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_call_leaves_from_inside_a_transaction(door: str, canary: Listener) -> None:
+    _, knock = DOORS[door]
+    with transaction.atomic(), pytest.raises(RuntimeError, match="inside a transaction"):
+        knock("127.0.0.1", canary.port, Egress((f"private:{door}://127.0.0.1:{canary.port}",)))
+
+    assert canary.calls == 0
 
 
 def test_one_who_drips_or_floods_or_says_nothing_is_cut(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
