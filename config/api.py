@@ -24,6 +24,7 @@ from workflows.api import (
     tasks,
     templates,
     testing,
+    triggers,
     workflows,
 )
 
@@ -75,6 +76,14 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("services/<str:id>/operations", services.Operations.as_view(), "api_service_operations"),
     ("services/<str:id>/renew", services.Renew.as_view(), "api_service_renew"),
     ("services/<str:id>/remove", services.Remove.as_view(), "api_service_remove"),
+    ("workflows/<str:id>/triggers", triggers.OfWorkflow.as_view(), "api_workflow_triggers"),
+    ("trigger-kinds", triggers.TriggerKinds.as_view(), "api_trigger_kinds"),
+    ("triggers", triggers.Triggers.as_view(), "api_triggers"),
+    ("triggers/<str:id>", triggers.One.as_view(), "api_trigger"),
+    ("triggers/<str:id>/enabled", triggers.SwitchOne.as_view(), "api_trigger_enabled"),
+    ("triggers/<str:id>/events", triggers.Events.as_view(), "api_trigger_events"),
+    ("triggers/<str:id>/secret", triggers.Renew.as_view(), "api_trigger_secret"),
+    ("triggers/<str:id>/remove", triggers.Remove.as_view(), "api_trigger_remove"),
     ("step-kinds", catalogue.StepKinds.as_view(), "api_step_kinds"),
     ("step-kinds/<str:kind>", catalogue.OneStepKind.as_view(), "api_step_kind"),
     ("templates", templates.Templates.as_view(), "api_templates"),

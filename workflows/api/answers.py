@@ -414,5 +414,5 @@ def page_of(item: type[Answer]) -> type[BaseModel]:
     return create_model(f"{item.__name__}Page", **given)
 
 
-def page_address(name: str, id: Any) -> str:
-    return f"{settings.PUBLIC_URL}{reverse(name, args=[id])}"
+def page_address(name: str, *ids: Any) -> str:
+    return f"{settings.PUBLIC_URL}{reverse(name, args=ids)}"

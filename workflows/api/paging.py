@@ -39,6 +39,12 @@ class Pages(CursorPagination):
         return cursor
 
 
+class Numbered(Pages):
+    """Newest first, by numbers."""
+
+    position = int
+
+
 class InOrder(Pages):
     """A journal: oldest first, by its dense numbers."""
 

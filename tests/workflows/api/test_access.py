@@ -23,6 +23,7 @@ from tests.workflows.api.test_workflows import DEFINITION
 from workflows.models import RunStatus, Workflow
 from workflows.services.manual_mode import switch_on
 from workflows.services.saving import keep_prompt
+from workflows.services.triggers import Wanted, set_up
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +105,16 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("POST", "services/{service}/operations", {"take": ["me"]}, "builder"),
     ("POST", "services/{service}/renew", {"document": described("https://shop.example").decode()}, "builder"),
     ("POST", "services/{service}/remove", {}, "builder"),
+    ("GET", "trigger-kinds", None, "viewer"),
+    ("GET", "triggers", None, "viewer"),
+    ("GET", "workflows/{workflow}/triggers", None, "viewer"),
+    ("POST", "workflows/{workflow}/triggers", {"kind": "time.schedule"}, "builder"),
+    ("GET", "triggers/{trigger}", None, "viewer"),
+    ("PUT", "triggers/{trigger}", {"settings": {"proof": "none"}}, "builder"),
+    ("PUT", "triggers/{trigger}/enabled", {"enabled": False}, "builder"),
+    ("GET", "triggers/{trigger}/events", None, "viewer"),
+    ("POST", "triggers/{trigger}/secret", {}, "builder"),
+    ("POST", "triggers/{trigger}/remove", {}, "builder"),
     ("GET", "step-kinds", None, "viewer"),
     ("GET", "step-kinds/text.compose", None, "viewer"),
     ("GET", "templates", None, "viewer"),
@@ -132,6 +143,7 @@ CREATING = (
     "manual-modes",
     "connections",
     "services",
+    "triggers",
 )
 LACKS = {
     "builder": (Role.VIEWER, Role.OPERATOR, Role.APPROVER),
@@ -181,6 +193,7 @@ def things(program: Program) -> dict[str, str]:
         "mode": str(switch_on(program.department, workflow=version.workflow, reason="Nonsense.", actor=SYSTEM).pk),
         "connection": str(_connected(program).pk),
         "service": str(factories.make_manifest(described("https://shop.example"), program.department).pk),
+        "trigger": str(set_up(version.workflow, "web.hook", Wanted(), actor=SYSTEM)[0].pk),
         "asked": str(factories.make_publish_request(version.workflow).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }

@@ -67,8 +67,10 @@ def _below(shape: type[BaseModel]) -> list[type[BaseModel]]:
     return [found for child in shape.__subclasses__() for found in (child, *_below(child))]
 
 
-ASKS_OTHERS = {"/api/v1/connections/{id}/test"}
-"""What asks another system each time, outside of any transaction: asked again, it is to look again."""
+ASKS_OTHERS = {"/api/v1/connections/{id}/test", "/api/v1/triggers/{id}/secret"}
+"""What asks another system each time, outside of any transaction: asked again, it is to look again. And what tells a
+secret: an answer that is kept for a repeat would keep it.
+"""
 
 
 def test_every_operation_needs_a_token_and_names_its_refusals(document: dict[str, Any]) -> None:

@@ -1,0 +1,71 @@
+"""Triggers by the API: set up, called, switched, and no secret in any answer but one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.workflows.api.conftest import Program
+from tests.workflows.runtime.harness import published, silent_broker
+from workflows.models import IdempotencyKey, Run, Workflow
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def workflow(program: Program) -> Workflow:
+    return published([{"id": "a", "kind": "text.compose", "with": {"text": "x"}}], program.department)
+
+
+def set_up(program: Program, workflow: Workflow, **body: Any) -> Any:
+    return program.post(f"workflows/{workflow.pk}/triggers", body)
+
+
+def test_a_webhook_from_setting_it_up_to_what_it_has_heard(program: Program, workflow: Workflow) -> None:
+    made = set_up(program, workflow, kind="web.hook", title="Press room", settings={"proof": "none"})
+    assert (made.status_code, made.json()["health"]) == (201, "unknown")
+    one = f"triggers/{made.json()['id']}"
+    told = program.post(f"{one}/secret", {}).json()
+
+    with silent_broker():
+        called = Client().post("/hooks/" + told["address"].rpartition("/")[2], b"{}", content_type="application/json")
+
+    run = Run.objects.get()
+    assert called.json()["run"] == str(run.pk)
+    (heard,) = program.get(f"{one}/events").json()["results"]
+    assert (heard["outcome"], heard["run"]) == ("started", str(run.pk))
+    assert program.get(one).json()["health"] == "works"
+    answers = [made, program.get(one), program.get("triggers"), program.get(f"{one}/events")]
+    assert not any(told["secret"] in answer.text or told["address"] in answer.text for answer in answers)
+
+
+def test_a_repeat_sets_up_one_and_no_secret_is_kept_for_it(program: Program, workflow: Workflow) -> None:
+    body = {"kind": "web.hook"}
+    first, again = (
+        program.post(f"workflows/{workflow.pk}/triggers", body, idempotency_key="k-1").json() for _ in range(2)
+    )
+    assert first["id"] == again["id"]
+    secret = program.post(f"triggers/{first['id']}/secret", {}).json()["secret"]
+    assert not any(secret in row.body for row in IdempotencyKey.objects.all())
+
+
+def test_a_schedule_says_when_it_starts_next_and_can_be_switched_off(program: Program, workflow: Workflow) -> None:
+    made = set_up(program, workflow, kind="time.schedule", settings={"how": "daily", "at": "08:00"}).json()
+    assert made["next_at"] is not None
+    off = program.put(f"triggers/{made['id']}/enabled", {"enabled": False}).json()
+    assert (off["enabled"], off["next_at"]) == (False, None)
+
+
+def test_what_cannot_be_is_said_at_its_field(program: Program, workflow: Workflow) -> None:
+    answer = set_up(program, workflow, kind="time.schedule", settings={"how": "cron", "cron": "no"})
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["cron"])
+    assert set_up(program, workflow, kind="moon.phase").json()["errors"] == {
+        "kind": "There is no trigger “moon.phase”."
+    }
+
+
+def test_another_departments_triggers_are_not_listed(program: Program, stranger: Program, workflow: Workflow) -> None:
+    set_up(program, workflow, kind="web.hook")
+    assert stranger.get("triggers").json()["results"] == []
