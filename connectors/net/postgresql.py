@@ -177,6 +177,11 @@ def _said() -> Iterator[None]:
         yield
     except psycopg.Error as error:
         state = error.sqlstate or ""
+        if isinstance(error, psycopg.DataError) and not state:
+            raise Rejected(
+                "The database gave a value that cannot be held here, such as an infinite date. Ask for it as text: "
+                "CAST(day AS text)."
+            ) from None
         if not state or state.startswith("08"):
             raise
         about = error.diag.message_primary or "" if state in _QUOTED else ""

@@ -178,6 +178,19 @@ def test_what_it_refuses_is_said_without_values(
     assert SECRET.encode().hex() not in str(refused.value)
 
 
+def test_a_value_that_cannot_be_held_is_said_and_every_other_is_plain(servers: dict[str, SqlServer]) -> None:
+    database = opened(servers["postgresql"])
+    with pytest.raises(Rejected, match="Ask for it as text"):
+        database.read("SELECT 'infinity'::timestamp AS t", {}, 1)
+
+    odd = "SELECT 'NaN'::float8 AS f, 12345678901234567890.5 AS n, '\\xff00'::bytea AS b, ARRAY[1, NULL] AS a, "
+    odd += "'{\"k\": [1]}'::jsonb AS j, int4range(1, 3) AS r, interval '1 day' AS i, gen_random_uuid() IS NULL AS u"
+    assert database.read(odd, {}, 1).rows == [
+        {"f": "nan", "n": "12345678901234567890.5", "b": "/wA=", "a": [1, None], "j": {"k": [1]}, "r": "[1, 3)"}
+        | {"i": "1 day, 0:00:00", "u": False}
+    ]
+
+
 def test_a_wrong_password_and_a_wrong_name_are_said(server: SqlServer) -> None:
     for other in ({"password": "not-the-password"}, {"user": "nobody"}, {"name": "nope"}):
         with pytest.raises(AuthFailed) as refused:
