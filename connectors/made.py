@@ -70,7 +70,7 @@ def offered(departments: Iterable[UUID]) -> dict[str, type[Step]]:
     """The kinds of all operations that were chosen, of the latest versions. One query, once they are made."""
     there = Manifest.objects.filter(visible_to(departments), removed_at=None)
     rows = ManifestOperation.objects.filter(
-        chosen=True, version__manifest__in=there, version__number=F("version__manifest__latest")
+        chosen=True, problem="", version__manifest__in=there, version__number=F("version__manifest__latest")
     )
     found = rows.values_list("version__manifest__name", "name", "version__number").order_by("title")
     return {name: kind(name) for name in (kind_name(*each) for each in found)}

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from connectors.manifests.connector_made import reached
+from connectors.forms import form_for_model
+from connectors.manifests.connector_made import connector_of, reached
 from connectors.manifests.destinations import destinations
 from connectors.manifests.importing import read
+from connectors.manifests.kinds_made import step_of
 from connectors.manifests.manifest import Level, Manifest, Operation, Refused, Server, Variable
 from tests.connectors.manifests.petshop import described
 
@@ -218,3 +220,22 @@ def test_no_ai_chooses_where_a_writing_operation_goes() -> None:
 
     assert destinations(operation(found, "get_things_by_id")) == frozenset()
     assert destinations(operation(found, "post_things_by_id")) == {"id", "to_recipients", "meta"}
+
+
+@pytest.mark.skipif(not DOCUMENTS.exists(), reason="the collection of real documents is not here")
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["slack/web-api", "docusign", "figma", "apis-guru", "oas-examples/3.1"])
+def test_each_operation_of_a_real_document_is_a_step_with_a_form(name: str) -> None:
+    for path in sorted([*(DOCUMENTS / name).rglob("*.json"), *(DOCUMENTS / name).rglob("*.yaml")]):
+        try:
+            manifest = read(path.read_bytes())
+        except Refused:
+            continue
+        connector = connector_of(manifest.service, name="x")
+        assert form_for_model(connector.Settings).fields, path
+        for each in manifest.operations[::3]:
+            kept = Operation.model_validate(each.model_dump(mode="json", exclude_defaults=True))
+            kind = step_of(kept, manifest.service, connector="x", kind=f"x.{each.name}@1")
+            form = form_for_model(kind.Params, takes_data=True)
+            assert all(asked.label and asked.help for asked in form.fields), (path, each.name)
+            assert kind.Output.model_json_schema()

@@ -13,11 +13,12 @@ from django.utils import timezone
 
 from audit.services import record
 from connectors.connections import Told, connect
-from connectors.models import Connection
+from connectors.models import Connection, Manifest, ManifestVersion
 from departments.access import SYSTEM
 from departments.models import Department, Role, User
 from departments.tokens import create_token
 from tests import factories
+from tests.connectors.manifests.petshop import described
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows.models import (
@@ -278,6 +279,29 @@ def a_connection(pen: Pen, department: Department) -> Connection:
     return connection
 
 
+def a_service(pen: Pen, department: Department) -> Manifest:
+    """Whose description is not to be trusted, word for word; what is cleaned on the way in is made hostile again."""
+    manifest = factories.make_manifest(described("https://shop.example"), department)
+    version = manifest.versions.get()
+    way = {"name": "w", "title": pen(80), "schemes": []}
+    told = {"title": pen(80), "about": pen(300), "servers": [{"address": pen(200)}], "signs_in": [way]}
+    ManifestVersion.objects.filter(pk=version.pk).update(
+        service={**version.service, **told}, notes=[pen(200)], address=pen(300), made_by=pen(254)
+    )
+    for row in version.operations.all():
+        row.title, row.tag, row.path, row.problem = pen(80), pen(60), pen(300), ""
+        row.content = {**row.content, "title": row.title, "about": pen(300), "asked": [_asked(pen)]}
+        row.save()
+    version.operations.filter(name="me").update(problem=pen(300))
+    Manifest.objects.filter(pk=manifest.pk).update(title=pen(80))
+    return manifest
+
+
+def _asked(pen: Pen) -> dict[str, Any]:
+    said = {"title": pen(80), "about": pen(200), "example": pen(80)}
+    return {"field": "it", "name": pen(40), "type": "choice", "choices": [pen(60)], "needed": True, **said}
+
+
 @transaction.atomic
 def a_ledger(pen: Pen, department: Department, run: Run) -> list[Any]:
     actor = replace(SYSTEM, label=pen(254))
@@ -311,6 +335,7 @@ def a_hostile_department(pen: Pen) -> Hostile:
     tasks = tasks_of_every_kind(pen, scene, workflow, people["approver"])
     saved = a_library(pen, department)
     connection = a_connection(pen, department)
+    a_service(pen, department)
     a_trigger(pen, scene.workflow)
     rows = [
         *a_ledger(pen, department, run),

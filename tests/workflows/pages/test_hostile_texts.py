@@ -110,6 +110,8 @@ def pages_of(hostile: Hostile) -> list[str]:
     return [
         *(reverse(name) for name in [*names.split(), "connections"]),
         reverse("connection", args=[hostile.connection.pk]),
+        reverse("services"),
+        *(reverse("service", args=[made.pk]) for made in hostile.scene.department.manifests.all()),
         *(reverse("trigger", args=[workflow.pk, made.pk]) for made in workflow.triggers.all()),
         *(f"{reverse(name)}?{urlencode({'q': text})}" for name, text in searched),
         *(of(workflow, name) for name in ("workflow", "versions", "export")),
@@ -132,6 +134,8 @@ def pages_of_builders(hostile: Hostile) -> list[str]:
     of_step = "build_data build_form step_keep step_prompt_keep step_prompt"
     return [
         reverse("new_workflow"),
+        reverse("connection_new"),
+        *(f"{reverse('connection_new')}?connector={made.name}" for made in workflow.department.manifests.all()),
         *(of(workflow, name) for name in of_workflow.split()),
         *(of(workflow, "build_step", step) for step in steps),
         *(of(workflow, name, steps[-1]) for name in of_step.split()),
