@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 
@@ -14,26 +13,26 @@ from pydantic import ConfigDict
 from connectors.sdk import (
     Account,
     Action,
-    AuthFailed,
     BadParams,
     Done,
     Effect,
     Field,
     Leaving,
     Model,
-    RateLimited,
-    Rejected,
     Response,
     StepContext,
-    Unavailable,
     at_most_once,
     hint,
 )
 from connectors.sdk.addresses import below
-from connectors.sdk.answers import retry_after, text_of
+from connectors.sdk.answers import SUCCESS, Advice, demand, text_of
 from connectors.sdk.context import Http
 
-QUOTED_CHARACTERS = 300
+ADVICE = Advice(
+    renew="Renew the connection, or check the headers.",
+    moved="Write the final address into the step.",
+    refused=", which the step does not expect",
+)
 # A cookie is a credential: it must not lie in the run's journal.
 NOT_KEPT = frozenset({"set-cookie"})
 LOOK_FIRST = "It may have been done all the same: look there before you retry this step."
@@ -139,7 +138,8 @@ class SendRequest(Action):
         http, params = account.http if account else ctx.http, _whole(params, account)
         with at_most_once(LOOK_FIRST) if self.effect_of(params) is Effect.UNSAFE else nullcontext():
             response = self._send(params, ctx, http)
-            _demand_expected(response, params, ctx.now)
+            said = f"{params.method} was answered with {response.status}"
+            demand(response, said, ADVICE, ctx.now, params.expect or SUCCESS)
 
         output = self.Output(
             status=response.status,
@@ -224,23 +224,3 @@ def _json_body(params: SendRequest.Params) -> Any:
     except (ValueError, RecursionError):
         problem = "This is not JSON: look for a missing quote or comma."
         raise BadParams(f"The body cannot be sent. {problem}", fields={"body_json": problem}) from None
-
-
-def _demand_expected(response: Response, params: SendRequest.Params, now: datetime) -> None:
-    """Raises the error that the answer's status means, unless it is one that the step expects."""
-    status = response.status
-    if status in params.expect or (not params.expect and 200 <= status < 300):
-        return
-    said = f"{params.method} was answered with {status}"
-    if status in (429, 503):
-        raise RateLimited(f"{said}: come back later.", retry_after=retry_after(response, now))
-    if status >= 500:
-        raise Unavailable(f"{said}: the other system has a problem of its own. Try again later.", maybe_done=True)
-    if status in (401, 403):
-        raise AuthFailed(
-            f"{said}: the other system does not accept the credentials. Renew the connection, or check the headers."
-        )
-    if 300 <= status < 400:
-        raise Rejected(f"{said}: it sends us on to another address. Write the final address into the step.")
-    quoted = text_of(response).strip()[:QUOTED_CHARACTERS]
-    raise Rejected(f"{said}, which the step does not expect." + (f" It says: {quoted}" if quoted else ""))
