@@ -53,7 +53,9 @@ def test_a_fragment_asks_nothing_about_the_frame(scene: Scene, signed_in: Any, d
     assert not any("workflows_task" in query["sql"] and "COUNT" in query["sql"] for query in queries)
 
 
-@pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "409.html", "500.html", "503.html"])
+@pytest.mark.parametrize(
+    "name", ["400.html", "403.html", "403_csrf.html", "404.html", "409.html", "500.html", "503.html"]
+)
 def test_a_refusal_can_be_drawn_without_anything_at_all(name: str):
     html = get_template(name).render({})
 
