@@ -116,7 +116,7 @@ def _app(ways: Sequence[SignIn], when: Mapping[str, Sequence[str]] | None) -> di
     shown = hint("list", example=next(iter(scopes), "files.read"), when=when)
     return {
         "client_id": (str, id),
-        "rights": (list[str], question("Rights", about, shown, default_factory=lambda: list(usual), max_length=50)),
+        "rights": (list[str], question("Rights", about, shown, default=usual, max_length=50)),
     }
 
 
@@ -126,7 +126,8 @@ def secrets_of(ways: Sequence[SignIn]) -> type[Model]:
     for number, name in enumerate(SECRETS):
         schemes = [each.schemes[number] for each in ways if len(each.schemes) > number]
         if schemes:
-            about = next((each.about for each in schemes if each.about), "Kept sealed and never shown again.")
+            told = {each.about for each in schemes}
+            about = told.pop() if len(told) == 1 and told != {""} else "Kept sealed and never shown again."
             title = _of(dict.fromkeys(each.title for each in schemes))
             is_needed = len(schemes) == len(ways) and not any(by_oauth(each) for each in ways)
             begins = {"min_length": 1} if is_needed else {"default": ""}
