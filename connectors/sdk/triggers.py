@@ -107,4 +107,7 @@ class Watch(Trigger):
 
 
 class Told(Trigger):
-    """Is called from outside."""
+    """Is called from outside, at an address of its own: that of the route `at`. `signs`: it has a secret as well."""
+
+    at: ClassVar[str] = "hook"
+    signs: ClassVar[bool] = True

@@ -88,3 +88,22 @@ def test_a_webhook_shows_its_secret_once_and_is_called(page: Page, workflow: Wor
     page.get_by_role("button", name="Renew the secret").click()
     expect(page.get_by_text("Its secret, shown this once")).to_be_visible()
     assert secret not in page.content()
+
+
+def test_a_form_at_its_own_address_is_filled_in_by_somebody_without_an_account(
+    page: Page, workflow: Workflow, seen: Seen
+) -> None:
+    page.goto(f"/workflows/{workflow.pk}/triggers/new/?kind=web.form")
+    page.get_by_label("Above the questions").fill("Ask the press desk. We answer within a working day.")
+    page.get_by_role("button", name="Set up").click()
+    address = page.locator("code", has_text="/forms/").inner_text()
+    page.context.clear_cookies()
+    page.goto("/forms/" + address.rstrip("/").rpartition("/")[2] + "/")
+    expect(page.get_by_text("We answer within a working day.")).to_be_visible()
+    page.get_by_label("News").fill("All is well.")
+    seen("hosted-form")
+    page.wait_for_timeout(2_000)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Thank you. It has arrived.")).to_be_visible()
+    seen("hosted-form-thanks")
+    assert Run.objects.get().inputs == {"news": "All is well."}

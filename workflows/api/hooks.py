@@ -29,7 +29,7 @@ def hook(request: HttpRequest, token: str) -> HttpResponse:
     """202 with the run, or a problem document: 401 not proven, 404 unknown, 413, 422 cannot start, 429 too often."""
     if request.method != "POST":
         return _refused(request, 405, "Send a POST.", {"Allow": "POST"})
-    trigger = find_told(token)
+    trigger = find_told(token, "web.hook")
     if trigger is None:
         return _refused(request, 404, "There is nothing here.")
     try:

@@ -145,13 +145,20 @@ def _page(
         "gives": _gives(kind) if kind else (),
         "events": trigger.events.all()[:EVENTS_SHOWN],
         "times": _next_times(trigger, kind),
-        "address": settings.PUBLIC_URL + reverse("hook", args=[told.path]) if told.path else "",
+        "address": _address(kind, told.path),
+        "signs": kind is not None and issubclass(kind, Told) and kind.signs,
         "secret": told.secret,
         "is_clock": kind is not None and issubclass(kind, Clock),
         "may_publish": may_publish,
         "may_run": request.actor.may(Verb.RUN, trigger.department_id),
     }
     return render(request, "workflows/triggers/trigger.html", context, status=status)
+
+
+def _address(kind: type[Kind] | None, path: str) -> str:
+    if not path or kind is None or not issubclass(kind, Told):
+        return ""
+    return settings.PUBLIC_URL + reverse(kind.at, args=[path])
 
 
 def _next_times(trigger: Trigger, kind: type[Kind] | None) -> list[str]:

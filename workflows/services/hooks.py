@@ -54,7 +54,7 @@ def event_of(trigger: Trigger, call: Call) -> Event:
     """Raises NotProven, TooOften, Unreadable, in this order of looking."""
     settings = settings_of(trigger)
     check_proof(trigger, settings, call)
-    if not _has_room(trigger, settings.per_minute):
+    if not has_room(trigger, settings.per_minute):
         raise TooOften
     id = _id(settings, call)
     data = {"body": _body(call), "headers": _shown(settings, call), "query": dict(call.query)}
@@ -127,7 +127,7 @@ def _shown(settings: Any, call: Call) -> dict[str, str]:
     return dict(list(kept.items())[:MOST_HEADERS])
 
 
-def _has_room(trigger: Trigger, per_minute: int) -> bool:
+def has_room(trigger: Trigger, per_minute: int) -> bool:
     """Counted in the database, so that it holds whoever is asked at the same time (case W12)."""
     return sql.row(_COUNT, [trigger.pk, per_minute]) is not None
 

@@ -57,7 +57,7 @@ def set_up(workflow: Workflow, kind: str, wanted: Wanted, *, actor: Actor) -> tu
     require(actor, Verb.PUBLISH, workflow.department)
     made = known_kind(kind)
     given = checked(made, wanted, workflow)
-    shown = Shown(secrets.token_urlsafe(24), new_secret()) if issubclass(made, Told) else Shown()
+    shown = _new_address(made)
     with transaction.atomic():
         if Trigger.objects.filter(workflow=workflow, removed_at=None).count() >= MOST:
             raise Conflict(f"“{workflow.name}” has {MOST} triggers already; more are not allowed.")
@@ -71,6 +71,12 @@ def set_up(workflow: Workflow, kind: str, wanted: Wanted, *, actor: Actor) -> tu
         trigger.save(force_insert=True)
         _record("trigger.set_up", trigger, actor, trigger_kind=kind)
     return trigger, shown
+
+
+def _new_address(kind: type[Kind]) -> Shown:
+    if not issubclass(kind, Told):
+        return Shown()
+    return Shown(secrets.token_urlsafe(24), new_secret() if kind.signs else "")
 
 
 def change(trigger: Trigger, wanted: Wanted, *, actor: Actor) -> Trigger:
@@ -117,7 +123,7 @@ def renew_secret(trigger: Trigger, *, actor: Actor) -> Shown:
     require(actor, Verb.PUBLISH, trigger.department)
     with transaction.atomic():
         locked = _locked(trigger)
-        if locked.secret is None:
+        if locked.secret is None or not vault.opened(locked.secret).get("secret"):
             raise Conflict("This trigger has no secret.")
         held = vault.opened(locked.secret)
         shown = Shown(held["path"], new_secret())
@@ -216,10 +222,10 @@ def path_hash(path: str) -> str:
     return hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def find_told(path: str) -> Trigger | None:
-    """The trigger with this secret address, while it is on. The hash is looked up, so no comparison tells anything."""
+def find_told(path: str, kind: str) -> Trigger | None:
+    """The one with this secret address, while it is on. The hash is looked up, so no comparison tells anything."""
     rows = Trigger.objects.select_related("workflow__department", "department", "secret", "owner")
-    return rows.filter(path_sha256=path_hash(path), enabled=True, removed_at=None).first()
+    return rows.filter(path_sha256=path_hash(path), kind=kind, enabled=True, removed_at=None).first()
 
 
 def triggers_of(workflow_id: UUID) -> list[Trigger]:

@@ -99,6 +99,12 @@ def _trigger(scene: Scene) -> list[object]:
     return [scene.workflow.pk, made.pk]
 
 
+def _hosted(scene: Scene) -> list[object]:
+    """For those with an account; who fills it in needs no role."""
+    _made, shown = set_up(scene.workflow, "web.form", Wanted(settings={"who": "signed_in"}), actor=SYSTEM)
+    return [shown.path]
+
+
 def _hook(scene: Scene) -> list[object]:
     made, _ = set_up(scene.workflow, "web.hook", Wanted("Press room"), actor=SYSTEM)
     return [scene.workflow.pk, made.pk]
@@ -286,6 +292,7 @@ ROUTES = [
     Route("tasks_many", method="post", right="approver", answer=302),
     Route("tasks_many_decide", method="post", right="approver", answer=302),
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
+    Route("hosted_form", _hosted),
     Route("trigger_new", _workflow, right="builder", wrong="operator"),
     Route("trigger", _trigger),
     Route("trigger_change", _trigger, "post", (("how", "cron"), ("cron", "no")), "builder", "operator", 422),
@@ -327,7 +334,7 @@ ROUTES = [
     Route("group_change", _group, "post", (), "manager", "viewer", 422),
     Route("group_delete", _group, "post", (), "manager", "viewer", 302),
 ]
-OF_ALL = ("template",)
+OF_ALL = ("template", "hosted_form")
 """Named in their address, and of no department."""
 OF_A_THING = [route for route in ROUTES if "<" in str(pattern_of(route.name).pattern) and route.name not in OF_ALL]
 WITH_A_ROLE = [route for route in ROUTES if route.wrong]
