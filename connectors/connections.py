@@ -40,6 +40,8 @@ def connect(department: Department, connector: str, told: Told, *, actor: Actor)
     """A new connection, not tried yet. Raises PermissionDenied, ValidationError (field → sentences)."""
     require(actor, Verb.CONNECT, department)
     kind = known_connector(connector, department)
+    if made.is_removed(connector):
+        raise ValidationError({"connector": [_("This service was removed: no account of it is connected any more.")]})
     title = _title(told)
     given, secrets = checked(kind, told.settings, told.secrets)
     with transaction.atomic():

@@ -88,6 +88,11 @@ def _connectors_of(kinds: Mapping[str, type[Step]]) -> set[str]:
     return {kind.connector for kind in kinds.values()}
 
 
+def is_removed(name: str) -> bool:
+    """Whether a service of this name is offered no more: accounts of it go on, and no new one is made."""
+    return Manifest.objects.filter(name=name, removed_at__isnull=False).exists()
+
+
 def is_foreign(kind: Any, department: UUID) -> bool:
     """Whether a step kind, or a connector, is another department's own."""
     return getattr(kind, "department", None) not in (None, department)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.management import call_command
 from pytest_httpserver import HTTPServer
 
+from audit.models import Entry
 from connectors import imports, made, sign_ins, vault
 from connectors.connections import Told, connect, try_out
 from connectors.manifest_rows import Source
@@ -340,3 +342,26 @@ def test_a_description_does_not_open_the_own_network(httpserver: HTTPServer) -> 
 
     assert not try_out(account, actor=SYSTEM)
     assert httpserver.log == []
+
+
+def test_a_removed_service_is_connected_no_more_and_its_steps_go_on(
+    shop: Manifest, legal: Department, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/v1/me", headers=SIGNED).respond_with_json({"name": "Ada"})
+    workflow = published(step("pet-shop.me@1"), legal)
+
+    imports.remove(shop, actor=SYSTEM)
+
+    assert output(carried(run_of(workflow)))["data"] == {"name": "Ada"}
+    assert made.usable_in(legal.pk) == {}
+    with pytest.raises(ValidationError, match="was removed"):
+        connect(legal, shop.name, Told("Again", {}, {"secret": "unheard-of-key"}), actor=SYSTEM)
+
+
+def test_a_fresh_server_has_the_shipped_services() -> None:
+    made.forget()
+    call_command("seed")
+    call_command("seed")
+
+    assert Manifest.objects.filter(department=None).count() == 5
+    assert Entry.objects.filter(verb="manifest.imported").count() == 5
