@@ -13,7 +13,7 @@ from connectors.documents.reading import read_as
 from connectors.net import imap, smtp
 from connectors.net.egress import Egress
 from connectors.sdk import AuthFailed, StepError
-from connectors.sdk.mail import Arrived, Enclosure, Letter, MailServer, Sought
+from connectors.sdk.mail import Arrived, Enclosure, Letter, MailServer, Sought, Standing
 
 _MAIL = TypeAdapter(Mail)
 _LIMITS = Limits(answer=40 * 1024 * 1024)
@@ -39,6 +39,9 @@ class Mailbox:
     def fetch(self, sought: Sought) -> Sequence[Arrived]:
         found = imap.fetch(sought, self._server("imap"), self.policy)
         return [arrived(raw, enclosures=sought.enclosures) for raw in found]
+
+    def standing(self, folder: str) -> Standing:
+        return imap.standing(folder, self._server("imap"), self.policy)
 
     def mark_read(self, folder: str, uids: Sequence[int]) -> None:
         imap.mark_read(folder, uids, self._server("imap"), self.policy)

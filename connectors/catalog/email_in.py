@@ -1,14 +1,66 @@
-"""E-mail that has come in: the step that reads it from a mailbox (email.py), with what is attached."""
+"""E-mail that has come in: the step that reads it from a mailbox (email.py), with what is attached, and the trigger."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Literal
 
-from connectors.sdk import Action, Done, Field, Model, StepContext, hint
-from connectors.sdk.mail import Arrived, Enclosure, Mail, Sought
+from connectors.sdk import Action, Done, Field, FileRef, Model, StepContext, hint
+from connectors.sdk.context import Files
+from connectors.sdk.mail import Arrived, Enclosure, Mail, Sought, Standing
+from connectors.sdk.triggers import Event, Looked, Outlook, Watch
+
+
+def _mailbox() -> Any:
+    return Field(
+        min_length=1,
+        max_length=60,
+        title="Mailbox",
+        description="It must be set up for reading (IMAP), under Connections.",
+        json_schema_extra=hint("choice", source="connections:email"),
+    )
+
+
+def _folder() -> Any:
+    return Field(
+        default="INBOX",
+        min_length=1,
+        max_length=300,
+        title="Folder",
+        description="As the mail server calls it.",
+        json_schema_extra=hint("text", example="INBOX"),
+    )
+
+
+def _sender() -> Any:
+    return Field(
+        default="",
+        max_length=200,
+        title="From",
+        description="A part of the sender's name or address.",
+        json_schema_extra=hint("text", example="@agency.example"),
+    )
+
+
+def _subject() -> Any:
+    return Field(
+        default="",
+        max_length=200,
+        title="Subject contains",
+        description="A part of the subject.",
+        json_schema_extra=hint("text", example="Mention"),
+    )
+
+
+def _attachments() -> Any:
+    return Field(
+        default=False,
+        title="Keep attachments",
+        description="As files, which later steps read or send on: at most 20 of a mail, with 20 MB together.",
+        json_schema_extra=hint("switch"),
+    )
 
 
 class ReadMail(Action):
@@ -21,21 +73,8 @@ class ReadMail(Action):
     timeout_s = 300
 
     class Params(Model):
-        connection: str = Field(
-            min_length=1,
-            max_length=60,
-            title="Mailbox",
-            description="It must be set up for reading (IMAP), under Connections.",
-            json_schema_extra=hint("choice", source="connections:email"),
-        )
-        folder: str = Field(
-            default="INBOX",
-            min_length=1,
-            max_length=300,
-            title="Folder",
-            description="As the mail server calls it.",
-            json_schema_extra=hint("text", example="INBOX"),
-        )
+        connection: str = _mailbox()
+        folder: str = _folder()
         which: Literal["new", "all"] = Field(
             default="new",
             title="Which mails",
@@ -57,26 +96,9 @@ class ReadMail(Action):
             description="The day from which on.",
             json_schema_extra=hint("date", example="{{ run.date }}"),
         )
-        sender: str = Field(
-            default="",
-            max_length=200,
-            title="From",
-            description="A part of the sender's name or address.",
-            json_schema_extra=hint("text", example="@agency.example"),
-        )
-        subject: str = Field(
-            default="",
-            max_length=200,
-            title="Subject contains",
-            description="A part of the subject.",
-            json_schema_extra=hint("text", example="Mention"),
-        )
-        attachments: bool = Field(
-            default=False,
-            title="Keep attachments",
-            description="As files, which later steps read or send on: at most 20 of a mail, with 20 MB together.",
-            json_schema_extra=hint("switch"),
-        )
+        sender: str = _sender()
+        subject: str = _subject()
+        attachments: bool = _attachments()
         after: int = Field(
             default=0,
             ge=0,
@@ -104,7 +126,7 @@ class ReadMail(Action):
         wanted = params.model_dump(exclude={"connection", "which", "attachments"})
         mailbox, sought = ctx.account(params.connection).mail, Sought(**wanted, enclosures=params.attachments)
         found = _new(mailbox, sought, params.connection, ctx) if params.which == "new" else mailbox.fetch(sought)
-        mails = [_told(each, ctx) for each in found]
+        mails = [_told(each, ctx.files) for each in found]
         output = self.Output(mails=mails, count=len(mails), last=max((each.uid for each in found), default=0))
         return Done(output, summary=f"{len(mails)} mail{'' if len(mails) == 1 else 's'}")
 
@@ -121,7 +143,7 @@ def _new(mailbox: Mail, sought: Sought, connection: str, ctx: StepContext) -> Se
     return found
 
 
-def _told(mail: Arrived, ctx: StepContext) -> dict[str, Any]:
+def _told(mail: Arrived, files: Files) -> dict[str, Any]:
     return {
         "number": mail.uid,
         "id": mail.id,
@@ -130,7 +152,7 @@ def _told(mail: Arrived, ctx: StepContext) -> dict[str, Any]:
         "subject": mail.subject,
         "date": mail.sent_at.isoformat() if mail.sent_at else "",
         "text": mail.text,
-        "files": [ctx.files.save(each.name, each.content, _type(each)).model_dump() for each in mail.enclosures],
+        "files": [files.save(each.name, each.content, _type(each)).model_dump() for each in mail.enclosures],
         "problems": list(mail.problems),
     }
 
@@ -138,3 +160,75 @@ def _told(mail: Arrived, ctx: StepContext) -> dict[str, Any]:
 def _type(file: Enclosure) -> str:
     """Where the mail does not tell, the name does."""
     return "" if file.type == "application/octet-stream" else file.type
+
+
+AT_A_TIME = 10
+"""Mails that one look reads, with what is attached to them."""
+_ANEW = "The mail server has numbered the mails anew. What came in just before may have been passed over."
+
+
+class MailArrived(Watch):
+    """Starts for every mail that comes into a mailbox."""
+
+    kind = "email.arrived"
+    title = "When an e-mail comes in"
+    about = (
+        "For every new mail in a mailbox of the department, or those of some sender or subject. Nothing in it changes."
+    )
+    reads_as = "When a mail comes into {folder} of {connection}"
+    icon = "mail"
+    every = timedelta(minutes=1)
+
+    class Settings(Model):
+        connection: str = _mailbox()
+        folder: str = _folder()
+        sender: str = _sender()
+        subject: str = _subject()
+        attachments: bool = _attachments()
+
+    class Gives(Model):
+        number: int = Field(title="Number", description="Its number in the folder.")
+        id: str = Field(title="Message-ID", description="As the sender's program gave it.")
+        sender: str = Field(alias="from", title="From")
+        to: list[str] = Field(title="To")
+        subject: str = Field(title="Subject")
+        date: str = Field(title="Date", description="What the mail says of itself; empty where it cannot be read.")
+        text: str = Field(title="Text")
+        files: list[FileRef] = Field(title="Files", description="What was attached, where that is kept.")
+        problems: list[str] = Field(title="Problems", description="What could not be read.")
+
+    @classmethod
+    def place(cls, settings: Settings) -> str:
+        return f"{settings.connection}/{settings.folder}"
+
+    def look(self, settings: Settings, outlook: Outlook, state: Mapping[str, Any]) -> Looked:
+        mailbox = outlook.account(settings.connection).mail
+        now = mailbox.standing(settings.folder)
+        if state.get("validity") != now.validity:
+            return Looked([], _up_to(now, now.next_uid - 1), said=_ANEW if state else "")
+        if now.next_uid - 1 <= state["uid"]:
+            return Looked([], state)
+        sought = Sought(
+            settings.folder,
+            sender=settings.sender,
+            subject=settings.subject,
+            after=state["uid"],
+            most=AT_A_TIME,
+            enclosures=settings.attachments,
+        )
+        found = mailbox.fetch(sought)
+        if found:
+            events = [_event(mail, now.validity, outlook.files) for mail in found]
+            return Looked(events, _up_to(now, found[-1].uid), more=True)
+        # Nothing fits, or what did was taken away while we read.
+        keys = mailbox.keys(sought)[:AT_A_TIME]
+        last = int(keys[-1].rpartition("-")[2]) if keys else now.next_uid - 1
+        return Looked([], _up_to(now, last), more=bool(keys))
+
+
+def _up_to(now: Standing, uid: int) -> dict[str, int]:
+    return {"validity": now.validity, "uid": uid}
+
+
+def _event(mail: Arrived, validity: int, files: Files) -> Event:
+    return Event(f"{validity}-{mail.uid}", _told(mail, files), mail.subject or mail.sender)

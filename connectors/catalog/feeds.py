@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Any, Literal
 
 from connectors.sdk import Action, Done, Field, Model, StepContext, hint
 from connectors.sdk.context import FeedEntry
+from connectors.sdk.triggers import Event, Looked, Outlook, Watch, hashed
 from connectors.sdk.web import connection_field, got
 
 ACCEPT = "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.8, */*;q=0.1"
+
+
+def _address() -> Any:
+    return Field(
+        min_length=1,
+        max_length=2_000,
+        title="Address",
+        description="Of the RSS or Atom feed. Its host must be on the administrator's list.",
+        json_schema_extra=hint("text", example="https://www.example.com/press/feed.xml", destination="address"),
+    )
 
 
 class ReadFeed(Action):
@@ -23,13 +35,7 @@ class ReadFeed(Action):
     timeout_s = 120
 
     class Params(Model):
-        url: str = Field(
-            min_length=1,
-            max_length=2_000,
-            title="Address",
-            description="Of the RSS or Atom feed. Its host must be on the administrator's list.",
-            json_schema_extra=hint("text", example="https://www.example.com/press/feed.xml", destination="address"),
-        )
+        url: str = _address()
         which: Literal["new", "latest"] = Field(
             default="new",
             title="Which entries",
@@ -94,3 +100,57 @@ def _since(entries: Sequence[FeedEntry], day: date | None) -> Sequence[FeedEntry
 
 def _day(entry: FeedEntry) -> str:
     return entry.published or entry.updated
+
+
+AT_A_TIME = 20
+REMEMBERED = 5_000
+"""Entries that a feed has shown: some drop old ones and show them again."""
+
+
+class FeedEntryAppeared(Watch):
+    """Starts for every new entry of a feed."""
+
+    kind = "feeds.entry"
+    title = "When a feed has something new"
+    about = "For every new entry of an RSS or Atom feed: of a web site, an agency or an authority."
+    reads_as = "When the feed {url} has something new"
+    icon = "rss"
+    every = timedelta(minutes=5)
+
+    class Settings(Model):
+        url: str = _address()
+        connection: str = connection_field("feed")
+
+    class Gives(Model):
+        id: str = Field(title="Id", description="Stays when the rest of the entry changes.")
+        title: str = Field(title="Title")
+        link: str = Field(title="Link")
+        published: str = Field(title="Published", description="Empty where the feed does not tell.")
+        updated: str = Field(title="Changed", description="Empty where the feed does not tell.")
+        author: str = Field(title="Author")
+        summary: str = Field(title="Summary", description="Without marks.")
+        content: str = Field(title="Content", description="Without marks, where the feed has it.")
+        feed: str = Field(title="Feed", description="What the feed calls itself.")
+
+    @classmethod
+    def place(cls, settings: Settings) -> str:
+        return f"{settings.connection} {settings.url}"
+
+    def look(self, settings: Settings, outlook: Outlook, state: Mapping[str, Any]) -> Looked:
+        feed = outlook.documents.feed(got(outlook, settings.connection, settings.url, ACCEPT))
+        entries = {hashed(entry.id): entry for entry in reversed(_newest_first(feed.entries))}
+        seen = state.get("seen", list(entries))
+        new = [key for key in entries if key not in set(seen)]
+        taken = new[:AT_A_TIME]
+        events = [_event(key, entries[key], feed.title) for key in taken]
+        told = [key for key in entries if key in {*seen, *taken}]
+        return Looked(events, {"seen": _latest(seen, told)}, more=len(new) > len(taken), said=" ".join(feed.problems))
+
+
+def _latest(seen: Sequence[str], told: Sequence[str]) -> list[str]:
+    """What the feed shows now comes last, and what it has not shown for the longest time is forgotten first."""
+    return [*(key for key in seen if key not in set(told)), *told][-REMEMBERED:]
+
+
+def _event(key: str, entry: FeedEntry, feed: str) -> Event:
+    return Event(key, {**asdict(entry), "feed": feed}, entry.title or entry.link)

@@ -17,7 +17,7 @@ from connectors.net import lines, reach, sockets
 from connectors.net.egress import Egress
 from connectors.net.sockets import Deadline
 from connectors.sdk import AuthFailed, BadParams, Unavailable
-from connectors.sdk.mail import MailServer, Sought
+from connectors.sdk.mail import MailServer, Sought, Standing
 
 LONGEST_S = 120.0
 LARGEST_BYTES = 25 * 1024 * 1024
@@ -41,17 +41,25 @@ class Raw:
 
 def keys(sought: Sought, server: MailServer, policy: Egress) -> list[str]:
     with _signed_in(server, policy) as client:
-        validity = _open(client, sought.folder, readonly=True)
+        validity = _validity(_open(client, sought.folder, readonly=True))
         return [f"{validity}-{uid}" for uid in _uids(client, sought)[-MOST_KEYS:]]
 
 
 def fetch(sought: Sought, server: MailServer, policy: Egress) -> list[Raw]:
     """The oldest of those that are sought. Raises BadParams (no such folder), AuthFailed, Unavailable."""
     with _signed_in(server, policy) as client:
-        validity = _open(client, sought.folder, readonly=True)
+        validity = _validity(_open(client, sought.folder, readonly=True))
         uids = _called(sought.keys, validity) if sought.keys else _uids(client, sought)
         mails = (_raw(client, uid) for uid in uids[: sought.most])
         return list(_within(MOST_BYTES, filter(None, mails)))
+
+
+def standing(folder: str, server: MailServer, policy: Egress) -> Standing:
+    with _signed_in(server, policy) as client:
+        said = _open(client, folder, readonly=True)
+        # Old servers need not say it.
+        next_uid = int(said.get(b"UIDNEXT") or max(client.search("ALL"), default=0) + 1)
+        return Standing(_validity(said), next_uid)
 
 
 def mark_read(folder: str, uids: Sequence[int], server: MailServer, policy: Egress) -> None:
@@ -64,6 +72,11 @@ def mark_read(folder: str, uids: Sequence[int], server: MailServer, policy: Egre
 def folders(server: MailServer, policy: Egress) -> list[str]:
     with _signed_in(server, policy) as client:
         return [str(name) for flags, _, name in client.list_folders() if b"\\Noselect" not in flags]
+
+
+def _validity(said: dict[bytes, Any]) -> int:
+    """For how long its numbers hold: a server that numbers its mails anew has another one."""
+    return int(said.get(b"UIDVALIDITY") or 0)
 
 
 def _uids(client: IMAPClient, sought: Sought) -> list[int]:
@@ -166,10 +179,11 @@ def _said_by(server: MailServer) -> Iterator[None]:
         raise reach.no_answer(place, OSError(type(error).__name__), maybe_done=False) from None
 
 
-def _open(client: IMAPClient, folder: str, *, readonly: bool) -> int:
-    """Gives for how long its numbers hold: a server that numbers its mails anew has another one (UIDVALIDITY)."""
+def _open(client: IMAPClient, folder: str, *, readonly: bool) -> dict[bytes, Any]:
+    """Gives what the server says of it."""
     try:
-        return int(client.select_folder(folder, readonly=readonly).get(b"UIDVALIDITY", 0))
+        said: dict[bytes, Any] = client.select_folder(folder, readonly=readonly)
+        return said
     except exceptions.IMAPClientAbortError:
         raise
     except imaplib.IMAP4.error:

@@ -78,6 +78,14 @@ class Sought:
     keys: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a folder is numbered: numbers hold as long as `validity` stays; the next mail gets `next_uid` or more."""
+
+    validity: int
+    next_uid: int
+
+
 class Mail(Protocol):
     """One mailbox: what comes out of it and what goes out by it."""
 
@@ -101,6 +109,10 @@ class Mail(Protocol):
 
         Raises BadParams (no such folder), AuthFailed, Unavailable.
         """
+        ...
+
+    def standing(self, folder: str) -> Standing:
+        """Raises BadParams (no such folder), AuthFailed, Unavailable."""
         ...
 
     def mark_read(self, folder: str, uids: Sequence[int]) -> None:

@@ -1,11 +1,12 @@
 """What starts a workflow by itself: a trigger kind is one class that says when something has happened, and what. Pure.
 
-There are three ways to hear of something. A `Clock` knows the next time. A `Watch` is looked at now and then. A `Told`
-is called from outside, or by Tandem itself, and only says what it delivers.
+There are four ways to hear of something. A `Clock` knows the next time. A `Watch` is looked at now and then. A `Told`
+is called from outside. A `Within` happens in Tandem itself. The last two only say what they deliver.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 from connectors.sdk.actions import Model
 from connectors.sdk.connector import Account
-from connectors.sdk.context import Files, Http
+from connectors.sdk.context import Documents, Files, Http
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,18 @@ class Event:
 class Looked:
     """What a look has found, the oldest first, and what is to be remembered for the next one.
 
-    `more`: there was more than one look takes; the next one comes at once.
+    `more`: there was more than one look takes; the next one comes at once. `said` is for people who wonder why
+    something was passed over.
     """
 
     events: Sequence[Event]
     state: Mapping[str, Any]
     more: bool = False
+    said: str = ""
 
 
 class Outlook(Protocol):
-    """All that a look may touch."""
+    """All that a look may touch. What would change something outside is refused."""
 
     @property
     def now(self) -> datetime: ...
@@ -49,6 +52,8 @@ class Outlook(Protocol):
     def http(self) -> Http: ...
     @property
     def files(self) -> Files: ...
+    @property
+    def documents(self) -> Documents: ...
     def account(self, connection: str) -> Account: ...
 
 
@@ -101,6 +106,11 @@ class Watch(Trigger):
 
     every: ClassVar[timedelta] = timedelta(minutes=5)
 
+    @classmethod
+    def place(cls, settings: Any) -> str:
+        """Where it looks. When that is changed, what was remembered counts no more."""
+        raise NotImplementedError
+
     def look(self, settings: Any, outlook: Outlook, state: Mapping[str, Any]) -> Looked:
         """`state` is empty the first time. Raises a `StepError`; then it is tried again later, and people are told."""
         raise NotImplementedError
@@ -111,3 +121,12 @@ class Told(Trigger):
 
     at: ClassVar[str] = "hook"
     signs: ClassVar[bool] = True
+
+
+class Within(Trigger):
+    """Happens in Tandem itself."""
+
+
+def hashed(*parts: str) -> str:
+    """A short key for what may be long, or may hold anything."""
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 
 from connectors.sdk.actions import Field, hint
 from connectors.sdk.addresses import bare, below
 from connectors.sdk.answers import Advice, demand
-from connectors.sdk.context import Response, StepContext
+from connectors.sdk.connector import Account
+from connectors.sdk.context import Http, Response
 from connectors.sdk.errors import Rejected
 
 ADVICE = Advice(
@@ -15,6 +17,16 @@ ADVICE = Advice(
     moved="Write the final address into the step.",
 )
 NOT_ACCEPTED = (401, 403, 429)
+
+
+class Asker(Protocol):
+    """A step, or a look."""
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def http(self) -> Http: ...
+    def account(self, connection: str) -> Account: ...
 
 
 def connection_field(what: str) -> Any:
@@ -28,7 +40,7 @@ def connection_field(what: str) -> Any:
     )
 
 
-def got(ctx: StepContext, connection: str, address: str, accept: str) -> Response:
+def got(ctx: Asker, connection: str, address: str, accept: str) -> Response:
     """Asked for as a connection, where one is named. Raises what its status means."""
     account = ctx.account(connection) if connection else None
     whole = below(account.settings.address, address) if account else address

@@ -68,7 +68,7 @@ def form_of(workflow: Workflow, definition: Definition, node: Node) -> Form:
     kind = kinds().get(node.kind)
     if kind is None:
         return Form(())
-    sources = build_sources.sources_for(build_sources.Asking(workflow, definition, node), kind)
+    sources = build_sources.sources_for(build_sources.Asking(workflow, definition, node), kind.Params)
     return form_for_model(kind.Params, node.given, prefix=PREFIX, takes_data=True, sources=sources)
 
 

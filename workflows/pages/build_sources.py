@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from pydantic import BaseModel
+
 from connectors.accounts import of_source
 from connectors.connections import in_use
 from connectors.forms import Choice
 from connectors.models import AiModel
-from connectors.sdk import Action
 from departments.models import Group, User
 from workflows.engine.definition import Definition, Node
 from workflows.engine.sending import sending_steps
@@ -24,19 +25,19 @@ CONNECTIONS = "connections:"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The step whose form asks."""
+    """The step whose form asks; a trigger is none."""
 
     workflow: Workflow
-    definition: Definition
-    node: Node
+    definition: Definition | None = None
+    node: Node | None = None
 
 
 Source = Callable[[Asking], list[Choice]]
 
 
-def sources_for(asking: Asking, kind: type[Action]) -> Mapping[str, list[Choice]]:
+def sources_for(asking: Asking, model: type[BaseModel]) -> Mapping[str, list[Choice]]:
     """The choices that the parameters ask for, by name of the source; at most one query for each."""
-    return _loaded(asking, {source for _place, source in sources_of(kind.Params)})
+    return _loaded(asking, {source for _place, source in sources_of(model)})
 
 
 def helpers_for(asking: Asking) -> Mapping[str, list[Choice]]:
@@ -72,6 +73,8 @@ def _groups(asking: Asking) -> list[Choice]:
 
 
 def _sending_steps(asking: Asking) -> list[Choice]:
+    if asking.definition is None or asking.node is None:
+        return []
     found = sending_steps(asking.definition, asking.node.id, kinds())
     return [Choice(node.id, title_of(node)) for node in found]
 

@@ -28,6 +28,7 @@ from connectors.sdk.triggers import Clock, Told
 from connectors.sdk.triggers import Trigger as Kind
 from departments.access import Verb, visible
 from workflows.models import Trigger, Workflow
+from workflows.pages.build_sources import Asking, sources_for
 from workflows.pages.page import Request, page
 from workflows.pages.workflows import find, sentences
 from workflows.runtime import journey
@@ -177,7 +178,8 @@ def _form(workflow: Workflow, kind: type[Kind], trigger: Trigger | None = None) 
     """Its name, its settings, and what each input of the live version gets."""
     help = _("Stands where its runs say who started them. Empty: what it does, in words.")
     title = Field("title", _("Name"), "text", help, kind.title, value=trigger.title if trigger else "")
-    own = form_for_model(kind.Settings, trigger.settings if trigger else None)
+    sources = sources_for(Asking(workflow), kind.Settings)
+    own = form_for_model(kind.Settings, trigger.settings if trigger else None, sources=sources)
     return Form((title, *own.fields, *_input_fields(workflow, trigger)))
 
 

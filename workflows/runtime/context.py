@@ -16,7 +16,7 @@ from connectors.documents.outside import read_feed, read_page
 from connectors.documents.reading import read_document
 from connectors.models_gateway.for_step import StepModels
 from connectors.sdk import Account, AuthFailed, Effect, FileRef, ReadDocument, Response, StepError
-from connectors.sdk.context import ReadFeed, ReadPage, RunFacts
+from connectors.sdk.context import Files, ReadFeed, ReadPage, RunFacts
 from workflows.engine import conditions, params
 from workflows.engine.definition import Arm
 from workflows.models import RunMode
@@ -24,6 +24,8 @@ from workflows.runtime import files, setting_aside, signed_in, values
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.outside import Fence, StepHttp, StepLines, unfenced
 from workflows.runtime.taking import Taker
+
+ANOTHER = "Choose another one in this step, and publish."
 
 
 @dataclass
@@ -119,7 +121,7 @@ class Context:
 
     def account(self, connection: str) -> Account:
         through = StepLines(self.calls, self.fence, self.effect)
-        account = signed_in.account(self.journey.run, connection, through)
+        account = signed_in.account(self.journey.run.department_id, connection, through, ANOTHER)
         self.signed_in_by.add(connection)
         return account
 
@@ -127,7 +129,7 @@ class Context:
         """Whoever looks at the connections is to see that one is not accepted any more."""
         if isinstance(error, AuthFailed):
             for connection in self.signed_in_by:
-                signed_in.note_refused(self.journey.run, connection, error.message)
+                signed_in.note_refused(self.journey.run.department_id, connection, error.message)
 
     @cached_property
     def files(self) -> StepFiles:
@@ -192,7 +194,7 @@ class StepFiles:
 class StepDocuments:
     """Office documents, read in a throw-away process."""
 
-    files: StepFiles
+    files: Files
 
     def read(self, ref: FileRef) -> ReadDocument:
         return read_document(self.files.read(ref), ref.name)

@@ -32,3 +32,9 @@ CLAIMS_AT_ONCE = 40
 """So many claims may be made at the same moment: the database connections of two worker processes."""
 KEYS_KEPT = timedelta(hours=48)
 """How long a repeated request with an Idempotency-Key gets the same answer (rule S19 asks for 24 hours)."""
+LOOK_S = 120.0
+"""A trigger that looks asks nothing more of others after this."""
+LOOK_LEASE = timedelta(minutes=5)
+"""Longer than the last question of a look may take after that."""
+LOOKS_AT_ONCE, LOOKS_OF_ONE_DEPARTMENT = 16, 6
+"""In one scheduler."""

@@ -14,7 +14,7 @@ from connectors.mailboxes import Mailbox
 from connectors.net.programs import OpenProgram
 from connectors.sdk import Effect, Response
 from connectors.sdk.context import Http
-from connectors.sdk.mail import Arrived, Letter, Sought
+from connectors.sdk.mail import Arrived, Letter, Sought, Standing
 from connectors.sdk.programs import Talk
 from connectors.sdk.sql import Rows, Upsert
 from connectors.sdk.stores import Listing, Store
@@ -107,6 +107,10 @@ class StepMail:
             found = self.box.fetch(sought)
             call["mails"] = len(found)
             return found
+
+    def standing(self, folder: str) -> Standing:
+        with self.lines.call(Effect.PURE, kind="mail", method="standing", folder=folder):
+            return self.box.standing(folder)
 
     def mark_read(self, folder: str, uids: Sequence[int]) -> None:
         with self.lines.call(self.lines.effect, kind="mail", method="mark_read", folder=folder, mails=len(uids)):

@@ -1,8 +1,9 @@
-"""The connections of a run's department, as its steps use them."""
+"""The connections of a department, as its steps and triggers use them."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -11,18 +12,17 @@ from audit.sql import release
 from connectors import accounts
 from connectors.models import Connection, Health
 from connectors.sdk import Account, AuthFailed
-from workflows.models import Run
 
 NOTED_EVERY = timedelta(minutes=1)
 
 
-def account(run: Run, slug: str, through: accounts.Through) -> Account:
+def account(department_id: UUID, slug: str, through: accounts.Through, advice: str) -> Account:
     """Raises AuthFailed when the department has no such connection that can be used."""
-    rows = Connection.objects.select_related("secret", "department").filter(department=run.department_id, slug=slug)
+    rows = Connection.objects.select_related("secret", "department").filter(department=department_id, slug=slug)
     connection = rows.first()
     if connection is None or connection.removed_at is not None:
         was = "was removed" if connection is not None else "does not exist"
-        raise AuthFailed(f"The connection “{slug}” {was}. Choose another one in this step, and publish.")
+        raise AuthFailed(f"The connection “{slug}” {was}. {advice}")
     _note_use(connection)
     release()
     return accounts.opened(connection, through)
@@ -34,8 +34,8 @@ def _note_use(connection: Connection) -> None:
     Connection.objects.filter(long_ago, pk=connection.pk).update(last_used_at=Now())
 
 
-def note_refused(run: Run, slug: str, message: str) -> None:
+def note_refused(department_id: UUID, slug: str, message: str) -> None:
     """Shown under Connections until somebody has renewed or tried it."""
-    Connection.objects.filter(department=run.department_id, slug=slug).update(
+    Connection.objects.filter(department=department_id, slug=slug).update(
         health=Health.FAILS, health_said=message, checked_at=Now()
     )

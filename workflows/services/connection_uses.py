@@ -1,4 +1,4 @@
-"""Which workflows name a connection, and which steps name one that is not there."""
+"""Which workflows name a connection, and which steps and triggers name one that is not there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy
+from pydantic import BaseModel
 
 from audit import sql
 from connectors.accounts import of_source
@@ -23,7 +24,8 @@ from workflows.runtime.kinds import kinds
 SOURCE = "connections:"
 _MISSING = gettext_lazy("There is no connection “%(name)s” here. Choose another one, or make it under Connections.")
 _USES = """
-SELECT connection.id, workflow.id, coalesce(jsonb_path_exists(version.definition::jsonb, path, named), false)
+SELECT connection.id, workflow.id,
+    coalesce(jsonb_path_exists(version.definition::jsonb, path, named), false) OR starts_by.it
 FROM connectors_connection AS connection
     CROSS JOIN LATERAL (
         SELECT '$.**.connection ? (@ == $name)'::jsonpath AS path, jsonb_build_object('name', connection.slug) AS named
@@ -31,16 +33,23 @@ FROM connectors_connection AS connection
     JOIN workflows_workflow AS workflow
         ON workflow.department_id = connection.department_id AND workflow.archived_at IS NULL
     LEFT JOIN workflows_version AS version ON version.id = workflow.live_id
+    CROSS JOIN LATERAL (
+        SELECT EXISTS (
+            SELECT FROM workflows_trigger AS trigger WHERE trigger.workflow_id = workflow.id
+                AND trigger.removed_at IS NULL AND trigger.settings ->> 'connection' = connection.slug
+        ) AS it
+    ) AS starts_by
 WHERE connection.id = ANY(%s) AND (
     jsonb_path_exists(workflow.draft::jsonb, path, named)
     OR jsonb_path_exists(version.definition::jsonb, path, named)
+    OR starts_by.it
 )
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """`is_live`: the published version names it; else only the draft does."""
+    """`is_live`: the published version names it, or a trigger; else only the draft does."""
 
     workflow: Workflow
     is_live: bool
@@ -63,12 +72,27 @@ def connection_problems(department: Department, definition: Definition) -> list[
     found = list(_named(definition))
     if not found:
         return []
-    there = set(Connection.objects.filter(department=department, removed_at=None).values_list("slug", "connector"))
+    there = _there(department)
     return [
         Problem(step, field, _MISSING % {"name": name})
         for step, field, connector, name in found
         if not any((name, each) in there for each in of_source(connector))
     ]
+
+
+def missing_in(settings: BaseModel, department: Department) -> dict[str, str]:
+    """What the settings of a trigger name and is not there: setting → sentence. At most one query."""
+    named = [each for each in chosen(settings.model_dump(mode="json"), type(settings)) if each[1].startswith(SOURCE)]
+    there = _there(department) if named else set()
+    return {
+        place: _MISSING % {"name": name}
+        for place, source, name in named
+        if not any((name, each) in there for each in of_source(source.removeprefix(SOURCE)))
+    }
+
+
+def _there(department: Department) -> set[tuple[str, str]]:
+    return set(Connection.objects.filter(department=department, removed_at=None).values_list("slug", "connector"))
 
 
 def _named(definition: Definition) -> Iterator[tuple[str, str, str, str]]:

@@ -27,6 +27,7 @@ from workflows.engine import conditions, params
 from workflows.models import Trigger, Workflow
 from workflows.runtime import store
 from workflows.runtime.kinds import triggers
+from workflows.services.connection_uses import missing_in
 from workflows.services.refusals import Conflict, ValidationError
 
 MOST = 50
@@ -93,13 +94,14 @@ def change(trigger: Trigger, wanted: Wanted, *, actor: Actor) -> Trigger:
 
 
 def switch(trigger: Trigger, *, on: bool, actor: Actor) -> Trigger:
-    """Off: it starts nothing, and hears nothing. What a schedule missed while it was off is not made up for."""
+    """Off: it starts nothing, and hears nothing. What it missed while it was off is not made up for."""
     require(actor, Verb.PUBLISH, trigger.department)
     with transaction.atomic():
         locked = _locked(trigger)
         locked.enabled = on
         locked.next_at = _first_time(locked, known_kind(locked.kind)) if on else None
-        locked.save(update_fields=["enabled", "next_at"])
+        locked.state, locked.busy_until = {}, None
+        locked.save(update_fields=["enabled", "next_at", "state", "busy_until"])
         if on:
             _record("trigger.switched_on", locked, actor)
         else:
@@ -163,15 +165,16 @@ def checked(kind: type[Kind], wanted: Wanted, workflow: Workflow) -> BaseModel:
     settings: BaseModel | None = None
     try:
         settings = kind.Settings.model_validate(dict(wanted.settings))
-        problems = {name: [sentence] for name, sentence in kind.check(settings).items()}
+        wrong = kind.check(settings) | missing_in(settings, workflow.department)
+        problems = {name: [sentence] for name, sentence in wrong.items()}
     except NotValid as error:
         for each in error.errors(include_url=False, include_input=False, include_context=False):
             problems.setdefault(".".join(map(str, each["loc"])), []).append(each["msg"])
     for name, text in wanted.inputs.items():
         if why := _template_problem(text):
             problems[f"inputs.{name}"] = [why]
-    if wanted.only_if is not None and (wrong := list(conditions.problems(wanted.only_if))):
-        problems["only_if"] = wrong
+    if wanted.only_if is not None and (odd := list(conditions.problems(wanted.only_if))):
+        problems["only_if"] = odd
     if problems or settings is None:
         raise ValidationError(problems)
     return settings
@@ -187,11 +190,23 @@ def _template_problem(text: Any) -> str:
 
 
 def _fill(trigger: Trigger, kind: type[Kind], wanted: Wanted, settings: BaseModel) -> None:
+    if _looks_elsewhere(trigger, kind, settings):
+        trigger.state = {}
+    trigger.busy_until = None  # what a look finds that is under way is not what is asked for now
     trigger.settings = settings.model_dump(mode="json")
     trigger.title = " ".join(wanted.title.split())[:120] or kind.said(settings)[:120]
     trigger.inputs, trigger.only_if = dict(wanted.inputs), dict(wanted.only_if) if wanted.only_if else None
     trigger.health, trigger.health_said, trigger.failed_times = Health.UNKNOWN, "", 0
     trigger.next_at = _first_time(trigger, kind) if trigger.enabled else None
+
+
+def _looks_elsewhere(trigger: Trigger, kind: type[Kind], settings: BaseModel) -> bool:
+    if not issubclass(kind, Watch):
+        return False
+    try:
+        return kind.place(kind.Settings.model_validate(trigger.settings)) != kind.place(settings)
+    except NotValid:  # it is new, or was set up by an older release
+        return True
 
 
 def _first_time(trigger: Trigger, kind: type[Kind]) -> Any:

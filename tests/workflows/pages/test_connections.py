@@ -102,6 +102,6 @@ def test_another_departments_slug_is_not_there(scene: Scene, signed_in: Any, typ
 def test_the_form_of_a_step_offers_the_departments_own(scene: Scene, signed_in: Any, typed: dict[str, str]) -> None:
     connected(signed_in(scene.builder), typed)
 
-    offered = sources_for(Asking(scene.workflow, None, None), kinds()["http.request"])  # type: ignore[arg-type]
+    offered = sources_for(Asking(scene.workflow), kinds()["http.request"].Params)
 
     assert [(each.value, each.label) for each in offered["connections:http"]] == [("archive", "Archive")]
