@@ -132,6 +132,8 @@ class Step(Action):
         kind, body = self._body(request, ctx)
         if kind:
             headers["Content-Type"] = kind
+        if self.effect is not Effect.PURE and self.operation.method in ("GET", "HEAD"):
+            ctx.before_effect()
         response = account.http.send(
             self.operation.method,
             below(self.operation.address or account.settings.begins, request.path),

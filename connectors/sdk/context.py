@@ -288,6 +288,10 @@ class StepContext(Protocol):
         """Evaluate a condition of the step's own definition now."""
         ...
 
+    def before_effect(self) -> None:
+        """Announce what others will see, where the door cannot tell: a GET that changes something over there."""
+        ...
+
     def note(self, sentence: str) -> None:
         """Leave a sentence in the run's journal."""
         ...

@@ -23,6 +23,7 @@ from tests.connectors.manifests.petshop import described
 from tests.workflows.runtime.harness import carried, done, published, run_of
 from workflows.models import Run, Task
 from workflows.runtime import files
+from workflows.runtime.context import Context
 from workflows.runtime.kinds import kinds
 from workflows.services import leaving
 from workflows.services.tasks import decide_task
@@ -365,3 +366,16 @@ def test_a_fresh_server_has_the_shipped_services() -> None:
 
     assert Manifest.objects.filter(department=None).count() == 5
     assert Entry.objects.filter(verb="manifest.imported").count() == 5
+
+
+def test_a_get_that_changes_something_is_announced_like_any_effect(
+    shop: Manifest, legal: Department, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    httpserver.expect_request("/v1/me").respond_with_json({})
+    announced: list[str] = []
+    monkeypatch.setattr(Context, "before_effect", lambda ctx: announced.append(ctx.effect))
+    imports.change_levels(shop, {"me": "write"}, actor=SYSTEM)
+
+    assert output(done(step("pet-shop.me@2"), department=legal, name="Writes"))["status"] == 200
+    assert output(done(step("pet-shop.me@1"), department=legal, name="Reads"))["status"] == 200
+    assert announced == [Effect.UNSAFE]
