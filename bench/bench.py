@@ -43,6 +43,8 @@ class Sizes:
     deciding_s: float = 10.0
     waiting: int = 100_000
     secrets: tuple[int, int] = (500, 10_000)
+    storm: tuple[int, float] = (1_000, 30.0)
+    """Calls of a webhook a second, and for how many seconds."""
     warm_up_runs: int = 100
     departments: int = 3
     """Over how many departments the runs that wait for a model are spread."""
@@ -63,6 +65,7 @@ QUICK = Sizes(
     deciding_s=1.0,
     waiting=200,
     secrets=(20, 200),
+    storm=(100, 2.0),
     warm_up_runs=10,
 )
 """Whether it works at all, within seconds. The figures keep their names and mean little."""

@@ -1,6 +1,7 @@
 """`python -m bench.crowd people N` and `python -m bench.crowd waiting N`: a crowd in a prepared home, told as JSON.
 
 `people`: N approvers who are signed in, as cookies. `waiting`: the newest run that waits for a person, N times over.
+`hook`: the path of a webhook.
 """
 
 from __future__ import annotations
@@ -55,6 +56,18 @@ def _session(user: Any) -> Any:
     )
 
 
+def hook(_count: int) -> str:
+    """The path of a new webhook that starts the workflow of three local steps."""
+    from departments.access import SYSTEM
+    from workflows.models import Workflow
+    from workflows.services.triggers import Wanted, set_up
+
+    workflow = Workflow.objects.select_related("department").filter(name="Bench: three local steps").order_by("pk")[0]
+    settings = {"proof": "none", "per_minute": 100_000}
+    wanted = Wanted("Storm", settings, {"topic": "{{ event.body.topic }}"})
+    return f"/hooks/{set_up(workflow, 'web.hook', wanted, actor=SYSTEM)[1].path}"
+
+
 def waiting(count: int) -> int:
     """So many more runs like the newest one that waits; how many wait then."""
     from django.db import connection, transaction
@@ -100,7 +113,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
     django.setup()
     what, count = sys.argv[1], int(sys.argv[2])
-    print(json.dumps({"people": people, "waiting": waiting}[what](count)))
+    print(json.dumps({"people": people, "waiting": waiting, "hook": hook}[what](count)))
 
 
 if __name__ == "__main__":

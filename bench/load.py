@@ -185,6 +185,37 @@ def decisions(job: dict[str, Any]) -> dict[str, Any]:
     return {"took_s": took, "ended": time.monotonic()}
 
 
+def storm(job: dict[str, Any]) -> dict[str, Any]:
+    """`rate` calls a second for `over_s` seconds, each as soon as it is due and a connection is free."""
+    count = int(job["rate"] * job["over_s"])
+    free = [Connection(job["ports"][n % len(job["ports"])]) for n in range(job["connections"])]
+    busy: dict[Connection, float] = {}
+    statuses: dict[int, int] = {}
+    took: list[float] = []
+    sent, began = 0, time.monotonic()
+    while (sent < count and time.monotonic() < began + job["over_s"]) or busy:
+        due = began + sent / job["rate"]
+        if sent < count and free and due <= time.monotonic() < began + job["over_s"]:
+            connection = free.pop()
+            connection.send(calling(job["path"], sent))
+            busy[connection] = time.monotonic()
+            sent += 1
+            continue
+        pause = max(0.0, due - time.monotonic()) if sent < count and free else 0.1
+        for connection in select.select(list(busy), [], [], pause)[0]:
+            status = connection.receive().status
+            statuses[status] = statuses.get(status, 0) + 1
+            took.append(time.monotonic() - busy.pop(connection))
+            free.append(connection)
+    return {"took_s": took, "statuses": statuses, "sent": sent, "lasted_s": time.monotonic() - began}
+
+
+def calling(path: str, number: int) -> bytes:
+    body = json.dumps({"topic": f"call {number}"}).encode()
+    lines = (f"POST {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json")
+    return "\r\n".join((*lines, f"Content-Length: {len(body)}")).encode() + b"\r\n\r\n" + body
+
+
 def _edit(number: int, steps: int) -> dict[str, Any]:
     step = f"s{number * 7 % steps + 1}"
     odd = f"s{(number * 7 % steps) // 2 * 2 + 1}"
@@ -240,7 +271,7 @@ def _good(answer: Answer, status: int = 200) -> bytes:
     return answer.body
 
 
-JOBS = {"start": start, "visible": visible, "pages": pages, "edits": edits, "decisions": decisions}
+JOBS = {"start": start, "visible": visible, "pages": pages, "edits": edits, "decisions": decisions, "storm": storm}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from threading import BoundedSemaphore
 from typing import Any
 
 from django.conf import settings
@@ -21,6 +22,10 @@ from workflows.services.firing import Fired, fire, started
 from workflows.services.triggers import find_told, settings_of
 
 RETRY_AFTER_S = 15
+AT_ONCE = 6
+"""Calls that one web process has in hand; it has a few threads more, so that people's pages are answered in a storm."""
+
+_places = BoundedSemaphore(AT_ONCE)
 
 
 @csrf_exempt
@@ -28,22 +33,32 @@ RETRY_AFTER_S = 15
 def hook(request: HttpRequest, token: str) -> HttpResponse:
     """202 with the run, or a problem document: 401 not proven, 404 unknown, 413, 422 cannot start, 429 too often."""
     if request.method != "POST":
-        return _refused(request, 405, "Send a POST.", {"Allow": "POST"})
+        return _refused(405, "Send a POST.", {"Allow": "POST"})
+    if not _places.acquire(blocking=False):
+        return _too_often("The server has its hands full. Try again later.")
+    try:
+        heard = _heard(request, token)
+    finally:
+        _places.release()
+    return heard if isinstance(heard, HttpResponse) else _answer(*heard)
+
+
+def _heard(request: HttpRequest, token: str) -> HttpResponse | tuple[Trigger, Fired]:
+    """What came of the call, or why nothing did."""
     trigger = find_told(token, "web.hook")
     if trigger is None:
-        return _refused(request, 404, "There is nothing here.")
+        return _refused(404, "There is nothing here.")
     try:
         event = hooks.event_of(trigger, _call(request))
     except hooks.NotProven:
-        return _refused(request, 401, "The signature is missing, wrong, or too old. Look at the secret and the clock.")
+        return _refused(401, "The signature is missing, wrong, or too old. Look at the secret and the clock.")
     except hooks.TooOften:
-        said = "More calls this minute than this address takes. Try again later."
-        return _refused(request, 429, said, {"Retry-After": str(RETRY_AFTER_S)})
+        return _too_often("More calls this minute than this address takes. Try again later.")
     except hooks.Unreadable as error:
-        return _refused(request, 400, str(error))
+        return _refused(400, str(error))
     except RequestDataTooBig:
-        return _refused(request, 413, f"The body is larger than {hooks.LARGEST_BODY:,} bytes.")
-    return _answer(request, trigger, fire(trigger, event))
+        return _refused(413, f"The body is larger than {hooks.LARGEST_BODY:,} bytes.")
+    return trigger, fire(trigger, event)
 
 
 def _call(request: HttpRequest) -> hooks.Call:
@@ -54,9 +69,9 @@ def _call(request: HttpRequest) -> hooks.Call:
     return hooks.Call(request.body, headers, {name: str(value) for name, value in request.GET.items()})
 
 
-def _answer(request: HttpRequest, trigger: Trigger, fired: Fired) -> HttpResponse:
+def _answer(trigger: Trigger, fired: Fired) -> HttpResponse:
     if fired.outcome == Heard.REFUSED:
-        return _refused(request, 422, fired.said)
+        return _refused(422, fired.said)
     run = started(fired)
     if run is None:
         return JsonResponse({"run": None, "outcome": fired.outcome.value})
@@ -73,7 +88,11 @@ def _told(run: Run) -> dict[str, Any]:
     return {**known, "output": run.output, "error": run.error} if RunStatus(run.status).is_over else known
 
 
-def _refused(request: HttpRequest, status: int, detail: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
+def _too_often(detail: str) -> HttpResponse:
+    return _refused(429, detail, {"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _refused(status: int, detail: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
     document = Refusal(status, detail).document("/hooks/…")
     return HttpResponse(
         json.dumps(document, ensure_ascii=False), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {})

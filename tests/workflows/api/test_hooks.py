@@ -9,6 +9,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 from typing import Any
 
 import pytest
@@ -21,10 +22,18 @@ from departments.access import Actor, actor_for_user
 from departments.models import Department, Role
 from tests import factories
 from tests.workflows.runtime.harness import published, silent_broker
+from workflows.api import hooks
 from workflows.models import Run, Trigger, TriggerEvent, Workflow
 from workflows.services.triggers import Shown, Wanted, remove, renew_secret, set_up, switch
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that has its hands free for all who call at once."""
+    monkeypatch.setattr(hooks, "_places", BoundedSemaphore(64))
+
 
 BODY = b'{"article": "All is well.", "n": 1}'
 
@@ -99,7 +108,7 @@ def test_w02_a_changed_body_is_another_body(workflow: Workflow, bea: Actor) -> N
         assert call(shown.path, signed(shown.secret), body).status_code == 401
 
 
-def test_w03_fifty_at_once_with_one_id_start_one_run(workflow: Workflow, bea: Actor) -> None:
+def test_w03_fifty_at_once_with_one_id_start_one_run(workflow: Workflow, bea: Actor, roomy: None) -> None:
     _, shown = hooked(workflow, bea)
     headers = signed(shown.secret)
 
@@ -156,7 +165,7 @@ def test_w13_a_guessed_path_and_one_that_is_off_look_alike(workflow: Workflow, b
     assert len(shown.path) >= 32
 
 
-def test_w12_a_minute_takes_so_many_and_no_more(workflow: Workflow, bea: Actor) -> None:
+def test_w12_a_minute_takes_so_many_and_no_more(workflow: Workflow, bea: Actor, roomy: None) -> None:
     _, shown = hooked(workflow, bea, proof="none", per_minute=20)
 
     def once(_: int) -> int:
@@ -221,3 +230,16 @@ def test_hostile_bodies(workflow: Workflow, bea: Actor, body: bytes, status: int
 def test_only_post_is_taken(workflow: Workflow, bea: Actor) -> None:
     _, shown = hooked(workflow, bea)
     assert Client().get(f"/hooks/{shown.path}").status_code == 405
+
+
+def test_w09_when_the_server_has_its_hands_full_it_says_so_at_once(
+    workflow: Workflow, bea: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, shown = hooked(workflow, bea, proof="none")
+    full = BoundedSemaphore(1)
+    monkeypatch.setattr(hooks, "_places", full)
+    with full:
+        answer = call(shown.path, {})
+    assert (answer.status_code, answer["Retry-After"]) == (429, "15")
+    assert not Run.objects.exists()
+    assert call(shown.path, {}).status_code == 200
