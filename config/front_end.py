@@ -74,12 +74,13 @@ def _served(packages: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _icons() -> set[str]:
-    """Names in static/icons.txt and those that step kinds carry: a few dozen of Tabler's five thousand."""
-    from connectors.sdk.registry import discover, discover_triggers
+    """Names in static/icons.txt and those that plug-ins carry: a few dozen of Tabler's five thousand."""
+    from connectors.sdk.registry import discover, discover_connectors, discover_triggers
 
     listed = (ROOT / "static" / "icons.txt").read_text().split()
     steps = {kind.icon for kind in discover(*KINDS).values() if kind.icon}
-    return {*listed, *steps, *(kind.icon for kind in discover_triggers(*TRIGGERS).values())}
+    plugs = {kind.icon for kind in discover_connectors(*KINDS).values()}
+    return {*listed, *steps, *plugs, *(kind.icon for kind in discover_triggers(*TRIGGERS).values())}
 
 
 def _without_source_map(content: bytes) -> bytes:

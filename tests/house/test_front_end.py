@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config import front_end
 from config.env import ROOT
-from connectors.sdk.registry import discover
+from connectors.sdk.registry import discover, discover_connectors
 
 
 def test_the_lock_file_fixes_every_package_by_digest_and_names_no_address() -> None:
@@ -22,7 +22,8 @@ def test_the_lock_file_fixes_every_package_by_digest_and_names_no_address() -> N
 
 def test_every_file_that_the_pages_use_is_collected(built_front_end: Path) -> None:
     vendor = built_front_end / "vendor"
-    icons = {kind.icon for kind in discover(*front_end.KINDS).values() if kind.icon}
+    kinds = [*discover(*front_end.KINDS).values(), *discover_connectors(*front_end.KINDS).values()]
+    icons = {kind.icon for kind in kinds if kind.icon}
 
     assert (vendor / "tabler" / "tabler.min.css").stat().st_size > 100_000
     assert (vendor / "tabler" / "tabler.min.js").exists()
