@@ -138,7 +138,7 @@ class Email(Connector):
         account.mail.greet()
         if not account.settings.imap_host:
             return "The server for sending lets us in."
-        return f"Both servers let us in; there are {len(account.mail.folders())} folders."
+        return f"Both servers let us in. In the mailbox: {prose.counted(len(account.mail.folders()), 'folder')}."
 
 
 class SendMail(Action):

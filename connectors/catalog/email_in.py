@@ -10,6 +10,7 @@ from typing import Any, Literal
 from connectors.sdk import Action, Done, Field, FileRef, Model, StepContext, hint
 from connectors.sdk.context import Files
 from connectors.sdk.mail import Arrived, Enclosure, Mail, Sought, Standing
+from connectors.sdk.prose import counted
 from connectors.sdk.triggers import Event, Looked, Outlook, Watch
 
 
@@ -128,7 +129,7 @@ class ReadMail(Action):
         found = _new(mailbox, sought, params.connection, ctx) if params.which == "new" else mailbox.fetch(sought)
         mails = [_told(each, ctx.files) for each in found]
         output = self.Output(mails=mails, count=len(mails), last=max((each.uid for each in found), default=0))
-        return Done(output, summary=f"{len(mails)} mail{'' if len(mails) == 1 else 's'}")
+        return Done(output, summary=counted(len(mails), "mail"))
 
 
 def _new(mailbox: Mail, sought: Sought, connection: str, ctx: StepContext) -> Sequence[Arrived]:

@@ -21,6 +21,7 @@ from connectors.sdk import (
     at_most_once,
     hint,
 )
+from connectors.sdk.prose import counted
 from connectors.sdk.stores import Item, clean, file_at
 
 LOOK_FIRST = "It may have been moved all the same: look there before you do this step again."
@@ -97,7 +98,7 @@ class ListFiles(Action):
                 f"{found.odd} names were left out, because they hold invisible characters, / or \\, or are too long."
             )
         output = self.Output(files=files, count=len(files), folders=list(found.folders), more=found.more)
-        return Done(output, summary=f"{len(files)} file{'' if len(files) == 1 else 's'}")
+        return Done(output, summary=counted(len(files), "file"))
 
 
 class ReadFile(Action):

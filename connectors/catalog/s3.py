@@ -130,7 +130,7 @@ class S3(Connector):
 
     def test(self, account: Account) -> str:
         found = account.files.list("")
-        return f"The bucket can be read: {len(found.items)} files and {len(found.folders)} folders lie there."
+        return f"The bucket can be read. In it: {found.counted}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class Sftp(Connector):
 
     def test(self, account: Account) -> str:
         found = account.files.list("")
-        return f"Signed in: {len(found.items)} files and {len(found.folders)} folders lie in the folder."
+        return f"Signed in. In the folder: {found.counted}."
 
 
 def _in_lines(key: str) -> str:

@@ -24,6 +24,7 @@ from connectors.sdk import (
     at_most_once,
     hint,
 )
+from connectors.sdk.prose import counted
 from connectors.sdk.sql import MYSQL, POSTGRESQL, USUAL_PORTS, Database, Upsert, names, reads
 
 SYSTEMS = {POSTGRESQL: "PostgreSQL", MYSQL: "MySQL or MariaDB"}
@@ -182,7 +183,7 @@ class ReadRows(Action):
         if found.more:
             ctx.note(f"There are more than {params.most:,} rows; the rest was left out. Narrow the query, or raise it.")
         output = self.Output(rows=[dict(row) for row in found.rows], count=len(found.rows), more=found.more)
-        return Done(output, summary=_counted(len(found.rows)) + (", and there are more" if found.more else ""))
+        return Done(output, summary=counted(len(found.rows), "row") + (", and there are more" if found.more else ""))
 
 
 class UpsertRows(Action):
@@ -246,11 +247,13 @@ class UpsertRows(Action):
 
     def run(self, params: Params, ctx: StepContext) -> Done:
         ctx.account(params.connection).sql.upsert(_upsert(params, ctx))
-        return Done(self.Output(count=len(params.rows)), summary=f"{_counted(len(params.rows))} kept in {params.table}")
+        return Done(
+            self.Output(count=len(params.rows)), summary=f"{counted(len(params.rows), 'row')} kept in {params.table}"
+        )
 
     def rehearse(self, params: Params, ctx: StepContext) -> Done:
         _upsert(params, ctx)
-        said = f"Would keep {_counted(len(params.rows))} in {params.table}: {_shown(params.rows[:3])}"
+        said = f"Would keep {counted(len(params.rows), 'row')} in {params.table}: {_shown(params.rows[:3])}"
         return Done(self.Output(count=len(params.rows)), summary=said, rehearsed=True)
 
     def leaving(self, params: Params, ctx: StepContext) -> Leaving:
@@ -293,7 +296,7 @@ class WriteSql(Action):
         _demand_written("statement", ctx)
         with at_most_once(LOOK_FIRST):
             touched = ctx.account(params.connection).sql.write(params.statement, params.values)
-        return Done(self.Output(count=touched), summary=f"{_counted(touched)} touched")
+        return Done(self.Output(count=touched), summary=f"{counted(touched, 'row')} touched")
 
     def rehearse(self, params: Params, ctx: StepContext) -> Done:
         said = f"Would do in {params.connection}: {params.statement} {_shown(params.values)}"
@@ -344,10 +347,6 @@ def _holds_data(written: Any) -> bool:
     if isinstance(written, list):
         return any(map(_holds_data, written))
     return isinstance(written, str) and ("{{" in written or "{%" in written)
-
-
-def _counted(rows: int) -> str:
-    return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def _shown(value: Any) -> str:

@@ -99,7 +99,7 @@ class WebDav(Connector):
 
     def test(self, account: Account) -> str:
         found = account.files.list("")
-        return f"The folder can be read: {len(found.items)} files and {len(found.folders)} folders lie in it."
+        return f"The folder can be read. In it: {found.counted}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from connectors.manifests.manifest import Scheme, Server, Service, SignIn
 from connectors.manifests.mcp_session import PROGRAM, session_with
 from connectors.sdk import Account, AuthFailed, Connector, Credentials, OAuth, Unavailable
 from connectors.sdk.addresses import below, origin
+from connectors.sdk.prose import counted
 
 USUAL = (
     SignIn(name="token", title="a token", schemes=(Scheme(by="bearer", title="a token"),)),
@@ -115,7 +116,9 @@ def connector_of(service: Service, *, name: str, department: Any = None, whose: 
 
 def _greeted(account: Account) -> str:
     with session_with(account.http, account.program, account.settings.begins) as session:
-        return f"It is {session.server.get('name') or 'an MCP server'} and offers {len(session.tools())} tools."
+        return (
+            f"It is {session.server.get('name') or 'an MCP server'} and offers {counted(len(session.tools()), 'tool')}."
+        )
 
 
 def reached(servers: Sequence[Server]) -> tuple[str, ...]:

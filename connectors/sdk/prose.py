@@ -22,6 +22,11 @@ _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*(?=\s|$)")
 Readable = Annotated[str, BeforeValidator(readable)]
 
 
+def counted(number: int, one: str) -> str:
+    """“1 file”, “1,200 files”: for nouns that take an s."""
+    return f"{number:,} {one}{'' if number == 1 else 's'}"
+
+
 def model_field() -> Any:
     """The parameter `model` of every step that asks an AI."""
     return Field(

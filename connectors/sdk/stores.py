@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from connectors.sdk.errors import BadParams
+from connectors.sdk.prose import counted
 
 MOST_BYTES = 25_000_000
 MOST_ITEMS = 1_000
@@ -59,6 +60,11 @@ class Listing:
     more: bool = False
     odd: int = 0
 
+    @property
+    def counted(self) -> str:
+        """For people: “1 file and 3 folders”."""
+        return f"{counted(len(self.items), 'file')} and {counted(len(self.folders), 'folder')}"
+
 
 class Store(Protocol):
     """One place. Every path begins at the connection's own folder and cannot leave it (`clean`).
@@ -96,6 +102,11 @@ class Gathered:
     folders: list[str] = field(default_factory=list)
     more: bool = False
     odd: int = 0
+
+    @property
+    def counted(self) -> str:
+        """For people: “1 file and 3 folders”."""
+        return f"{counted(len(self.items), 'file')} and {counted(len(self.folders), 'folder')}"
 
     def file(self, name: str, size: int, changed_at: datetime | None) -> None:
         if self._fits(name, len(self.items)):

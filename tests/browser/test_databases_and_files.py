@@ -82,7 +82,7 @@ def test_rows_of_a_database_become_a_file_on_another_server(
     seen("connection-sftp-key")
     page.get_by_label("Key of the server").fill(server.key.get_fingerprint())
     page.get_by_role("button", name="Save and test").click()
-    expect(page.get_by_text("It works. Signed in: 0 files and 0 folders")).to_be_visible()
+    expect(page.get_by_text("It works. Signed in. In the folder: 0 files and 0 folders")).to_be_visible()
 
     table = {"format": "csv", "content": "{{ steps.rows.rows }}", "name": "Mentions"}
     steps = [

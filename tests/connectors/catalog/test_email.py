@@ -80,7 +80,7 @@ def sends(legal: Department, **more: Any) -> Run:
 
 def test_a_mailbox_is_tried_at_both_servers(mailbox: Connection) -> None:
     assert try_out(mailbox, actor=SYSTEM)
-    assert mailbox.health_said.startswith("Both servers let us in; there ")
+    assert mailbox.health_said.startswith("Both servers let us in. In the mailbox: ")
 
 
 def test_a_wrong_password_is_said(legal: Department, settings_told: dict[str, Any]) -> None:

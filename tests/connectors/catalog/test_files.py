@@ -57,7 +57,7 @@ def test_a_place_is_tried(place: Connection, folder: Path) -> None:
     (folder / "a.pdf").touch()
 
     assert try_out(place, actor=SYSTEM)
-    assert place.health_said == "It can be read: 1 files and 0 folders lie in it."
+    assert place.health_said == "It can be read. In it: 1 file and 0 folders."
 
 
 @pytest.mark.parametrize("path", ["press", "/srv/../etc", "/srv//x", "/srv/./x"])

@@ -59,7 +59,7 @@ def test_the_first_test_shows_the_key_and_sends_nothing(server: PasswordServer, 
     place.refresh_from_db()
 
     assert try_out(place, actor=SYSTEM), place.health_said
-    assert place.health_said == "Signed in: 0 files and 0 folders lie in the folder."
+    assert place.health_said == "Signed in. In the folder: 0 files and 0 folders."
 
 
 @pytest.mark.django_db(transaction=True)
