@@ -87,11 +87,13 @@ SENTENCES: Mapping[str, Any] = {
     "workflow.created": _("{actor} created the workflow {object}"),
     "workflow.draft_saved": _("{actor} saved the draft of {object}"),
     "workflow.imported": _("{actor} made {object} from a file"),
+    "workflow.offered_as_tool": _("{actor} offered {object} as a tool of other AI"),
     "workflow.published": _("{actor} published version {version} of {object}"),
     "workflow.publishing_asked": _("{actor} asked for somebody to approve the publication of {object}"),
     "workflow.publishing_refused": _("{actor} refused to publish {object}"),
     "workflow.publishing_withdrawn": _("{actor} withdrew the request to publish {object}"),
     "workflow.restored": _("{actor} made version {version} of {object} the draft again"),
+    "workflow.withdrawn_as_tool": _("{actor} no longer offers {object} as a tool of other AI"),
 }
 IN_ADMINISTRATION: Mapping[str, Any] = {
     "added_in_admin": _("{actor} added {object} in the administration"),

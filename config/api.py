@@ -77,6 +77,7 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("services/<str:id>/renew", services.Renew.as_view(), "api_service_renew"),
     ("services/<str:id>/remove", services.Remove.as_view(), "api_service_remove"),
     ("workflows/<str:id>/triggers", triggers.OfWorkflow.as_view(), "api_workflow_triggers"),
+    ("workflows/<str:id>/tool", workflows.AsTool.as_view(), "api_workflow_tool"),
     ("trigger-kinds", triggers.TriggerKinds.as_view(), "api_trigger_kinds"),
     ("triggers", triggers.Triggers.as_view(), "api_triggers"),
     ("triggers/<str:id>", triggers.One.as_view(), "api_trigger"),

@@ -44,6 +44,7 @@ urlpatterns = [
     path("workflows/new/", new.new, name="new_workflow"),
     path("workflows/<uuid:pk>/", workflows.workflow, name="workflow"),
     path("forms/<str:token>/", hosted_form.hosted_form, name="hosted_form"),
+    path("workflows/<uuid:pk>/tool/", triggers.as_tool, name="workflow_tool"),
     path("workflows/<uuid:pk>/triggers/new/", triggers.new, name="trigger_new"),
     path("workflows/<uuid:pk>/triggers/<uuid:trigger>/", triggers.one, name="trigger"),
     path("workflows/<uuid:pk>/triggers/<uuid:trigger>/change/", triggers.change, name="trigger_change"),

@@ -138,3 +138,7 @@ class ExportQuestion(BaseModel):
 
 class NoQuestion(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class Enabled(Body):
+    enabled: bool

@@ -115,10 +115,6 @@ class NewTrigger(WantedTrigger):
     kind: str = Field(max_length=60, description="One of the trigger kinds.")
 
 
-class Switch(asked.Body):
-    enabled: bool
-
-
 class TriggerKinds(Endpoint):
     @operation(
         "list_trigger_kinds",
@@ -181,10 +177,10 @@ class One(OfTrigger):
 
 
 class SwitchOne(OfTrigger):
-    @operation("switch_trigger", "Switch a trigger off or on", answer=OneTrigger, body=Switch)
+    @operation("switch_trigger", "Switch a trigger off or on", answer=OneTrigger, body=asked.Enabled)
     def put(self, request: Request, id: str) -> HttpResponse:
         """What a schedule missed while it was off is not made up for."""
-        on = self.body(Switch).enabled
+        on = self.body(asked.Enabled).enabled
         return answer(OneTrigger.of(services.switch(self.trigger(id), on=on, actor=self.actor)))
 
 

@@ -25,7 +25,7 @@ from workflows.services.exchange import export_workflow
 from workflows.services.publishing import publish_or_ask
 from workflows.services.refusals import Conflict
 from workflows.services.runs import accept_run, find_startable
-from workflows.services.workflows import create_workflow, draft_problems, save_draft
+from workflows.services.workflows import create_workflow, draft_problems, offer_as_tool, save_draft
 
 Numbered = TypeVar("Numbered", Version, SavedStepVersion)
 IF_MATCH = {"If-Match": "The ETag of the draft as you read it; 412 when somebody has changed it since."}
@@ -86,6 +86,15 @@ class One(OfWorkflow):
     def get(self, request: Request, id: str) -> HttpResponse:
         """`id` may also be the slug."""
         return answer(answers.Workflow.of(self.workflow(id)))
+
+
+class AsTool(OfWorkflow):
+    @operation("offer_as_tool", "Offer a workflow as a tool of other AI", answer=answers.Workflow, body=asked.Enabled)
+    def put(self, request: Request, id: str) -> HttpResponse:
+        """By the MCP server at `/mcp`, for tokens of its department whose role may start runs."""
+        workflow = self.workflow(id)
+        offer_as_tool(workflow, on=self.body(asked.Enabled).enabled, actor=self.actor)
+        return answer(answers.Workflow.of(workflow))
 
 
 class Draft(OfWorkflow):

@@ -27,6 +27,7 @@ class Workflow(models.Model):
     sample: models.JSONField[dict[str, Any]] = OrderedJSONField(
         _("sample input"), default=dict, blank=True, help_text=_("Values that fill the start form on request.")
     )
+    is_tool = models.BooleanField(_("tool of other AI"), default=False)
     template = models.CharField(_("made from template"), max_length=60, blank=True)
     owner = models.ForeignKey("departments.User", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)

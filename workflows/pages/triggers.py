@@ -37,6 +37,7 @@ from workflows.services import firing
 from workflows.services import triggers as services
 from workflows.services.refusals import Conflict
 from workflows.services.triggers import Shown, Wanted
+from workflows.services.workflows import offer_as_tool
 
 EVENTS_SHOWN = 30
 TIMES_SHOWN = 3
@@ -113,6 +114,15 @@ def renew(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
     """The new secret is shown this once."""
     found = _find(request, pk, trigger, Verb.PUBLISH)
     return _page(request, found, form=None, shown=services.renew_secret(found, actor=request.actor))
+
+
+@page
+@require_POST
+def as_tool(request: Request, pk: UUID) -> HttpResponse:
+    """Offered to the AI of other programs, or no longer."""
+    workflow = _to_publish(request, pk)
+    offer_as_tool(workflow, on=request.POST.get("on") == "1", actor=request.actor)
+    return redirect("workflow", pk)
 
 
 @page

@@ -125,6 +125,19 @@ def _authors(locked: Workflow, publisher: Actor | None) -> list[list[str]]:
     return [list(pair) for pair in sorted(wrote | published)]
 
 
+def offer_as_tool(workflow: Workflow, *, on: bool, actor: Actor) -> None:
+    """Whether other programs' AI finds it among the tools of its department (MCP). Raises PermissionDenied."""
+    require(actor, Verb.PUBLISH, workflow.department)
+    with transaction.atomic():
+        if not Workflow.objects.filter(pk=workflow.pk, is_tool=not on).update(is_tool=on):
+            return
+        if on:
+            record("workflow.offered_as_tool", actor=actor, department=workflow.department.slug, thing=workflow)
+        else:
+            record("workflow.withdrawn_as_tool", actor=actor, department=workflow.department.slug, thing=workflow)
+    workflow.is_tool = on
+
+
 def archive_workflow(workflow: Workflow, *, actor: Actor) -> None:
     """Take it out of the lists; its runs stay readable and it starts no new ones."""
     require(actor, Verb.EDIT, workflow.department)

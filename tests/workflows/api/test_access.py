@@ -105,6 +105,7 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("POST", "services/{service}/operations", {"take": ["me"]}, "builder"),
     ("POST", "services/{service}/renew", {"document": described("https://shop.example").decode()}, "builder"),
     ("POST", "services/{service}/remove", {}, "builder"),
+    ("PUT", "workflows/{workflow}/tool", {"enabled": True}, "builder"),
     ("GET", "trigger-kinds", None, "viewer"),
     ("GET", "triggers", None, "viewer"),
     ("GET", "workflows/{workflow}/triggers", None, "viewer"),

@@ -293,6 +293,7 @@ ROUTES = [
     Route("tasks_many_decide", method="post", right="approver", answer=302),
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
     Route("hosted_form", _hosted),
+    Route("workflow_tool", _workflow, "post", (("on", "1"),), "builder", "operator", 302),
     Route("trigger_new", _workflow, right="builder", wrong="operator"),
     Route("trigger", _trigger),
     Route("trigger_change", _trigger, "post", (("how", "cron"), ("cron", "no")), "builder", "operator", 422),
