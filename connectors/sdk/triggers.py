@@ -83,6 +83,11 @@ class Trigger:
         """The trigger in a sentence, for people."""
         return cls.reads_as.format_map(settings.model_dump())
 
+    @classmethod
+    def place(cls, settings: Any) -> str:
+        """Where it looks. When that is changed, what was remembered counts no more."""
+        return str(settings.model_dump_json())
+
 
 class Clock(Trigger):
     """Happens at times that are known beforehand."""
@@ -105,11 +110,6 @@ class Watch(Trigger):
     """Looks whether something new is there. The first look only remembers what is there already."""
 
     every: ClassVar[timedelta] = timedelta(minutes=5)
-
-    @classmethod
-    def place(cls, settings: Any) -> str:
-        """Where it looks. When that is changed, what was remembered counts no more."""
-        raise NotImplementedError
 
     def look(self, settings: Any, outlook: Outlook, state: Mapping[str, Any]) -> Looked:
         """`state` is empty the first time. Raises a `StepError`; then it is tried again later, and people are told."""

@@ -10,10 +10,13 @@ import pytest
 from playwright.sync_api import Page, expect
 from standardwebhooks import Webhook
 
+from connectors.connections import Told, connect
+from departments.access import SYSTEM
 from departments.models import Role, User
 from tests import factories
 from tests.workflows.runtime.harness import published
-from workflows.models import Run, Workflow
+from workflows.models import Run, Trigger, Workflow
+from workflows.services import watching
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -107,3 +110,37 @@ def test_a_form_at_its_own_address_is_filled_in_by_somebody_without_an_account(
     expect(page.get_by_text("Thank you. It has arrived.")).to_be_visible()
     seen("hosted-form-thanks")
     assert Run.objects.get().inputs == {"news": "All is well."}
+
+
+def test_a_feed_is_watched_and_another_workflow_followed(page: Page, workflow: Workflow, seen: Seen) -> None:
+    legal = workflow.department
+    place = {"path": "/srv/exchange/press"}
+    connect(legal, "folder", Told("Exchange", place), actor=SYSTEM)
+    published(workflow.live.definition["steps"], legal, name="Clippings", inputs=workflow.live.definition["inputs"])
+
+    page.goto(f"/workflows/{workflow.pk}/triggers/new/?kind=files.arrived")
+    page.get_by_label("Place").select_option("Exchange")
+    page.get_by_label("Only names like").fill("*.pdf")
+    page.get_by_text("What the event holds").click()
+    seen("trigger-files-new")
+    page.get_by_role("button", name="Set up").click()
+    expect(page.get_by_role("heading", name="When a file arrives in exchange")).to_be_visible()
+    page.get_by_role("button", name="Look now").click()
+    expect(page.get_by_text("It looks in a moment.")).to_be_visible()
+
+    trigger = Trigger.objects.get()
+    lease = watching.take(trigger.pk)
+    assert lease is not None
+    watching.look(trigger.pk, lease)
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("not among the folders that this department may use")
+    seen("trigger-files-fails")
+
+    page.goto(f"/workflows/{workflow.pk}/triggers/new/?kind=workflow.ended")
+    expect(page.get_by_label("Workflow").get_by_role("option", name="Press desk")).to_have_count(0)
+    page.get_by_label("Workflow").select_option("Clippings")
+    page.get_by_label("How it ends").select_option("It fails")
+    page.get_by_label("News").fill("{{ event.error.message }}")
+    seen("trigger-ended-new")
+    page.get_by_role("button", name="Set up").click()
+    expect(page.get_by_role("heading", name="When “clippings” fails")).to_be_visible()

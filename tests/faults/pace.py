@@ -11,6 +11,7 @@ LEASE = timedelta(seconds=4)
 HEARTBEAT_S = 1.0
 FORGOTTEN = timedelta(seconds=2)
 TICK_S = 0.3
+LOOK_LEASE = timedelta(seconds=4)
 
 
 def quicken() -> None:
@@ -18,6 +19,7 @@ def quicken() -> None:
     limits.HEARTBEAT_S = HEARTBEAT_S
     limits.FORGOTTEN = FORGOTTEN
     limits.TICK_S = TICK_S
+    limits.LOOK_LEASE = LOOK_LEASE
 
 
 def rounds(small: int = 1) -> range:

@@ -55,6 +55,9 @@ class Run(models.Model):
     body = models.CharField(max_length=400, blank=True)
     scope: models.JSONField[dict[str, Any]] = OrderedJSONField(default=dict)
     depth = models.PositiveSmallIntegerField(default=0)
+    chain = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="how many ends of runs, each starting the next one, led to this run"
+    )
     held = models.BooleanField(default=False, help_text="a child that waits for a free place among its siblings")
 
     handed_out_at = models.DateTimeField(null=True)
@@ -93,6 +96,12 @@ class Run(models.Model):
                 fields=["parent_step", "held", "item_index"],
                 name="run_live_children",
                 condition=Q(parent_step__isnull=False) & ~Q(status__in=["succeeded", "failed", "cancelled"]),
+            ),
+            # For triggers that wait for the end of a workflow's runs.
+            models.Index(
+                fields=["workflow", "finished_at"],
+                name="run_ended",
+                condition=Q(parent__isnull=True, finished_at__isnull=False),
             ),
             models.Index(fields=["created_at"], name="run_queued", condition=Q(status="queued", held=False)),
             models.Index(

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from uuid_utils.compat import uuid7
 
 from connectors.forms import Field, Form, form_for_model, read
-from connectors.sdk.triggers import Clock, Told
+from connectors.sdk.triggers import Clock, Told, Watch
 from connectors.sdk.triggers import Trigger as Kind
 from departments.access import Verb, visible
 from workflows.models import Trigger, Workflow
@@ -33,7 +33,7 @@ from workflows.pages.page import Request, page
 from workflows.pages.workflows import find, sentences
 from workflows.runtime import journey
 from workflows.runtime.kinds import triggers
-from workflows.services import firing
+from workflows.services import firing, watching
 from workflows.services import triggers as services
 from workflows.services.refusals import Conflict
 from workflows.services.triggers import Shown, Wanted
@@ -128,11 +128,15 @@ def as_tool(request: Request, pk: UUID) -> HttpResponse:
 @page
 @require_POST
 def start_now(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
-    """A real run, as if its time had come now: whoever sets one up need not wait until Monday."""
+    """A real run, as if its time had come now; or a real look. Whoever sets one up need not wait until Monday."""
     found = _find(request, pk, trigger, Verb.RUN)
     kind = _kind(found)
+    if issubclass(kind, Watch):
+        watching.look_soon(found)
+        messages.success(request, _("It looks in a moment. Each thing that is new starts a run."))
+        return redirect("trigger", pk, trigger)
     if not issubclass(kind, Clock):
-        raise Conflict("Only a schedule can be started from here. Let the other system call.")
+        raise Conflict("This cannot be started from here. Let happen what it waits for.")
     event = kind().event(services.settings_of(found), timezone.now())
     fired = firing.fire(found, replace(event, key=f"by-hand-{uuid7()}"))
     if fired.run_id is None:
@@ -160,6 +164,7 @@ def _page(
         "signs": kind is not None and issubclass(kind, Told) and kind.signs,
         "secret": told.secret,
         "is_clock": kind is not None and issubclass(kind, Clock),
+        "is_watch": kind is not None and issubclass(kind, Watch),
         "may_publish": may_publish,
         "may_run": request.actor.may(Verb.RUN, trigger.department_id),
     }

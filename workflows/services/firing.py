@@ -63,10 +63,22 @@ def fire(trigger: Trigger, event: Event, *, priority: int = Priority.NORMAL) -> 
 
 def leave_out(trigger: Trigger, event: Event, why: str) -> None:
     """It was missed and is not made up for. Inside a transaction."""
+    _keep(trigger, event, Heard.MISSED, why)
+
+
+def refuse(trigger: Trigger, event: Event, why: str) -> None:
+    """It must not start a run; its owner is told. Inside a transaction."""
+    if _keep(trigger, event, Heard.REFUSED, why):
+        trigger_health.failed(trigger, why, tell_at_once=True)
+
+
+def _keep(trigger: Trigger, event: Event, outcome: Heard, why: str) -> bool:
     row = _insert(trigger, event)
-    if row is not None:
-        row.outcome, row.said = Heard.MISSED, why
-        row.save(update_fields=["outcome", "said"])
+    if row is None:
+        return False
+    row.outcome, row.said = outcome, why
+    row.save(update_fields=["outcome", "said"])
+    return True
 
 
 def actor_of(trigger: Trigger) -> Actor:

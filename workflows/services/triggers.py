@@ -19,11 +19,12 @@ from pydantic import ValidationError as NotValid
 from audit.services import record
 from connectors import vault
 from connectors.models import Health
-from connectors.sdk.triggers import Clock, Told, Watch
+from connectors.sdk.triggers import Clock, Told, Watch, Within
 from connectors.sdk.triggers import Trigger as Kind
 from departments.access import Actor, Verb, require
 from departments.models import User
 from workflows.engine import conditions, params
+from workflows.engine.sources import chosen
 from workflows.models import Trigger, Workflow
 from workflows.runtime import store
 from workflows.runtime.kinds import triggers
@@ -100,7 +101,7 @@ def switch(trigger: Trigger, *, on: bool, actor: Actor) -> Trigger:
         locked = _locked(trigger)
         locked.enabled = on
         locked.next_at = _first_time(locked, known_kind(locked.kind)) if on else None
-        locked.state, locked.busy_until = {}, None
+        locked.state, locked.busy_until = _beginning(known_kind(locked.kind)), None
         locked.save(update_fields=["enabled", "next_at", "state", "busy_until"])
         if on:
             _record("trigger.switched_on", locked, actor)
@@ -165,7 +166,7 @@ def checked(kind: type[Kind], wanted: Wanted, workflow: Workflow) -> BaseModel:
     settings: BaseModel | None = None
     try:
         settings = kind.Settings.model_validate(dict(wanted.settings))
-        wrong = kind.check(settings) | missing_in(settings, workflow.department)
+        wrong = kind.check(settings) | missing_in(settings, workflow.department) | _no_workflow(settings, workflow)
         problems = {name: [sentence] for name, sentence in wrong.items()}
     except NotValid as error:
         for each in error.errors(include_url=False, include_input=False, include_context=False):
@@ -180,6 +181,16 @@ def checked(kind: type[Kind], wanted: Wanted, workflow: Workflow) -> BaseModel:
     return settings
 
 
+def _no_workflow(settings: BaseModel, workflow: Workflow) -> dict[str, str]:
+    """Of the same department, and another one."""
+    others = Workflow.objects.filter(department=workflow.department_id, archived_at=None).exclude(pk=workflow.pk)
+    return {
+        place: _("There is no other workflow “%(name)s” in this department.") % {"name": name}
+        for place, source, name in chosen(settings.model_dump(mode="json"), type(settings))
+        if source == "workflows" and not others.filter(slug=name).exists()
+    }
+
+
 def _template_problem(text: Any) -> str:
     try:
         found = params.references(text)
@@ -191,7 +202,7 @@ def _template_problem(text: Any) -> str:
 
 def _fill(trigger: Trigger, kind: type[Kind], wanted: Wanted, settings: BaseModel) -> None:
     if _looks_elsewhere(trigger, kind, settings):
-        trigger.state = {}
+        trigger.state = _beginning(kind)
     trigger.busy_until = None  # what a look finds that is under way is not what is asked for now
     trigger.settings = settings.model_dump(mode="json")
     trigger.title = " ".join(wanted.title.split())[:120] or kind.said(settings)[:120]
@@ -200,12 +211,18 @@ def _fill(trigger: Trigger, kind: type[Kind], wanted: Wanted, settings: BaseMode
     trigger.next_at = _first_time(trigger, kind) if trigger.enabled else None
 
 
+def _beginning(kind: type[Kind]) -> dict[str, Any]:
+    """What is remembered at first. What happens in Tandem counts from now on, other things from the first look."""
+    now = store.clock().isoformat()
+    return {"begun": now, "until": now} if issubclass(kind, Within) else {}
+
+
 def _looks_elsewhere(trigger: Trigger, kind: type[Kind], settings: BaseModel) -> bool:
-    if not issubclass(kind, Watch):
-        return False
+    if trigger._state.adding:
+        return True
     try:
         return kind.place(kind.Settings.model_validate(trigger.settings)) != kind.place(settings)
-    except NotValid:  # it is new, or was set up by an older release
+    except NotValid:  # set up by an older release
         return True
 
 
@@ -213,7 +230,7 @@ def _first_time(trigger: Trigger, kind: type[Kind]) -> Any:
     now = store.clock()
     if issubclass(kind, Clock):
         return kind().next_after(settings_of(trigger), now)
-    return now if issubclass(kind, Watch) else None
+    return now if issubclass(kind, Watch | Within) else None
 
 
 def _locked(trigger: Trigger) -> Trigger:

@@ -75,6 +75,11 @@ class Watcher:
             return own < limits.LOOKS_OF_ONE_DEPARTMENT and self.under_way.total() < limits.LOOKS_AT_ONCE
 
 
+def look_soon(trigger: Trigger) -> None:
+    """Somebody does not want to wait. A look that is under way is enough."""
+    Trigger.objects.filter(pk=trigger.pk, enabled=True, removed_at=None, busy_until=None).update(next_at=Now())
+
+
 def take(trigger_id: UUID) -> datetime | None:
     """The lease, unless somebody else has it or nothing is due."""
     found = sql.row(_TAKE, [limits.LOOK_LEASE.total_seconds(), trigger_id])
