@@ -34,6 +34,11 @@ FIELDS: Mapping[str, str] = {
     "default": gettext_noop("preset value"),
     "choices": gettext_noop("choices"),
     "class": gettext_noop("data class"),
+    "tool": gettext_noop("how an AI may use it"),
+    "tool.about": gettext_noop("what the tool is good for"),
+    "tool.takes": gettext_noop("what the AI fills in"),
+    "tool.gives": gettext_noop("what the AI gets to read"),
+    "tool.ask": gettext_noop("whether a person is asked first"),
 }
 WAYS: Mapping[str, str] = {
     "steps": gettext_noop("its steps"),
@@ -62,7 +67,8 @@ def way_of(node: Node, place: str) -> str:
 def field_title(place: Sequence[str], kind: type[Action] | None) -> str:
     """("with", "labels", "neutral", "description") → labels ▸ neutral ▸ When it applies."""
     if place[0] != "with":
-        return Word(FIELDS.get(".".join(place), " ▸ ".join(spoken(part) for part in place)))
+        known = FIELDS.get(".".join(place)) or (FIELDS["tool.takes"] if place[:2] == ("tool", "takes") else "")
+        return Word(known or " ▸ ".join(spoken(part) for part in place))
     if kind is None:
         return " ▸ ".join(map(spoken, place[1:]))
     return " ▸ ".join(_titles(_schema(kind), place[1:]))  # type: ignore[arg-type]  # mypy: a class has a hash, too
