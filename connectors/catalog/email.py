@@ -20,6 +20,7 @@ from connectors.sdk import (
     FileRef,
     Leaving,
     Model,
+    Shelf,
     StepContext,
     at_most_once,
     hint,
@@ -41,6 +42,7 @@ class Email(Connector):
     title = "E-mail"
     about = "A mailbox of your department: workflows send from it and read what comes into it."
     icon = "mail"
+    shelf = Shelf.MESSAGES
 
     class Settings(Model):
         address: str = Field(

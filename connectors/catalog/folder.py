@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from connectors.sdk import Account, Connector, Field, Model, hint
+from connectors.sdk import Account, Connector, Field, Model, Shelf, hint
 from connectors.sdk.stores import FolderAt
 
 
@@ -15,6 +15,7 @@ class Folder(Connector):
     title = "A folder of this server"
     about = "Read and write files in a folder that an administrator has opened to your department."
     icon = "folder"
+    shelf = Shelf.FILES
     group = "files"
 
     class Settings(Model):

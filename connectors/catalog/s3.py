@@ -22,6 +22,7 @@ from connectors.sdk import (
     RateLimited,
     Rejected,
     Response,
+    Shelf,
     StepError,
     Unavailable,
     hint,
@@ -49,6 +50,7 @@ class S3(Connector):
     title = "A bucket (S3 and compatible)"
     about = "Read and write files in a bucket of Amazon S3, MinIO, Ceph, Garage or another server with this protocol."
     icon = "bucket"
+    shelf = Shelf.FILES
     group = "files"
 
     class Settings(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from connectors.sdk import Account, BadParams, Connector, Field, Model, hint
+from connectors.sdk import Account, BadParams, Connector, Field, Model, Shelf, hint
 from connectors.sdk.stores import SftpAt, clean
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -18,6 +18,7 @@ class Sftp(Connector):
     title = "A folder of another server (SFTP)"
     about = "Read and write files on a server over SFTP, with a password or a key."
     icon = "server-2"
+    shelf = Shelf.FILES
     group = "files"
 
     class Settings(Model):

@@ -18,6 +18,7 @@ from connectors.sdk import (
     Model,
     RateLimited,
     Rejected,
+    Shelf,
     StepContext,
     Unavailable,
     at_most_once,
@@ -50,6 +51,7 @@ class Slack(Connector):
     title = "Slack"
     about = "Post messages into the channels of your workspace, as an app that its administrator has let in."
     icon = "brand-slack"
+    shelf = Shelf.MESSAGES
     reaches = ("slack.com",)
 
     class Settings(Model):

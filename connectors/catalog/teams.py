@@ -20,6 +20,7 @@ from connectors.sdk import (
     Model,
     RateLimited,
     Rejected,
+    Shelf,
     StepContext,
     Unavailable,
     at_most_once,
@@ -40,6 +41,7 @@ class Teams(Connector):
     title = "Microsoft Teams"
     about = "Post cards into one channel or chat, by the address that a workflow of Teams gives for it."
     icon = "brand-teams"
+    shelf = Shelf.MESSAGES
 
     class Secrets(Model):
         address: str = Field(

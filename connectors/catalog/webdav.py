@@ -23,6 +23,7 @@ from connectors.sdk import (
     RateLimited,
     Rejected,
     Response,
+    Shelf,
     StepError,
     Unavailable,
     hint,
@@ -46,6 +47,7 @@ class WebDav(Connector):
     title = "A folder of another server (WebDAV)"
     about = "Read and write files on Nextcloud, ownCloud and other servers that speak WebDAV."
     icon = "world-share"
+    shelf = Shelf.FILES
     group = "files"
 
     class Settings(Model):

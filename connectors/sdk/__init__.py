@@ -1,7 +1,7 @@
 """All that the author of a step kind or a connector imports. Pure: no Django, no Celery, no HTTP, no model client."""
 
 from connectors.sdk.actions import Action, Effect, Field, Flow, Model, hint
-from connectors.sdk.connector import Account, Connector, Credentials
+from connectors.sdk.connector import Account, Connector, Credentials, Shelf
 from connectors.sdk.context import Answer, FileRef, Passage, ReadDocument, Response, StepContext
 from connectors.sdk.errors import (
     AuthFailed,
@@ -64,6 +64,7 @@ __all__ = [
     "Rejected",
     "Response",
     "SendBack",
+    "Shelf",
     "Signal",
     "Spawn",
     "StepContext",

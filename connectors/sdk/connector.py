@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
 from connectors.sdk.actions import Model
@@ -16,6 +17,14 @@ from connectors.sdk.stores import FolderAt, SftpAt, Store
 
 Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 """Method, address, headers and body of a request as it leaves → the headers that prove whose it is."""
+
+
+class Shelf(StrEnum):
+    """Under which heading people look for a system that they want to connect, in this order."""
+
+    MESSAGES = "Mail and messages"
+    FILES = "Files"
+    SYSTEMS = "Databases and other systems"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class Connector:
     title: ClassVar[str]
     about: ClassVar[str]
     icon: ClassVar[str] = "plug"
+    shelf: ClassVar[Shelf] = Shelf.SYSTEMS
     group: ClassVar[str] = ""
     """Under which steps that work with several connectors ask for a connection: `source="connections:files"`."""
     reaches: ClassVar[tuple[str, ...]] = ()

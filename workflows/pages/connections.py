@@ -21,7 +21,7 @@ from connectors.connections import Told
 from connectors.forms import Field, Form, form_for_model, read
 from connectors.models import Connection
 from connectors.oauth import tokens
-from connectors.sdk import Connector
+from connectors.sdk import Connector, Shelf
 from departments.access import Verb, visible
 from departments.models import Department
 from workflows.pages.page import Request, page
@@ -121,10 +121,14 @@ def new(request: Request) -> HttpResponse:
 def _choices(request: Request, departments: list[Department]) -> HttpResponse:
     """The systems that are installed, and the services that were imported for these departments."""
     context = {
-        "connectors": accounts.connectors().values(),
+        "shelves": [(_(shelf.value), found) for shelf in Shelf if (found := _on(shelf))],
         "services": made.connectors_for([each.pk for each in departments]).values(),
     }
     return render(request, "workflows/connections/choose.html", context)
+
+
+def _on(shelf: Shelf) -> list[type[Connector]]:
+    return [each for each in accounts.connectors().values() if each.shelf == shelf]
 
 
 @page
@@ -173,7 +177,7 @@ def _say(request: Request, connection: Connection, works: bool) -> None:
 def _form(kind: type[Connector], connection: Connection | None = None) -> Form:
     """What may be shown filled in, and the secrets, always empty."""
     help = _("What people call it when they choose it in a step.")
-    title = Field("title", _("Name"), "text", help, _("Press mailbox"), required=True)
+    title = Field("title", _("Name"), "text", help, _("Press office"), required=True)
     settings = form_for_model(kind.Settings, connection.settings if connection else None)
     secrets = form_for_model(kind.Secrets).fields
     if connection is not None:
