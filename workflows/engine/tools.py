@@ -78,23 +78,32 @@ class _Walk:
     decided: set[str] = field(default_factory=set)
 
     def problems(self, sequence: Sequence[Node], roots: frozenset[str]) -> Found:
+        before = set(self.decided)
         for node in sequence:
             kind = self.kinds.get(node.kind)
             if kind is None or node.off:
                 continue
             yield from self._own(node, kind, roots)
-            names = kind.names_inside(node.given)
-            if CALL in names:  # a tool of its own, looked at by itself
-                continue
-            inner = roots | set(names) if node.id in self.chosen else roots
-            for _, held in node.sequences():
-                yield from self.problems(held, inner)
+            yield from self._held(node, kind, roots)
+        self.decided = before  # whoever was asked on one way was not asked on another
+
+    def _held(self, node: Node, kind: type[Action], roots: frozenset[str]) -> Found:
+        """What is inside; a step that gives what came about in there gives what an AI has chosen."""
+        names = frozenset(kind.names_inside(node.given))
+        inner = roots | names if node.id in self.chosen else roots
+        # An agent's own `call` is looked at by itself.
+        inner -= names & {CALL}
+        held = [each for _, steps in node.sequences() for each in steps]
+        for _, steps in node.sequences():
+            yield from self.problems(steps, inner)
+        if self._touches(node.output, inner) or any(each.id in self.chosen for each in held):
+            self.chosen.add(node.id)
 
     def _own(self, node: Node, kind: type[Action], roots: frozenset[str]) -> Found:
-        for name in sorted(self._unknown(node)):
+        for name in sorted(self._unknown(node)) if CALL in roots else ():
             takes = ", ".join(sorted(self.known)) or "nothing"
             yield node.id, "with", f"The AI fills in no “{name}” for this tool; it fills in {takes}."
-        if named := sending.sends_of(node):
+        if (named := sending.sends_of(node)) and _surely_asks(node):
             self.decided.add(named)
         if not self._touches(node.given, roots):
             return
@@ -103,7 +112,8 @@ class _Walk:
             return
         wrong = [name for name in _destinations(kind) if self._chooses(node, kind, name, roots)]
         yield from ((node.id, f"with.{name}", NOT_ITS_CHOICE) for name in wrong)
-        if not wrong and not self.is_asked and kind.may_leave(node.given):
+        # What another workflow does with it cannot be seen from here.
+        if not wrong and not self.is_asked and (kind.may_leave(node.given) or kind.starts_runs):
             yield node.id, "with", NOT_UNSEEN
 
     def _unknown(self, node: Node) -> set[str]:
@@ -122,6 +132,11 @@ class _Walk:
             return False
         beginning = _destinations(kind)[name] == "address" and isinstance(value, str)
         return not (beginning and FIXED_BEGINNING.match(str(value).strip()))
+
+
+def _surely_asks(node: Node) -> bool:
+    """Nothing goes on before a person has said yes."""
+    return node.when is None and node.on_error != "continue"
 
 
 def _destinations(kind: type[Action]) -> dict[str, str]:

@@ -116,3 +116,40 @@ def test_an_agent_inside_a_tool_is_looked_at_by_itself() -> None:
     said = {"about": "Looks.", "takes": takes}
     inner["arms"] = [{"title": "Look", "tool": said, "steps": [step("say", "text.compose", text="{{ call.query }}")]}]
     assert found(tool(inner)) == []
+
+
+def test_nor_through_what_comes_about_inside_of_another_step() -> None:
+    copy = step("copy", "data.set", values={"where": "{{ call.place }}"})
+    inside = step("each", "flow.for_each", items=[1]) | {"steps": [copy]}
+    given = step("each", "flow.for_each", items=[1]) | {"steps": [step("x", "data.set", values={"a": 1})]}
+    given["output"] = "{{ call.place }}"
+    for each, where in ((inside, "{{ steps.each.results.0.where }}"), (given, "{{ steps.each.results.0 }}")):
+        assert found(tool(each, step("post", "slack.post", **{**POST, "channel": where}), ask=True)) == [
+            ("post", "with.channel", NOT_ITS_CHOICE)
+        ]
+
+
+def test_nor_through_the_tools_of_an_agent_inside() -> None:
+    copy = step("copy", "data.set", values={"where": "{{ call.place }}"})
+    post = step("post", "slack.post", **{**POST, "channel": "{{ steps.copy.where }}"})
+    inner = step("inner", "ai.agent", instructions="Look.") | {"arms": [tool(post, ask=True)]}
+    assert ("post", "with.channel", NOT_ITS_CHOICE) in found(tool(copy, inner, ask=True))
+
+
+def test_another_workflow_may_send_it_so_that_somebody_sees_it_before() -> None:
+    other = step("other", "flow.workflow", workflow="mailing", inputs={"to": "{{ call.place }}"})
+    assert found(tool(other)) == [("other", "with", NOT_UNSEEN)]
+    assert found(tool(other, ask=True)) == []
+
+
+@pytest.mark.parametrize("way", ["branch", "attempt", "goes on"])
+def test_a_question_that_may_be_left_out_decides_nothing(way: str) -> None:
+    asks = step("ok", "people.approve", question="Post it there?", sends="post")
+    when = {"value": "{{ call.text }}", "is": "equals", "to": "x"}
+    ways = {
+        "branch": step("way", "flow.branch") | {"cases": [{"when": when, "steps": [asks]}]},
+        "attempt": step("way", "flow.attempt") | {"steps": [asks], "rescue": [step("x", "data.set", values={"a": 1})]},
+        "goes on": asks | {"on_error": "continue"},
+    }
+    post = step("post", "slack.post", **{**POST, "channel": "{{ call.place }}"})
+    assert ("post", "with.channel", NOT_ITS_CHOICE) in found(tool(ways[way], post, ask=True))
