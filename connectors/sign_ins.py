@@ -42,7 +42,7 @@ def finish(connection: Connection, query: Mapping[str, str], verifier: str, redi
     given = consent.finish(oauth, query, verifier, redirect, policy)
     with transaction.atomic():
         if not tokens.keep(connection, given):
-            raise AuthFailed("The connection was removed meanwhile. Connect the account again.")
+            raise AuthFailed("The connection was changed or removed meanwhile. Look at it, and sign in again.")
         record(
             "connection.signed_in",
             actor=actor,

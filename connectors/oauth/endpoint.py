@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error, WebApplicationClient
 
@@ -16,6 +16,7 @@ from connectors.sdk import AuthFailed, RateLimited, Response, Unavailable
 from connectors.sdk.oauth import OAuth
 
 TIMEOUT_S = 20.0
+LONGEST_LIFE_S = 10 * 365 * 86_400
 SIGN_IN_AGAIN = "The sign-in has ended: it was withdrawn, or not used for too long. Sign in again under Connections."
 _SAYINGS = {
     "invalid_grant": SIGN_IN_AGAIN,
@@ -49,8 +50,9 @@ def by_refresh(oauth: OAuth, refresh: str, policy: Egress) -> Tokens:
 
 def by_client(oauth: OAuth, policy: Egress) -> Tokens:
     client = BackendApplicationClient(oauth.client_id)
-    body = client.prepare_request_body(scope=list(oauth.scopes) or None, **_named(oauth), **oauth.more)
-    return _asked(oauth, body, policy)
+    body = client.prepare_request_body(scope=list(oauth.scopes) or None, **_named(oauth))
+    ours = dict(parse_qsl(body, keep_blank_values=True))
+    return _asked(oauth, urlencode({**oauth.more, **ours}), policy)
 
 
 def _named(oauth: OAuth, *, plain: bool = False) -> dict[str, object]:
@@ -82,17 +84,23 @@ def _read(response: Response, host: str) -> Tokens:
         raise Unavailable(f"{host} answered with {response.status} instead of a token. Try again later.")
     try:
         given = WebApplicationClient("").parse_request_body_response(response.body.decode("utf-8", "replace"))
+        return _checked(given, host)
     except OAuth2Error as error:
         raise AuthFailed(_meaning(error, response, host)) from None
-    return _checked(given, host)
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError):  # of whatever else was answered
+        raise AuthFailed(_no_token(response, host)) from None
 
 
 def _meaning(error: OAuth2Error, response: Response, host: str) -> str:
-    said = _SAYINGS.get(error.error or "", "")
+    said = _SAYINGS.get(str(error.error), "")
     if said:
         return said if said is SIGN_IN_AGAIN else f"{host} {said}"
     if isinstance(response.data, dict) and isinstance(response.data.get("error"), str):
         return f"{host} refused: {response.data['error'][:60]!r}. Look at the app's settings there."
+    return _no_token(response, host)
+
+
+def _no_token(response: Response, host: str) -> str:
     return f"{host} answered with {response.status} and no token: is the token address the right one?"
 
 
@@ -100,6 +108,7 @@ def _checked(given: Mapping[str, object], host: str) -> Tokens:
     access, refresh, lives = given["access_token"], given.get("refresh_token") or "", given.get("expires_in")
     if str(given.get("token_type", "bearer")).lower() in ("mac", "dpop", "pop"):
         raise AuthFailed(f"{host} gives tokens of a kind that Tandem does not know. Only bearer tokens can be used.")
-    if not all(isinstance(each, str) for each in (access, refresh)) or not _TOKEN.fullmatch(str(access)):
+    if not all(isinstance(each, str) and _TOKEN.fullmatch(each) for each in (access, refresh or access)):
         raise AuthFailed(f"{host} gave a token that cannot be sent. Is the token address the right one?")
-    return Tokens(str(access), str(refresh), int(lives) if isinstance(lives, int | float) and lives > 0 else None)
+    lives_s = min(int(lives), LONGEST_LIFE_S) if isinstance(lives, int | float) and lives > 0 else None
+    return Tokens(str(access), str(refresh), lives_s)

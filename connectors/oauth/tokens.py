@@ -52,10 +52,15 @@ def fresh(pk: UUID, oauth: OAuth, policy: Egress, *, instead_of: str = "") -> st
 
 
 def keep(connection: Connection, given: Tokens, *, lease: datetime | None = None) -> bool:
-    """In place of those before. With `lease`: only while it still counts; whether they were kept."""
+    """In place of those before; whether they were kept. With `lease`: only while it still counts.
+
+    What was given for other settings than those of now may be for another server.
+    """
     with transaction.atomic():
         row = Connection.objects.select_for_update(of=("self",)).select_related("tokens").get(pk=connection.pk)
-        if row.removed_at is not None or (lease is not None and row.renewing_until != lease):
+        if row.removed_at is not None or row.settings != connection.settings:
+            return False
+        if lease is not None and row.renewing_until != lease:
             return False
         values = {"access": given.access, "refresh": given.refresh}
         if row.tokens is None:
