@@ -140,7 +140,7 @@ def change_levels(manifest: Manifest, levels: Mapping[str, str], *, actor: Actor
         raise ValidationError({"level": [_("Choose one of the offered values.")]})
     with transaction.atomic():
         manifest, before = rows.locked(manifest)
-        now = dict(before.operations.filter(name__in=levels).values_list("name", "level"))
+        now = dict(before.operations.values_list("name", "level"))
         other = {name: Level(level) for name, level in levels.items() if name in now and now[name] != level}
         if not other:
             return None
@@ -159,6 +159,9 @@ def choose(manifest: Manifest, take: Collection[str], leave: Collection[str] = (
     with transaction.atomic():
         manifest, version = rows.locked(manifest)
         there = version.operations.filter(problem="")
+        # What was sent may hold anything; names that do not exist are asked of no database and written in no ledger.
+        known = set(there.values_list("name", flat=True))
+        take, leave = known & set(take), known & set(leave)
         there.filter(name__in=leave).update(chosen=False)
         there.filter(name__in=take).update(chosen=True)
         count = there.filter(chosen=True).count()

@@ -24,6 +24,7 @@ from connectors.sdk import Connector
 from connectors.sdk.registry import UnknownKind
 
 KEPT = 4_096
+_NAME = re.compile(r"[a-z0-9_-]+")
 _KIND = re.compile(r"([a-z0-9_-]{1,24})\.([a-z][a-z0-9_]{0,28})@([1-9]\d{0,4})")
 
 
@@ -100,7 +101,8 @@ def is_foreign(kind: Any, department: UUID) -> bool:
 
 def connectors(names: Iterable[str]) -> Mapping[str, type[Connector]]:
     """Of these names, those of manifests. One query, and one for each that was not made before."""
-    rows = Manifest.objects.filter(name__in=list(names)).values_list("name", "latest")
+    asked = [name for name in names if _NAME.fullmatch(name)]
+    rows = Manifest.objects.filter(name__in=asked).values_list("name", "latest")
     return {name: _connector(name, latest) for name, latest in rows}
 
 
