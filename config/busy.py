@@ -25,7 +25,9 @@ class BusyMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, OperationalError):
             return None
-        log.warning("page.waits: %s %s (%s)", request.method, request.path, type(exception.__cause__).__name__)
+        # Not the path itself: of a form or a webhook it is a secret.
+        where = request.resolver_match.route if request.resolver_match else "/"
+        log.warning("page.waits: %s %s (%s)", request.method, where, type(exception.__cause__).__name__)
         connection.close_if_unusable_or_obsolete()
         answer = render(request, "503.html", status=503)
         answer["Retry-After"] = RETRY_AFTER_S

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
+from connectors import vault
 from workflows.api.problems import CONTENT_TYPE, Refusal
 from workflows.api.waiting import wait_for
 from workflows.models import Heard, Run, RunStatus, Trigger
@@ -56,6 +57,8 @@ def _heard(request: HttpRequest, token: str) -> HttpResponse | tuple[Trigger, Fi
         return _too_often("More calls this minute than this address takes. Try again later.")
     except hooks.Unreadable as error:
         return _refused(400, str(error))
+    except vault.CannotOpen:
+        return _refused(503, "The server cannot read the secret of this address. Tell whoever has set it up.")
     except RequestDataTooBig:
         return _refused(413, f"The body is larger than {hooks.LARGEST_BODY:,} bytes.")
     return trigger, fire(trigger, event)

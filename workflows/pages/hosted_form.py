@@ -59,13 +59,18 @@ def _form(request: Request, trigger: Trigger) -> HttpResponse:
         return _shown(request, trigger, form)
     if request.POST.get(TRAP):
         return _thanks(request, trigger)
-    filled = with_files(read(form, request.POST, request.FILES), trigger.department, partial(_store, trigger))
+    typed = read(form, request.POST, request.FILES)
     seal, problem = _seal(request)
-    if problem or not filled.form.is_good:
-        return _shown(request, trigger, filled.form, problem, 422)
-    if not has_room(trigger, settings_of(trigger).per_minute):
-        said = _("Very many people write just now. Nothing is lost: send it again in a minute.")
-        return _shown(request, trigger, filled.form, said, 429)
+    if not problem and not has_room(trigger, settings_of(trigger).per_minute):
+        problem = _("Very many people write just now. Nothing is lost: send it again in a minute.")
+        return _shown(request, trigger, typed.form, problem, 429)
+    if problem:
+        return _shown(request, trigger, typed.form, problem, 422)
+    # Not before: whoever has the address could else fill the disk, and ask for the names of other files.
+    store = partial(_store, trigger)
+    filled = with_files(typed, trigger.department, store, brought_by=actor_of(trigger).label)
+    if not filled.form.is_good:
+        return _shown(request, trigger, filled.form, "", 422)
     return _sent(request, trigger, filled, seal)
 
 

@@ -20,9 +20,12 @@ Store = Callable[[str, bytes], StoredFile]
 """Keeps a file under a name. Raises ValidationError."""
 
 
-def with_files(filled: Filled, department: Department, store: Store) -> Filled:
-    """What was sent, with each upload, and each file that was kept from before, as the file's reference."""
-    fields, values = _Uploads(department, store).among(filled.form.fields, filled.values)
+def with_files(filled: Filled, department: Department, store: Store, *, brought_by: str = "") -> Filled:
+    """What was sent, with each upload, and each file that was kept from before, as the file's reference.
+
+    With `brought_by` only files that this one has brought count as kept.
+    """
+    fields, values = _Uploads(department, store, brought_by).among(filled.form.fields, filled.values)
     return Filled(replace(filled.form, fields=fields), values)
 
 
@@ -30,6 +33,7 @@ def with_files(filled: Filled, department: Department, store: Store) -> Filled:
 class _Uploads:
     department: Department
     store: Store
+    brought_by: str = ""
 
     def among(self, fields: Sequence[Field], values: Mapping[str, Any]) -> tuple[tuple[Field, ...], dict[str, Any]]:
         """Those at the top and in groups; no row holds a file."""
@@ -58,5 +62,8 @@ class _Uploads:
         if isinstance(sent, UploadedFile):
             return reference(self.store(sent.name or "file", sent.read())).model_dump()
         place = identifier(sent)
-        kept = self.department.files.filter(pk=place).first() if place else None
+        known = self.department.files.all()
+        if self.brought_by:
+            known = known.filter(created_by=self.brought_by)
+        kept = known.filter(pk=place).first() if place else None
         return reference(kept).model_dump() if kept else None

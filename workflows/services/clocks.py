@@ -41,7 +41,8 @@ def _try(trigger_id: UUID) -> bool:
             return _strike(trigger_id)
     except Exception:
         log.exception("trigger.failed: %s is looked at again in a minute", trigger_id)
-        Trigger.objects.filter(pk=trigger_id).update(next_at=Now() + AGAIN)
+        # Its time stays what it was: it, and those after it, are not lost.
+        Trigger.objects.filter(pk=trigger_id).update(busy_until=Now() + AGAIN)
         return False
 
 
@@ -83,5 +84,6 @@ def _move_on(trigger: Trigger, kind: Clock, settings: Any, times: list[datetime]
 _DUE = """
 SELECT id FROM workflows_trigger
 WHERE enabled AND removed_at IS NULL AND next_at <= (SELECT clock_timestamp()) AND kind = ANY(%s)
+    AND (busy_until IS NULL OR busy_until <= (SELECT clock_timestamp()))
 ORDER BY next_at LIMIT %s
 """

@@ -126,9 +126,9 @@ def renew_secret(trigger: Trigger, *, actor: Actor) -> Shown:
     require(actor, Verb.PUBLISH, trigger.department)
     with transaction.atomic():
         locked = _locked(trigger)
-        if locked.secret is None or not vault.opened(locked.secret).get("secret"):
+        held = _held(locked)
+        if locked.secret is None or not held.get("secret"):
             raise Conflict("This trigger has no secret.")
-        held = vault.opened(locked.secret)
         shown = Shown(held["path"], new_secret())
         vault.replace(locked.secret, {"path": held["path"], "secret": shown.secret, "before": held["secret"]})
         _record("trigger.secret_renewed", locked, actor)
@@ -137,8 +137,18 @@ def renew_secret(trigger: Trigger, *, actor: Actor) -> Shown:
 
 def told(trigger: Trigger) -> Shown:
     """The address again, for who may change the trigger: it is no proof by itself where there is one."""
-    held = vault.opened(trigger.secret) if trigger.secret is not None else {}
+    try:
+        held = vault.opened(trigger.secret) if trigger.secret is not None else {}
+    except vault.CannotOpen:
+        held = {}
     return Shown(held.get("path", ""))
+
+
+def _held(trigger: Trigger) -> dict[str, str]:
+    try:
+        return dict(vault.opened(trigger.secret)) if trigger.secret is not None else {}
+    except vault.CannotOpen:
+        raise Conflict("Its secret cannot be read here any more. Remove the trigger, and set it up anew.") from None
 
 
 # ── checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,13 +18,15 @@ from django.test import Client
 from standardwebhooks import Webhook
 
 from audit.models import Entry
+from connectors import vault
 from departments.access import Actor, actor_for_user
 from departments.models import Department, Role
 from tests import factories
 from tests.workflows.runtime.harness import published, silent_broker
 from workflows.api import hooks
 from workflows.models import Run, Trigger, TriggerEvent, Workflow
-from workflows.services.triggers import Shown, Wanted, remove, renew_secret, set_up, switch
+from workflows.services.refusals import Conflict
+from workflows.services.triggers import Shown, Wanted, remove, renew_secret, set_up, switch, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -243,3 +245,19 @@ def test_w09_when_the_server_has_its_hands_full_it_says_so_at_once(
     assert (answer.status_code, answer["Retry-After"]) == (429, "15")
     assert not Run.objects.exists()
     assert call(shown.path, {}).status_code == 200
+
+
+def test_a_secret_that_cannot_be_opened_is_said(
+    workflow: Workflow, bea: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger, shown = set_up(workflow, "web.hook", Wanted(), actor=bea)
+
+    def cannot(*_: Any) -> Any:
+        raise vault.CannotOpen
+
+    monkeypatch.setattr(vault, "opened", cannot)
+    answer = Client().post(f"/hooks/{shown.path}", BODY, content_type="application/json")
+    assert (answer.status_code, answer.json()["status"]) == (503, 503)
+    assert told(trigger).path == ""
+    with pytest.raises(Conflict, match="cannot be read"):
+        renew_secret(trigger, actor=bea)

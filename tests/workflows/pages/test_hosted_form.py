@@ -13,8 +13,9 @@ from departments.access import SYSTEM
 from departments.models import Department, Role
 from tests import factories
 from tests.workflows.runtime.harness import published, silent_broker
-from workflows.models import Run, Trigger, TriggerEvent, Workflow
+from workflows.models import Run, StoredFile, Trigger, TriggerEvent, Workflow
 from workflows.pages import hosted_form
+from workflows.services.files import store_file
 from workflows.services.triggers import Wanted, set_up, switch
 
 pytestmark = pytest.mark.django_db
@@ -148,3 +149,27 @@ def test_its_page_shows_the_address_and_no_secret(workflow: Workflow, press: Dep
     )
     assert address in page.text
     assert "Renew the secret" not in page.text
+
+
+def test_no_file_is_kept_of_who_may_not_send(workflow: Workflow, settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    _, address = formed(workflow, files=True, per_minute=1)
+    paper = SimpleUploadedFile("facts.txt", b"Facts.")
+    answer = send(Client(), address, seal="made:up", **{"in-paper": paper})
+    assert (answer.status_code, StoredFile.objects.exists()) == (422, False)
+    for _ in range(3):
+        send(Client(), address, **{"in-paper": SimpleUploadedFile("facts.txt", b"Facts.")})
+    assert StoredFile.objects.count() <= 2  # the minute may have turned
+
+
+def test_files_of_others_cannot_be_named(workflow: Workflow, press: Department, settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    _, address = formed(workflow, files=True)
+    foreign = store_file(press, name="not-for-you.txt", content=b"Plans.", actor=SYSTEM)
+    answer = send(Client(), address, **{"in-paper": str(foreign.pk), "in-question": ""})
+    assert (answer.status_code, "not-for-you" in answer.text) == (422, False)
+    kept = send(Client(), address, **{"in-paper": SimpleUploadedFile("facts.txt", b"Facts."), "in-question": ""})
+    own = StoredFile.objects.get(name="facts.txt")
+    assert (kept.status_code, str(own.pk) in kept.text) == (422, True)
+    send(Client(), address, **{"in-paper": str(own.pk)})
+    assert Run.objects.get().inputs["paper"]["name"] == "facts.txt"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,3 +181,16 @@ def test_what_cannot_be_is_refused_at_its_field(workflow: Workflow, bea: Actor) 
     with pytest.raises(ValidationError) as refused:
         set_up(workflow, "time.schedule", wanted, actor=bea)
     assert set(refused.value.message_dict) == {"cron", "inputs.what"}
+
+
+def test_a_defect_loses_no_time(workflow: Workflow, bea: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    trigger = scheduled(workflow, bea, missed="all")
+    standing_still(trigger, minutes=3)
+    due = Trigger.objects.get(pk=trigger.pk).next_at
+    with monkeypatch.context() as broken:
+        broken.setattr(clocks.firing, "fire", lambda *_: 1 / 0)
+        assert struck() == 0
+    assert struck() == 0  # not at once again
+    Trigger.objects.filter(pk=trigger.pk).update(busy_until=None)
+    assert struck() == 1
+    assert datetime.fromisoformat(TriggerEvent.objects.earliest("id").data["time"]) == due
