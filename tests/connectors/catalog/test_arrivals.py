@@ -286,3 +286,26 @@ def test_a_file_that_is_too_large_stops_no_other(request: pytest.FixtureRequest,
     large, small = TriggerEvent.objects.order_by("id")
     assert (large.data["file"], "at most 25,000,000" in large.data["problem"], large.outcome) == (None, True, "refused")
     assert (small.title, small.outcome) == ("b.txt", "started")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_files_of_a_look_that_came_too_late_are_not_kept(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = a_folder(request)
+    (tmp_path / "in").mkdir()
+    trigger = looked(awaits_files(place))
+    (tmp_path / "in" / "a.txt").write_bytes(b"x")
+    looked(trigger)
+    Trigger.objects.update(next_at=Now())
+    lease = watching.take(trigger.pk)
+    assert lease is not None
+    read = file_arrived._come
+
+    def come(*args: Any) -> Any:
+        Trigger.objects.update(busy_until=None)
+        return read(*args)
+
+    monkeypatch.setattr(file_arrived, "_come", come)
+    assert not watching.look(trigger.pk, lease)
+    assert not StoredFile.objects.exists()

@@ -17,10 +17,12 @@ from werkzeug import Request, Response
 
 from connectors.models import Health
 from connectors.sdk import RateLimited, StepError
+from connectors.sdk.triggers import Event
 from departments.access import Actor, actor_for_user
 from departments.models import Department, Notice, Role
 from tests import factories
 from tests.workflows.runtime.harness import published, silent_broker
+from workflows.engine import strict
 from workflows.models import Run, StoredFile, Trigger, TriggerEvent, Workflow
 from workflows.runtime import limits
 from workflows.services import watching
@@ -258,3 +260,11 @@ def test_a_look_ends_when_its_time_is_over_and_leaves_no_files(
     trigger.refresh_from_db()
     assert "longer than" in trigger.health_said
     assert not StoredFile.objects.exists()
+
+
+def test_what_nobody_can_store_is_made_fit_and_stops_nothing_after_it() -> None:
+    data = {"a": "x\x00y", "b": ["\ud800", {"c\x00": 1}], "d": None}
+    fit = watching._fit(Event("k", data))
+    strict.check(fit.data)
+    assert fit.data == {"a": "x\ufffdy", "b": ["?", {"c\ufffd": 1}], "d": None}
+    assert watching._fit(Event("k", {"a": "plain"})).data == {"a": "plain"}
