@@ -97,8 +97,8 @@ class Settlement:
             approved.remember(step, woken_by.get("answer") or {})
         except StepError as error:
             self._fail(step, error, attempted)
-            if step.status == StepStatus.READY and woken_by.get("kind") == "arms":
-                step.signal = woken_by  # what it was woken by is still to be dealt with when it tries again
+            if step.status in (StepStatus.READY, StepStatus.FAILED) and woken_by.get("kind") == "arms":
+                step.signal = woken_by  # still to be dealt with when it tries again, or is gone on with
 
     def _take(self, step: Step, outcome: Any) -> None:
         match outcome:

@@ -13,6 +13,7 @@ from workflows.engine.tree import ASIDE, ROUND
 from workflows.models import JournalEntry, Run, RunStatus, StepRun, StepStatus
 from workflows.runtime import children, ending, queue, tasks
 from workflows.runtime.journey import Step, read_steps, tree_of
+from workflows.runtime.kinds import kinds
 from workflows.services.refusals import Conflict
 
 Steps = QuerySet[StepRun]
@@ -86,6 +87,8 @@ def _is_left_behind(path: str, known: Mapping[str, Step]) -> bool:
         arm, _, round = parts[end].partition(ROUND)
         if container.status in OVER or container.tolerated:
             return True
+        if container.status != StepStatus.INSIDE and kinds()[container.kind].arms_are_tools:
+            return True  # the agent has been told what became of it
         if container.status == StepStatus.INSIDE and (arm not in container.arms or int(round or 0) != container.round):
             return True
     return False
@@ -99,11 +102,12 @@ def _with_parked_steps(run: Run) -> list[Run]:
 
 def _make_ready(run: Run, ids: list[UUID], *, held: bool) -> None:
     """A held run's steps come up when it is released (children.release_next), at the latest when it expires."""
+    # An agent knows by this what its tools have done; without it, it would take an old result for that of another use.
+    agents = [kind for kind, made in kinds().items() if made.arms_are_tools]
+    StepRun.objects.filter(pk__in=ids).exclude(kind__in=agents).update(inside={}, signal=None)
     StepRun.objects.filter(pk__in=ids).update(
         status=StepStatus.READY,
-        signal=None,
         error=None,
-        inside={},
         wake_at=None,
         waits_for="",
         run_after=run.expires_at if held else Now(),

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from departments.access import actor_for_user
+from departments.access import SYSTEM, actor_for_user
 from departments.models import Department, Role
 from tests import factories
 from tests.scripted_provider import MODEL, Reply, ScriptedProvider, fails, gives, scripted_provider
 from tests.workflows.runtime.harness import carried, claim, lose_the_worker, published, run_of, silent_broker, statuses
 from workflows.models import Attempt, JournalEntry, Run, StepRun, Task
 from workflows.services.manual_mode import switch_off, switch_on
+from workflows.services.runs import retry_run
 from workflows.services.tasks import decide_task
 
 __all__ = ["scripted_provider"]
@@ -207,6 +208,25 @@ def test_who_does_it_by_hand_in_the_middle_ends_it_and_who_hands_it_back_lets_it
     assert run.status == "succeeded", run.error
     assert run.steps.get(path="work").output["text"] == "Noted."
     assert len(used(run)) == 1
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_run_that_is_gone_on_with_knows_what_the_tools_have_done(
+    legal: Department, provider: ScriptedProvider, works: bool
+) -> None:
+    text = "{{ call.query }}" if works else "{{ call.query.there }}"
+    arm = SEARCH | {"steps": [step("found", "data.set", values={"text": text})]}
+    provider.script = [uses("search_the_archive", query="Ada"), Reply(text="")]
+    run = run_with(legal, arm)
+    assert run.status == "failed"
+
+    provider.script = [uses("search_the_archive", query="Bo"), finishes()]
+    retry_run(run, actor=SYSTEM)
+    run = carried(run)
+
+    assert [worked for _, _, worked in used(run)] == [works, works]
+    if works:
+        assert [result for _, result, _ in used(run)] == ["Found: Ada", "Found: Bo"]
 
 
 def test_an_agent_may_be_the_tool_of_another(legal: Department, provider: ScriptedProvider) -> None:
