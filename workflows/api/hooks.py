@@ -20,6 +20,7 @@ from workflows.api.waiting import wait_for
 from workflows.models import Heard, Run, RunStatus, Trigger
 from workflows.services import hooks
 from workflows.services.firing import Fired, fire, started
+from workflows.services.refusals import Conflict
 from workflows.services.triggers import find_told, settings_of
 
 RETRY_AFTER_S = 15
@@ -57,6 +58,8 @@ def _heard(request: HttpRequest, token: str) -> HttpResponse | tuple[Trigger, Fi
         return _too_often("More calls this minute than this address takes. Try again later.")
     except hooks.Unreadable as error:
         return _refused(400, str(error))
+    except Conflict as error:
+        return _refused(503, str(error))
     except vault.CannotOpen:
         return _refused(503, "The server cannot read the secret of this address. Tell whoever has set it up.")
     except RequestDataTooBig:

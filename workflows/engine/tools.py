@@ -105,6 +105,8 @@ class _Walk:
             yield node.id, "with", f"The AI fills in no “{name}” for this tool; it fills in {takes}."
         if (named := sending.sends_of(node)) and _surely_asks(node):
             self.decided.add(named)
+        if kind.asks_model:  # whatever it has read, what it says is an AI's choice
+            self.chosen.add(node.id)
         if not self._touches(node.given, roots):
             return
         self.chosen.add(node.id)

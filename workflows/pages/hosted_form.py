@@ -27,6 +27,7 @@ from workflows.pages.uploaded import with_files
 from workflows.services.files import store_file
 from workflows.services.firing import actor_of, fire
 from workflows.services.hooks import has_room
+from workflows.services.refusals import Conflict
 from workflows.services.runs import title_from
 from workflows.services.triggers import find_told, settings_of
 
@@ -43,9 +44,11 @@ def hosted_form(request: Request, token: str) -> HttpResponse:
     trigger = find_told(token, KIND)
     if trigger is None or trigger.workflow.live_id is None:
         raise Http404
-    if settings_of(trigger).who == "signed_in":
-        return _signed_in(request, trigger)
-    return _form(request, trigger)
+    try:
+        who = settings_of(trigger).who
+    except Conflict:
+        raise Http404 from None
+    return _signed_in(request, trigger) if who == "signed_in" else _form(request, trigger)
 
 
 @page
@@ -76,7 +79,7 @@ def _form(request: Request, trigger: Trigger) -> HttpResponse:
 
 def _sent(request: Request, trigger: Trigger, filled: Filled, seal: str) -> HttpResponse:
     by = request.user.email if request.user.is_authenticated else ""
-    fired = fire(trigger, Event(seal, {**filled.values, "by": by}, title_from(filled.values)))
+    fired = fire(trigger, Event(seal, {"by": by, **filled.values}, title_from(filled.values)))
     if fired.outcome == Heard.REFUSED:
         said = _("It cannot be taken at the moment, and whoever looks after this form has been told. Try again later.")
         return _shown(request, trigger, filled.form, said, 503)

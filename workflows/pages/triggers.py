@@ -155,7 +155,7 @@ def _page(
         "trigger": trigger,
         "workflow": trigger.workflow,
         "kind": kind,
-        "said": kind.said(services.settings_of(trigger)) if kind else trigger.kind,
+        "said": _in_words(trigger, kind),
         "form": form or (_form(trigger.workflow, kind, trigger) if kind else None),
         "gives": _gives(kind) if kind else (),
         "events": trigger.events.all()[:EVENTS_SHOWN],
@@ -171,6 +171,13 @@ def _page(
     return render(request, "workflows/triggers/trigger.html", context, status=status)
 
 
+def _in_words(trigger: Trigger, kind: type[Kind] | None) -> str:
+    try:
+        return kind.said(services.settings_of(trigger)) if kind else trigger.kind
+    except Conflict as error:
+        return str(error)
+
+
 def _address(kind: type[Kind] | None, path: str) -> str:
     if not path or kind is None or not issubclass(kind, Told):
         return ""
@@ -181,7 +188,10 @@ def _next_times(trigger: Trigger, kind: type[Kind] | None) -> list[str]:
     """In the schedule's own time zone, where its hour is the one that people have written."""
     if kind is None or not issubclass(kind, Clock) or trigger.next_at is None:
         return []
-    own = services.settings_of(trigger)
+    try:
+        own = services.settings_of(trigger)
+    except Conflict:
+        return []
     times = islice(kind().times(own, trigger.next_at), TIMES_SHOWN)
     return [date_format(localtime(at, ZoneInfo(own.zone)), "l, j F Y, H:i") for at in times]
 

@@ -97,7 +97,7 @@ class Settlement:
             approved.remember(step, woken_by.get("answer") or {})
         except StepError as error:
             self._fail(step, error, attempted)
-            if step.status in (StepStatus.READY, StepStatus.FAILED) and woken_by.get("kind") == "arms":
+            if step.status in (StepStatus.READY, StepStatus.FAILED) and self._still_counts(step, woken_by):
                 step.signal = woken_by  # still to be dealt with when it tries again, or is gone on with
 
     def _take(self, step: Step, outcome: Any) -> None:
@@ -152,6 +152,11 @@ class Settlement:
         step.wake_at = wait.until
         step.waits_for = "person" if wait.ask else "time"
         self.say("step.waits", step.path, waits_for=step.waits_for)
+
+    @staticmethod
+    def _still_counts(step: Step, signal: dict[str, Any]) -> bool:
+        """Of a container: what its steps came to, and what a person has said about them."""
+        return signal.get("kind") in ("arms", "decided") and bool(kinds()[step.kind].sequences)
 
     def _tries_anew(self, step: Step) -> dict[str, Any]:
         """A container that reaches outside (an agent) has got on: its next turn has as many tries as its first."""

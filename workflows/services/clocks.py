@@ -17,6 +17,7 @@ from workflows.models import Trigger
 from workflows.runtime import limits, store
 from workflows.runtime.kinds import triggers
 from workflows.services import firing, trigger_health
+from workflows.services.refusals import Conflict
 from workflows.services.triggers import settings_of
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ LATE: Final = timedelta(minutes=5)
 """What is later than this was missed; what is not, was only slow."""
 AT_A_TIME: Final = 50
 AGAIN: Final = timedelta(minutes=1)
+A_WHILE: Final = timedelta(hours=1)
 TOO_LATE: Final = "The server stood still at this time, and what is missed is left out."
 
 
@@ -53,7 +55,12 @@ def _strike(trigger_id: UUID) -> bool:
     trigger = rows.filter(pk=trigger_id, enabled=True, removed_at=None, next_at__lte=now).first()
     if trigger is None:
         return False
-    kind, settings = triggers()[trigger.kind](), settings_of(trigger)
+    try:
+        kind, settings = triggers()[trigger.kind](), settings_of(trigger)
+    except Conflict as error:
+        Trigger.objects.filter(pk=trigger_id).update(busy_until=Now() + A_WHILE)
+        trigger_health.failed(trigger, str(error), tell_at_once=True)
+        return False
     assert isinstance(kind, Clock)
     due = takewhile(lambda at: at <= now, kind.times(settings, trigger.next_at))
     times = list(islice(due, AT_A_TIME + 1))

@@ -105,9 +105,10 @@ def _start(trigger: Trigger, event: Event, priority: int) -> Fired:
         if trigger.only_if is not None and not conditions.holds(trigger.only_if, scope):
             return Fired(Heard.IGNORED, True, said="The condition did not hold.")
         given = _inputs(trigger, scope)
-        run = accept_run(
-            trigger.workflow, inputs=given, actor=actor_of(trigger), priority=priority, title=event.title
-        ).run
+        # A savepoint: what is refused in there must not undo that it was heard.
+        with transaction.atomic():
+            actor = actor_of(trigger)
+            run = accept_run(trigger.workflow, inputs=given, actor=actor, priority=priority, title=event.title).run
         return Fired(Heard.STARTED, True, run.pk)
     except ValidationError as error:
         return Fired(Heard.REFUSED, True, said=_in_words(error))

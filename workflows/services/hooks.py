@@ -25,7 +25,9 @@ LARGEST_BODY: Final = 1_000_000
 ID = re.compile(r"[\x21-\x2d\x2f-\x7e]{1,200}")
 """Without a dot, which would be ambiguous in what is signed."""
 
-NEVER_SHOWN: Final = frozenset({"authorization", "cookie", "proxy-authorization", "webhook-signature", "x-api-key"})
+NEVER_SHOWN = re.compile(r"authorization|cookie|token|secret|signature|hmac|password|api-?key")
+"""In the name of a header: what it holds may be a credential."""
+
 MOST_HEADERS, LONGEST_HEADER = 60, 1_000
 
 
@@ -122,8 +124,9 @@ def _body(call: Call) -> Any:
 
 
 def _shown(settings: Any, call: Call) -> dict[str, str]:
-    hidden = NEVER_SHOWN | ({settings.header.lower()} if settings.proof == "hmac" else set())
-    kept = {name: value[:LONGEST_HEADER] for name, value in call.headers.items() if name not in hidden}
+    proof = settings.header.lower() if settings.proof == "hmac" else ""
+    kept = {name: value[:LONGEST_HEADER] for name, value in call.headers.items() if not NEVER_SHOWN.search(name)}
+    kept.pop(proof, None)
     return dict(list(kept.items())[:MOST_HEADERS])
 
 

@@ -163,8 +163,14 @@ def known_kind(name: str) -> type[Kind]:
 
 
 def settings_of(trigger: Trigger) -> Any:
-    """As the kind has them; a schedule without a time zone has that of its department."""
-    settings = known_kind(trigger.kind).Settings.model_validate(trigger.settings)
+    """As the kind has them; a schedule without a time zone has that of its department.
+
+    Raises Conflict for what was right when it was set up and is not any more.
+    """
+    try:
+        settings = known_kind(trigger.kind).Settings.model_validate(trigger.settings)
+    except (NotValid, ValidationError):
+        raise Conflict("The settings of this trigger cannot be read any more. Remove it, and set it up anew.") from None
     if "zone" in type(settings).model_fields and not getattr(settings, "zone", ""):
         settings = settings.model_copy(update={"zone": trigger.department.time_zone})
     return settings

@@ -15,7 +15,7 @@ from departments.access import Actor, Verb, require
 from departments.models import Department
 from workflows.engine import definition as definitions
 from workflows.engine.problems import Problem, problems, running
-from workflows.models import Version, Workflow
+from workflows.models import Trigger, Version, Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services.drafting import edit_draft
 from workflows.services.kind_walls import require_own_kinds
@@ -139,10 +139,11 @@ def offer_as_tool(workflow: Workflow, *, on: bool, actor: Actor) -> None:
 
 
 def archive_workflow(workflow: Workflow, *, actor: Actor) -> None:
-    """Take it out of the lists; its runs stay readable and it starts no new ones."""
+    """Take it out of the lists; its runs stay readable and it starts no new ones, by itself neither."""
     require(actor, Verb.EDIT, workflow.department)
     with transaction.atomic():
         Workflow.objects.filter(pk=workflow.pk).update(archived_at=Now())
+        Trigger.objects.filter(workflow=workflow, enabled=True).update(enabled=False, next_at=None)
         record("workflow.archived", actor=actor, department=workflow.department.slug, thing=workflow)
 
 

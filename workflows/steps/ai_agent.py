@@ -159,7 +159,7 @@ class Agent(Action):
         if error is not None:
             memory.ended(f"It failed: {error.get('message', '')}", worked=False)
         else:
-            memory.ended(_result(ctx, _tools(ctx)[memory.pending["arm"]]), worked=True)
+            memory.ended(_result(ctx, memory.pending), worked=True)
         return self._turn(params, ctx, memory)
 
     def _turn(self, params: Params, ctx: StepContext, memory: Memory) -> Outcome:
@@ -179,7 +179,8 @@ class Agent(Action):
         tool = tools[said["tool"]]
         ctx.note(f"It uses “{tool.title}”: {answer.data['why']}")
         arguments = {name: value for name, value in said["with"].items() if value is not None}
-        memory.pending = {"arm": tool.arm, "tool": tool.title, "arguments": arguments, "begun": False}
+        said_of = {"arm": tool.arm, "tool": tool.title, "gives": tool.gives, "last": tool.last}
+        memory.pending = {**said_of, "arguments": arguments, "begun": False}
         return _asked(params, ctx, memory) if tool.ask else _begun(memory, ctx)
 
     def _finished(self, text: str, memory: Memory, *, by_itself: bool) -> Done:
@@ -272,9 +273,10 @@ def _tool(number: int, arm: Mapping[str, Any], taken: set[str]) -> Tool:
     return Tool(number, name, title, said["about"], takes, said["gives"], said["ask"], arm["last"])
 
 
-def _result(ctx: StepContext, tool: Tool) -> str:
-    usual = f"{{{{ steps.{tool.last} }}}}" if tool.last else ""
-    found = ctx.render(tool.gives if tool.gives not in (None, "") else usual)
+def _result(ctx: StepContext, use: Mapping[str, Any]) -> str:
+    """As the tool said when its use began: the run may go on with a version that has other tools."""
+    usual = f"{{{{ steps.{use['last']} }}}}" if use["last"] else ""
+    found = ctx.render(use["gives"] if use["gives"] not in (None, "") else usual)
     return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
 
 

@@ -74,7 +74,7 @@ def call(path: str, headers: dict[str, str], body: bytes = BODY) -> Any:
 
 def test_a_signed_call_starts_a_run(workflow: Workflow, bea: Actor) -> None:
     trigger, shown = hooked(workflow, bea)
-    answer = call(shown.path, signed(shown.secret))
+    answer = call(shown.path, {**signed(shown.secret), "X-Gitlab-Token": "unheard-of", "X-Kind": "push"})
     run = Run.objects.get()
     assert (answer.status_code, answer.json()["run"]) == (200, str(run.pk))
     assert (answer.json()["output"], run.started_by, run.starter_kind) == (
@@ -88,6 +88,7 @@ def test_a_signed_call_starts_a_run(workflow: Workflow, bea: Actor) -> None:
         json.loads(BODY),
         False,
     )
+    assert (event.data["headers"].get("x-kind"), "x-gitlab-token" in event.data["headers"]) == ("push", False)
     assert Entry.objects.get(verb="run.started").actor_id == str(trigger.pk)
 
 

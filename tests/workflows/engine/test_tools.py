@@ -153,3 +153,9 @@ def test_a_question_that_may_be_left_out_decides_nothing(way: str) -> None:
     }
     post = step("post", "slack.post", **{**POST, "channel": "{{ call.place }}"})
     assert ("post", "with.channel", NOT_ITS_CHOICE) in found(tool(ways[way], post, ask=True))
+
+
+def test_what_an_ai_inside_a_tool_says_is_an_ais_choice_whatever_it_has_read() -> None:
+    finds = step("find", "ai.write", instructions="Name the channel.")
+    post = step("post", "slack.post", connection="desk", channel="{{ steps.find.text }}", text="x")
+    assert ("post", "with.channel", NOT_ITS_CHOICE) in found(tool(finds, post, ask=True))

@@ -262,3 +262,16 @@ def test_what_a_tool_gives_is_material_and_never_part_of_our_words(
     system, user = (message["content"] for message in provider.requests[-1]["messages"])
     assert order in user
     assert order not in system
+
+
+def test_a_persons_no_is_not_forgotten_when_the_model_is_away_right_after_it(
+    legal: Department, provider: ScriptedProvider
+) -> None:
+    olaf = actor_for_user(factories.make_user("Olaf", legal, Role.OPERATOR))
+    provider.script = [uses("take_a_note", sentence="They wrote."), fails(500), finishes("Without it.")]
+    again = {"retry": {"attempts": 3, "first_delay_s": 0}}
+    run = carried(run_of(published([{**agent(NOTE), **again}], legal)))
+    with silent_broker():
+        decide_task(Task.objects.get(), actor=olaf, decision="reject", reason="Not this.")
+    carried(run)
+    assert used(run) == [("Take a note", "Olaf did not allow it: Not this.", False)]

@@ -21,6 +21,7 @@ from workflows.models import Run, Trigger, TriggerEvent, Workflow
 from workflows.services import clocks
 from workflows.services.refusals import ValidationError
 from workflows.services.triggers import Wanted, change, remove, set_up, switch
+from workflows.services.workflows import archive_workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -194,3 +195,26 @@ def test_a_defect_loses_no_time(workflow: Workflow, bea: Actor, monkeypatch: pyt
     Trigger.objects.filter(pk=trigger.pk).update(busy_until=None)
     assert struck() == 1
     assert datetime.fromisoformat(TriggerEvent.objects.earliest("id").data["time"]) == due
+
+
+def test_one_whose_settings_cannot_be_read_any_more_says_so_and_can_be_removed(
+    workflow: Workflow, bea: Actor, client: Any
+) -> None:
+    trigger = scheduled(workflow, bea)
+    Trigger.objects.filter(pk=trigger.pk).update(settings={"how": "as it was in an older release"})
+    standing_still(trigger, minutes=1)
+    assert struck() == 0
+    trigger.refresh_from_db()
+    assert (trigger.health, Notice.objects.filter(kind="trigger").count()) == (Health.FAILS, 1)
+    client.force_login(trigger.owner)
+    page = client.get(f"/workflows/{workflow.pk}/triggers/{trigger.pk}/")
+    assert "The settings of this trigger cannot be read any more." in page.text
+    remove(trigger, actor=bea)
+
+
+def test_of_a_workflow_that_is_archived_none_starts_any_more(workflow: Workflow, bea: Actor) -> None:
+    trigger = scheduled(workflow, bea)
+    archive_workflow(workflow, actor=bea)
+    standing_still(trigger, minutes=1)
+    assert struck() == 0
+    assert not TriggerEvent.objects.exists()
