@@ -121,3 +121,21 @@ def chromium() -> str:
 def home(tmp_path: Path) -> Path:
     """An empty TANDEM_HOME of one test."""
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[Any]:
+    """One for all: it keeps what it knows in the process, whatever its port. Two seconds of libraries, so only here."""
+    from tests.s3_server import S3Server
+
+    server = S3Server().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(autouse=True)
+def what_was_made_of_services_is_forgotten() -> None:
+    """It is kept for the life of a process by names that never change; the rows of tests do not live that long."""
+    from connectors import made
+
+    made.forget()

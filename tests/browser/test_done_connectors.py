@@ -57,10 +57,12 @@ def imap() -> Iterator[ImapServer]:
 
 
 @pytest.fixture
-def bucket() -> Iterator[S3Server]:
-    server = S3Server().start()
-    yield server
-    server.stop()
+def bucket(s3_server: S3Server) -> S3Server:
+    """Empty, whoever has used it before."""
+    client = s3_server.client("s3")
+    for each in client.list_objects_v2(Bucket=BUCKET).get("Contents", ()):
+        client.delete_object(Bucket=BUCKET, Key=each["Key"])
+    return s3_server
 
 
 @pytest.fixture

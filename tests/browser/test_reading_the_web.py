@@ -47,6 +47,7 @@ def test_a_feed_and_its_page_are_read(page: Page, httpserver: HTTPServer, sign_i
     built.saved()
     seen("build-web-page")
     expect(page.get_by_text("No problems")).to_be_visible()
+    built.draft()
     publish_workflow(workflow, note="", actor=actor_for_user(britta))
     run = carried(run_of(workflow))
 

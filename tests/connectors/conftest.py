@@ -7,19 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.dav_server import DavServer
-from tests.s3_server import S3Server
 from tests.scripted_provider import scripted_provider
 from tests.sftp_server import SshServer
 
-__all__ = ["dav_server", "s3_server", "scripted_provider", "ssh_server"]
-
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
-    """One for all: it keeps what it knows in the process."""
-    server = S3Server().start()
-    yield server
-    server.stop()
+__all__ = ["dav_server", "scripted_provider", "ssh_server"]
 
 
 @pytest.fixture(scope="session")

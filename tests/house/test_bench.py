@@ -43,6 +43,8 @@ NAMES = [
     "edit_300_p95_ms",
     "decide_1000_p95_ms",
     "waiting_100000_cpu_percent",
+    "hooks_taken_per_s",
+    "hooks_p99_ms",
     "guard_ms",
     "scrub_500_ms",
     "scrub_10000_ms",

@@ -31,7 +31,7 @@ def told(dav_server: DavServer) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("other", "password", "says"),
     [
-        ({}, PASSWORD, "The folder can be read: "),
+        ({}, PASSWORD, "The folder can be read. "),
         ({}, "not-the-password", "does not accept the user name and password"),
         ({"address": "/nowhere"}, PASSWORD, "no such file or folder"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -50,7 +51,10 @@ def test_a_client_library_from_outside_lists_and_runs_a_workflow(
         listed = await session.list_tools()
         return listed, await session.call_tool("greet", {"name": "Ada", "tone": "kind"})
 
-    listed, called = anyio.run(_with_session, f"{live_server.url}/mcp", program.secret, talk)
+    # In a thread of its own: a browser of another test may have left its loop in this one.
+    with ThreadPoolExecutor(1) as elsewhere:
+        asked_for = elsewhere.submit(anyio.run, _with_session, f"{live_server.url}/mcp", program.secret, talk)
+        listed, called = asked_for.result()
 
     assert [tool.name for tool in listed.tools] == ["greet", "read_run"]
     assert listed.tools[0].description == "Greets somebody."
