@@ -118,6 +118,7 @@ def test_the_whole_story_by_mouse(scene: Scene, page: Page, sign_in, provider: S
     pick(page, "with-text", "Article")
     form = page.locator("#step-form")
     for number, label in enumerate(["positive", "negative"]):
+        saved(page)  # what is saved may draw the rows anew
         if form.get_by_role("group", name=f"Label {number + 1}", exact=True).count() == 0:
             form.get_by_role("button", name="Add a label").click()
         form.get_by_role("group", name=f"Label {number + 1}", exact=True).get_by_role("textbox").first.fill(label)

@@ -98,6 +98,7 @@ def test_c01_a_worker_whose_clock_is_wrong_is_never_early_and_steals_nothing(
     stack.wait_for_end(runs, RECOVERY_S)
     assert stack.hits()["msg_received_before_claim"] > RUNS
     stack.start("worker.2")  # its clock is right
+    stack.keep_for(4.0)  # a start takes a core for seconds, and late heartbeats of that are not what is looked for
     long = scene.workflow([scene.effect("long", "keyed", sleep_s=LONGER_THAN_A_LEASE_S)])
     runs += stack.start_runs(long, 4)
     stack.wait_for_end(runs, RECOVERY_S)
