@@ -120,7 +120,9 @@ class Department(models.Model):
         blank=True,
         validators=[list_of_hosts],
         help_text=_(
-            'A list of host names, like ["api.example.com"]; without one, its workflows reach nothing outside.'
+            'A list, like ["api.example.com", "smtp://mail.example.com", "private:http://10.0.0.5:8080"]; without it '
+            "its workflows reach nothing outside. What is no web server has its kind before the name: smtp, imap, "
+            "postgresql, mysql or sftp. “private:” lets it lead into your own network."
         ),
     )
     second_person_publishes = models.BooleanField(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import create_model
 
-from connectors.manifests.manifest import Scheme, Server, Service, SignIn, Variable
+from connectors.manifests.manifest import Scheme, Server, Service, SignIn, Variable, told_apart
 from connectors.manifests.models_made import question
 from connectors.manifests.wording import spoken
 from connectors.sdk import Model, hint
@@ -91,7 +91,7 @@ def _variable(name: str, servers: Sequence[Server]) -> Any:
 def _signing_in(ways: Sequence[SignIn]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if len(ways) > 1:
-        labels = {each.name: f"With {each.title}" for each in ways}
+        labels = {name: f"With {title}" for name, title in told_apart(ways).items()}
         about = "The documentation of the service says which of them your account has."
         asked = question("How it signs in", about, hint("choice", labels=labels), default=ways[0].name)
         fields["signs_in"] = (Literal[tuple(labels)], asked)

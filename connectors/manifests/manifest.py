@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -135,6 +136,17 @@ class SignIn(Part):
     name: str
     title: str
     schemes: tuple[Scheme, ...] = ()
+
+
+def told_apart(ways: Sequence[SignIn]) -> dict[str, str]:
+    """Name of each way → its title, with what is said of it where another one has the same."""
+    alike = Counter(each.title for each in ways)
+    return {each.name: each.title if alike[each.title] == 1 else f"{each.title} ({_own(each)})" for each in ways}
+
+
+def _own(way: SignIn) -> str:
+    about = next((scheme.about.rstrip(".") for scheme in way.schemes if scheme.about), way.name)
+    return about[:1].lower() + about[1:]
 
 
 class Service(Part):

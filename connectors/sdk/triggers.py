@@ -79,6 +79,11 @@ class Trigger:
         return {}
 
     @classmethod
+    def fits(cls, settings: Any, needed: Mapping[str, str]) -> dict[str, str]:
+        """Problems with what the workflow needs (name of an input → its type), where settings keep it from coming."""
+        return {}
+
+    @classmethod
     def said(cls, settings: Any) -> str:
         """The trigger in a sentence, for people."""
         return cls.reads_as.format_map(settings.model_dump())

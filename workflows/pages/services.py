@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from connectors import imports, made
 from connectors.manifest_rows import Source
-from connectors.manifests.manifest import Service
+from connectors.manifests.manifest import Service, told_apart
 from connectors.models import Manifest, ManifestOperation, ManifestVersion, OperationLevel
 from departments.access import Verb
 from departments.models import Department
@@ -158,13 +158,15 @@ def remove(request: Request, pk: UUID) -> HttpResponse:
 
 def _page(request: Request, manifest: Manifest, errors: tuple[str, ...] = (), status: int = 200) -> HttpResponse:
     version = manifest.versions.get(number=Manifest.objects.values_list("latest", flat=True).get(pk=manifest.pk))
+    service = Service.model_validate(version.service)
     found = Paginator(_found(request, version), PIECE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
     context: dict[str, Any] = {
         "manifest": manifest,
         "version": version,
-        "service": Service.model_validate(version.service),
+        "service": service,
+        "sign_ins": told_apart(service.signs_in).values(),
         "operations": found,
         "query": query.urlencode(),
         "q": words(request, "q"),

@@ -26,7 +26,7 @@ from departments.models import User
 from workflows.engine import conditions, params
 from workflows.engine.sources import chosen
 from workflows.models import Trigger, Workflow
-from workflows.runtime import store
+from workflows.runtime import journey, store
 from workflows.runtime.kinds import triggers
 from workflows.services.connection_uses import missing_in
 from workflows.services.refusals import Conflict, ValidationError
@@ -183,6 +183,7 @@ def checked(kind: type[Kind], wanted: Wanted, workflow: Workflow) -> BaseModel:
     try:
         settings = kind.Settings.model_validate(dict(wanted.settings))
         wrong = kind.check(settings) | missing_in(settings, workflow.department) | _no_workflow(settings, workflow)
+        wrong |= kind.fits(settings, _needed(workflow))
         problems = {name: [sentence] for name, sentence in wrong.items()}
     except NotValid as error:
         for each in error.errors(include_url=False, include_input=False, include_context=False):
@@ -195,6 +196,14 @@ def checked(kind: type[Kind], wanted: Wanted, workflow: Workflow) -> BaseModel:
     if problems or settings is None:
         raise ValidationError(problems)
     return settings
+
+
+def _needed(workflow: Workflow) -> dict[str, str]:
+    """What the live version asks for and cannot do without: name → type."""
+    if workflow.live_id is None:
+        return {}
+    asked = journey.tree_of(workflow.live_id).definition.inputs
+    return {name: one.type for name, one in asked.items() if one.required and one.default is None}
 
 
 def _no_workflow(settings: BaseModel, workflow: Workflow) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import ConfigDict
@@ -59,6 +60,13 @@ class Form(Told):
             description="Against floods: beyond that people are asked to try again in a minute.",
             json_schema_extra=hint("number", example="20", advanced=True),
         )
+
+    @classmethod
+    def fits(cls, settings: Settings, needed: Mapping[str, str]) -> dict[str, str]:
+        files = [name for name, type_ in needed.items() if type_ == "file"]
+        if settings.who == "signed_in" or settings.files or not files:
+            return {}
+        return {"files": f"The workflow needs a file ({files[0]}). Switch this on, or let only colleagues fill it in."}
 
     class Gives(Model):
         """The answers, each by the name of its question."""

@@ -12,7 +12,8 @@ from werkzeug import Request, Response
 from connectors import imports, made
 from connectors.connections import Told, connect
 from connectors.manifest_rows import Source
-from connectors.manifests.manifest import Service
+from connectors.manifests.importing import read
+from connectors.manifests.manifest import Service, told_apart
 from connectors.models import Manifest, ManifestOperation, ManifestVersion
 from connectors.shipped import FOLDER, ensure_services
 from departments.access import SYSTEM
@@ -152,3 +153,11 @@ def test_docusign_sends_an_envelope_and_says_what_it_would_when_it_is_tested(
 
     given = {"template_id": "t-1", "template_roles": json.dumps(roles), "status": "sent"}
     assert answer(department, "docusign.send_from_template", **given)["data"]["envelopeId"] == "e-1"
+
+
+def test_two_ways_to_sign_in_that_are_called_alike_are_told_apart() -> None:
+    ways = read((FOLDER / "docusign.yaml").read_bytes()).service.signs_in
+    assert told_apart(ways) == {
+        "oauth": "OAuth 2 (for an ordinary account)",
+        "practice": "OAuth 2 (for an account of the practice environment, demo)",
+    }

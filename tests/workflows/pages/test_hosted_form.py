@@ -16,6 +16,7 @@ from tests.workflows.runtime.harness import published, silent_broker
 from workflows.models import Run, StoredFile, Trigger, TriggerEvent, Workflow
 from workflows.pages import hosted_form
 from workflows.services.files import store_file
+from workflows.services.refusals import ValidationError
 from workflows.services.triggers import Wanted, set_up, switch
 
 pytestmark = pytest.mark.django_db
@@ -173,3 +174,15 @@ def test_files_of_others_cannot_be_named(workflow: Workflow, press: Department, 
     assert (kept.status_code, str(own.pk) in kept.text) == (422, True)
     send(Client(), address, **{"in-paper": str(own.pk)})
     assert Run.objects.get().inputs["paper"]["name"] == "facts.txt"
+
+
+def test_a_form_that_could_never_be_sent_is_not_set_up(press: Department) -> None:
+    step = {"id": "a", "kind": "text.compose", "with": {"text": "x"}}
+    needs = published([step], press, name="Check a paper", inputs={"paper": {"type": "file"}})
+    with pytest.raises(ValidationError) as refused:
+        formed(needs)
+    assert refused.value.message_dict == {
+        "files": ["The workflow needs a file (paper). Switch this on, or let only colleagues fill it in."]
+    }
+    assert formed(needs, files=True)
+    assert formed(needs, who="signed_in")
