@@ -30,6 +30,7 @@ AT_ONCE = True
 """Whether a run does its first local steps in the transaction that accepts it, before any worker hears of it."""
 CLAIMS_AT_ONCE = 40
 """So many claims may be made at the same moment: the database connections of two worker processes."""
+EVENTS_KEPT = timedelta(days=90)
 KEYS_KEPT = timedelta(hours=48)
 """How long a repeated request with an Idempotency-Key gets the same answer (rule S19 asks for 24 hours)."""
 LOOK_S = 120.0

@@ -31,6 +31,7 @@ def sweep(hands: Hands, *more: Callable[[], int]) -> int:
         join_orphans,
         expire_runs,
         forget_keys,
+        forget_events,
         partial(hand_out, hands),
         partial(take_up_forgotten, hands),
         *more,
@@ -67,6 +68,13 @@ def forget_keys() -> int:
     """Idempotency keys that are older than we promise to know them."""
     with connection.cursor() as cursor:
         cursor.execute(_OLD_KEYS, [limits.KEYS_KEPT.total_seconds(), limits.SWEEP_BATCH])
+        return int(cursor.rowcount)
+
+
+def forget_events() -> int:
+    """What triggers have heard long ago, with what other systems sent; no repeat comes so late."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD_EVENTS, [limits.SWEEP_BATCH, limits.EVENTS_KEPT.total_seconds()])
         return int(cursor.rowcount)
 
 
@@ -190,6 +198,12 @@ WHERE expires_at < (SELECT clock_timestamp()) AND status NOT IN ('succeeded', 'f
 _STRANGERS = """
 SELECT id, status FROM workflows_run
 WHERE status NOT IN ('succeeded', 'failed', 'cancelled') AND status <> ALL(%s) LIMIT %s
+"""
+
+# Their numbers rise with time: only the first ones are looked at, so that nothing is read where nothing is old.
+_OLD_EVENTS = """
+DELETE FROM workflows_triggerevent USING (SELECT id, at FROM workflows_triggerevent ORDER BY id LIMIT %s) AS oldest
+WHERE workflows_triggerevent.id = oldest.id AND oldest.at < clock_timestamp() - make_interval(secs => %s)
 """
 
 _OLD_KEYS = """

@@ -5,6 +5,7 @@ READ COMMITTED is enough: the event's row is inserted under its unique key first
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def fire(trigger: Trigger, event: Event, *, priority: int = Priority.NORMAL) -> 
     with transaction.atomic():
         row = _insert(trigger, event)
         if row is None:
-            known = TriggerEvent.objects.get(trigger=trigger, key=event.key[:LONGEST_KEY])
+            known = TriggerEvent.objects.get(trigger=trigger, key=key_of(event))
             return Fired(Heard(known.outcome), False, known.run_id, known.said)
         fired = _start(trigger, event, priority)
         row.outcome, row.said, row.run_id = fired.outcome, fired.said, fired.run_id
@@ -81,6 +82,13 @@ def _keep(trigger: Trigger, event: Event, outcome: Heard, why: str) -> bool:
     return True
 
 
+def key_of(event: Event) -> str:
+    """As it is kept: what is too long is cut, and told apart from others by its hash."""
+    if len(event.key) <= LONGEST_KEY:
+        return event.key
+    return f"{event.key[: LONGEST_KEY - 65]} {hashlib.sha256(event.key.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
 def actor_of(trigger: Trigger) -> Actor:
     """A trigger may start runs in its department, and nothing else."""
     roles = {trigger.department_id: frozenset({Role.OPERATOR.value})}
@@ -91,7 +99,7 @@ def _insert(trigger: Trigger, event: Event) -> TriggerEvent | None:
     """None when the key is known."""
     data = dict(event.data)
     strict.check(data)
-    row = TriggerEvent(trigger=trigger, key=event.key[:LONGEST_KEY], title=event.title[:200], data=data)
+    row = TriggerEvent(trigger=trigger, key=key_of(event), title=event.title[:200], data=data)
     found = sql.row(_INSERT, [trigger.pk, row.key, row.title, sql.document(data)])
     if found is None:
         return None

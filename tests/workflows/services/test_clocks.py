@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from audit.models import Entry
 from connectors.models import Health
+from connectors.sdk.triggers import Event
 from departments.access import Actor, actor_for_user
 from departments.models import Department, Notice, Role
 from tests import factories
 from tests.workflows.runtime.harness import published, silent_broker
 from workflows.models import Run, Trigger, TriggerEvent, Workflow
-from workflows.services import clocks
+from workflows.runtime import sweeping
+from workflows.services import clocks, firing
 from workflows.services.refusals import ValidationError
 from workflows.services.triggers import Wanted, change, remove, set_up, switch
 from workflows.services.workflows import archive_workflow
@@ -218,3 +220,20 @@ def test_of_a_workflow_that_is_archived_none_starts_any_more(workflow: Workflow,
     standing_still(trigger, minutes=1)
     assert struck() == 0
     assert not TriggerEvent.objects.exists()
+
+
+def test_two_events_whose_keys_are_long_and_begin_alike_are_two(workflow: Workflow, bea: Actor) -> None:
+    trigger = scheduled(workflow, bea)
+    with silent_broker():
+        found = [firing.fire(trigger, Event("x" * 300 + end, {"time": "now"})).is_new for end in ("a", "b", "a")]
+    assert found == [True, True, False]
+
+
+def test_what_was_heard_is_kept_for_so_long_and_no_longer(workflow: Workflow, bea: Actor) -> None:
+    trigger = scheduled(workflow, bea)
+    for days in (200, 91, 89, 0):
+        at = timezone.now() - timedelta(days=days)
+        TriggerEvent.objects.create(trigger=trigger, key=str(days), at=at)
+    assert sweeping.forget_events() == 2
+    assert sweeping.forget_events() == 0
+    assert set(TriggerEvent.objects.values_list("key", flat=True)) == {"89", "0"}
