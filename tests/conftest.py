@@ -46,7 +46,25 @@ class Lanes(LoadScopeScheduling):
         return SERVERS if file.startswith(SERVERS) else file
 
 
+SLOW = (SERVERS, "tests/journeys", "tests/house", "tests/browser")
+"""Begun first, in this order: what takes minutes must not be begun when the others are done."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that watch real processes and a real browser get a second try, which the report names."""
+    items.sort(key=_place)
+    for item in items:
+        if _place(item) < len(SLOW):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def _place(item: pytest.Item) -> int:
+    return next((at for at, folder in enumerate(SLOW) if item.nodeid.startswith(folder)), len(SLOW))
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    config.option.loadscopereorder = False  # the files with the fewest tests are the slow ones, and would come last
     return Lanes(config, log)
 
 

@@ -10,6 +10,13 @@ const behindPanel = [flow, document.querySelector(".td-top"), document.getElemen
 const narrow = matchMedia("(max-width: 899px)");
 const address = (key) => (key.startsWith("step:") ? `${base}step/${key.slice(5)}/` : `${base}${key}/`);
 
+// On a narrow screen the panel covers all else; a window can become narrow or wide while it is open.
+function cover() {
+  const covers = narrow.matches && build.classList.contains("bd-has-panel");
+  for (const behind of behindPanel) behind.inert = covers;
+}
+narrow.addEventListener("change", cover);
+
 function select(key) {
   for (const each of flow.querySelectorAll("[aria-current]")) each.removeAttribute("aria-current");
   opener(key)?.setAttribute("aria-current", "true");
@@ -32,7 +39,7 @@ async function opened(key, { enter = false, field = "" }) {
   tell();
   select(key);
   build.classList.add("bd-has-panel");
-  for (const behind of behindPanel) behind.inert = narrow.matches;
+  cover();
   const query = key.startsWith("step:") ? `?step=${key.slice(5)}` : `?open=${key}`;
   history.replaceState(null, "", query);
   if (field) toField(field);
@@ -81,7 +88,7 @@ export function close({ focus = true } = {}) {
 
 function clear() {
   build.classList.remove("bd-has-panel");
-  for (const behind of behindPanel) behind.inert = false;
+  cover();
   panel.replaceChildren(document.getElementById("no-panel").content.cloneNode(true));
   select("");
   history.replaceState(null, "", location.pathname);

@@ -610,3 +610,11 @@ def test_the_page_s_own_weight_stays_under_300_kilobytes(built: Builder):
     weights = built.page.evaluate(WEIGH)
 
     assert weights < 300_000
+
+
+def test_a_window_that_becomes_wide_while_the_panel_covers_it_shows_the_rest_again(built: Builder, page: Page):
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.locator("#flow [id^='card-']").first.get_by_role("button").first.click()
+    expect(page.locator("#flow")).to_have_attribute("inert", "")
+    page.set_viewport_size({"width": 1400, "height": 800})
+    expect(page.locator("#flow")).not_to_have_attribute("inert", "")
