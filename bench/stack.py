@@ -128,6 +128,7 @@ class Stack:
             "OPENAI_API_KEY": "",
             "OPENAI_BASE_URL": self.env.openai_base_url,
             "OPENAI_MODEL": "",
+            "TANDEM_API_PER_MINUTE": "10000000",  # one token is all the programs that a load would come from
         }
 
     def ask(self, job: dict[str, Any]) -> Any:

@@ -39,6 +39,8 @@ class Env:
     trusted_proxy: str
     smtp_url: str = field(repr=False)  # it holds a password
     mail_from: str
+    api_per_minute: int
+    api_failures_per_minute: int
 
     @property
     def log(self) -> Path:
@@ -81,6 +83,8 @@ def read() -> Env:
         trusted_proxy=given("TANDEM_TRUSTED_PROXY", "").strip(),
         smtp_url=given("SMTP_URL", "").strip(),
         mail_from=given("MAIL_FROM", "").strip(),
+        api_per_minute=_number("TANDEM_API_PER_MINUTE", given("TANDEM_API_PER_MINUTE") or "6000"),
+        api_failures_per_minute=_number("TANDEM_FAILURES_PER_MINUTE", given("TANDEM_FAILURES_PER_MINUTE") or "60"),
     )
 
 
@@ -88,6 +92,12 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
         return int(text)
     raise BadSetting(f"PORT is {text!r}; it must be a number from 1 to 65535.")
+
+
+def _number(name: str, text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000_000:
+        return int(text)
+    raise BadSetting(f"{name} is {text!r}; it must be a whole number, at least 1.")
 
 
 def _folders(text: str, home: Path) -> tuple[Path, ...]:

@@ -172,6 +172,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "workflows.api.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
 }
+API_PER_MINUTE = ENV.api_per_minute
+API_FAILURES_PER_MINUTE = ENV.api_failures_per_minute
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tandem",
     "VERSION": "1",

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
@@ -14,12 +15,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
 from audit import sql
 from audit.services import record
+from departments import allowances
 from departments.access import Actor, actor_for_token, require_manager
+from departments.allowances import Allowance, Limit
 from departments.models import ApiToken, Department, Role, User
 
 LONGEST = timedelta(days=365)
@@ -83,17 +86,35 @@ def revoke_token(token: ApiToken, *, actor: Actor) -> None:
 
 def token_for(secret: str) -> ApiToken | None:
     """The usable token with this secret. Found by its hash, so that the time taken tells nothing about the secret."""
-    found = sql.row(_USABLE, [digest_of(secret)])
+    found = used(secret)
+    return found[0] if found else None
+
+
+def used(secret: str) -> tuple[ApiToken, Allowance] | None:
+    """The same, and one use of it is counted in the same statement."""
+    limit = Limit.of_minute("token", settings.API_PER_MINUTE)
+    found = sql.row(_USABLE, [digest_of(secret), *allowances.values(limit)])
     if found is None:
         return None
-    token = ApiToken.from_db("default", _TOKEN, found[: len(_TOKEN)])
-    token.department = Department.from_db("default", _DEPARTMENT, found[len(_TOKEN) :])
-    return token
+    *row, _who, free_at, now = found
+    token = ApiToken.from_db("default", _TOKEN, row[: len(_TOKEN)])
+    token.department = Department.from_db("default", _DEPARTMENT, row[len(_TOKEN) :])
+    return token, allowances.after(f"token:{token.pk}", limit, free_at, now)
 
 
 def digest_of(secret: str) -> str:
     """SHA-256 as hex. Enough for 256 random bits; a slow hash protects only what people can guess."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class TooOften(APIException):
+    """`wait` is in seconds."""
+
+    status_code = 429
+
+    def __init__(self, allowance: Allowance, said: str) -> None:
+        super().__init__(said)
+        self.wait = allowance.wait_s
 
 
 class TokenAuthentication(BaseAuthentication):
@@ -104,16 +125,29 @@ class TokenAuthentication(BaseAuthentication):
         if not words or words[0].lower() != b"bearer":
             return None
 
-        token = token_for(words[1].decode("latin-1")) if len(words) == 2 else None
-        if token is None:
+        found = used(words[1].decode("latin-1")) if len(words) == 2 else None
+        if found is None:
+            _count_failure(request)
             raise AuthenticationFailed(_("This token is unknown, expired or revoked. Ask a manager for a new one."))
 
+        token, allowance = found
+        request._request.allowance = allowance
+        if allowance.is_refused:
+            raise TooOften(allowance, _("This token has asked too often. Wait as long as Retry-After says."))
         _note_use(token)
         request._request.actor = actor_for_token(token)
         return TokenHolder(token), token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _count_failure(request: Request) -> None:
+    """Whoever guesses is slowed down; a right token from the same address is not."""
+    limit = Limit.of_minute("failures", settings.API_FAILURES_PER_MINUTE)
+    allowance = allowances.take(allowances.of_address(request.META.get("REMOTE_ADDR", "")), limit)
+    if allowance.is_refused:
+        raise TooOften(allowance, _("Too many wrong tokens came from this address. Wait, then try again."))
 
 
 def _note_use(token: ApiToken) -> None:
@@ -141,7 +175,10 @@ _TOKEN = sql.columns(
 )
 _DEPARTMENT = sql.columns(Department, "id", "name", "slug", "time_zone")
 _USABLE = f"""
-SELECT {sql.selected("token", _TOKEN)}, {sql.selected("department", _DEPARTMENT)}
-FROM departments_apitoken AS token JOIN departments_department AS department ON department.id = token.department_id
-WHERE token.digest = %s AND token.revoked_at IS NULL AND token.expires_at > clock_timestamp()
+WITH usable AS (
+    SELECT {sql.selected("token", _TOKEN)}, {sql.selected("department", _DEPARTMENT)}, token.id::text AS who
+    FROM departments_apitoken AS token JOIN departments_department AS department ON department.id = token.department_id
+    WHERE token.digest = %s AND token.revoked_at IS NULL AND token.expires_at > clock_timestamp()
+), taken AS ({allowances.taking("'token:' || who", "FROM usable")})
+SELECT usable.*, (SELECT free_at FROM taken), clock_timestamp() FROM usable
 """

@@ -279,6 +279,7 @@ class Stack:
             "FAULTS": str(orders),
             "FAULTS_TALLY": str(self.tallies[kind_of(name)].folder),
             **CANARIES,
+            "TANDEM_API_PER_MINUTE": "10000000",
             **self.environment,
         }
         return replace(program, name=name, env=environment, log=self.folder / "log" / f"{name}.log")

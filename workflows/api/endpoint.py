@@ -61,6 +61,9 @@ class Endpoint(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         response.headers.setdefault("Cache-Control", "no-store")
+        if (allowance := getattr(request._request, "allowance", None)) is not None:
+            for name, value in allowance.headers().items():
+                response.headers[name] = value
         return super().finalize_response(request, response, *args, **kwargs)
 
     @property

@@ -16,7 +16,7 @@ from workflows.api.problems import CONTENT_TYPE, KINDS
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-ALWAYS = (400, 401, 403, 404, 405, 500, 503)
+ALWAYS = (400, 401, 403, 404, 405, 429, 500, 503)
 WRITING = (409, 411, 413, 415, 422)
 QUERY_TYPES = ("type", "format", "enum", "minimum", "maximum", "maxLength")
 
