@@ -15,6 +15,7 @@ from departments.middleware import actor_of
 from workflows.models import (
     Assignee,
     Attempt,
+    Awaited,
     Decision,
     DraftEdit,
     IdempotencyKey,
@@ -258,6 +259,14 @@ class TriggerAdmin(RowsOfTheProduct):
     search_fields = ("title", "workflow__name", "department__name")
     date_hierarchy = "created_at"
     list_select_related = ("department", "workflow")
+
+
+@admin.register(Awaited)
+class AwaitedAdmin(RowsOfTheProduct):
+    department_path = "trigger__department"
+    list_display = ("opens", "trigger", "step")
+    search_fields = ("trigger__title",)
+    list_select_related = ("trigger", "step")
 
 
 @admin.register(TriggerEvent)

@@ -42,8 +42,9 @@ def hint(
 
     `widget`: text, long_text, json, number, switch, choice, list, key_value, labels, fields, rows, conditions, file;
     among the secrets of a connector also secret.
-    `source`: the choices are loaded by the page: models, workflows, people, groups, sending_steps (those after this one
-    that others would see), connections:NAME (those of that connector). `nothing`: what choosing none means.
+    `source`: the choices are loaded by the page: models, workflows, people, groups, events (triggers of the workflow
+    that runs may wait for), sending_steps (those after this one that others would see), connections:NAME (those of that
+    connector). `nothing`: what choosing none means.
     `labels`: choice → its words. `when`: asked for only while the parameter beside it has one of these values.
     `one`: what a row is called. `adds`: the words of the button that adds one.
     `destination`: it says where something goes, so that no AI may choose it (rule L11): `whole`, or `address`, of which

@@ -80,14 +80,23 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """For an event with this reference, of the trigger of the same workflow with this name."""
+
+    name: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
-    """Not finished: sleep until a time, or until a person has answered. Costs a row, never a worker.
+    """Not finished: sleep until a time, a person's answer or an event has come. Costs a row, never a worker.
 
     `scope`: what the step remembers meanwhile, where it holds other steps; as `Enter` has it.
     """
 
     until: datetime | None = None
     ask: Ask | None = None
+    event: Listen | None = None
     scope: Mapping[str, Any] | None = None
 
 
@@ -149,6 +158,14 @@ class TimerFired:
 
 
 @dataclass(frozen=True, slots=True)
+class EventCame:
+    """What was listened for. `data` is what its trigger gives, `title` what people call it."""
+
+    data: Mapping[str, Any]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """People have answered. `answer` holds `decision`, `reason`, `by`, and what the task's kind adds: `text`, `values`
     (of a form), `option` (from 1).
@@ -177,4 +194,4 @@ class ChildrenEnded:
     errors: Sequence[Mapping[str, Any]]
 
 
-Signal = TimerFired | Decided | ArmsEnded | ChildrenEnded
+Signal = TimerFired | EventCame | Decided | ArmsEnded | ChildrenEnded

@@ -43,6 +43,7 @@ from tests.factories import (
 from workflows.models import (
     Assignee,
     Attempt,
+    Awaited,
     Decision,
     DraftEdit,
     IdempotencyKey,
@@ -70,7 +71,7 @@ APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode, Taken]
-CONTENT += [Trigger, TriggerEvent]
+CONTENT += [Trigger, TriggerEvent, Awaited]
 NEVER_CHANGED = [
     Run,
     StepRun,
@@ -132,6 +133,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
         department=legal, workflow=workflow, kind="web.hook", title="Press room", inputs=written, made_by="Lea"
     )
     rows += [trigger, TriggerEvent.objects.create(trigger=trigger, key="1", title=SECRET, data=written, said=SECRET)]
+    rows += [Awaited.objects.create(trigger=trigger, step=step, reference=SECRET)]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}

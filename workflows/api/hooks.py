@@ -80,7 +80,8 @@ def _answer(trigger: Trigger, fired: Fired) -> HttpResponse:
         return _refused(422, fired.said)
     run = started(fired)
     if run is None:
-        return JsonResponse({"run": None, "outcome": fired.outcome.value})
+        status = 202 if fired.outcome == Heard.KEPT else 200
+        return JsonResponse({"run": None, "outcome": fired.outcome.value}, status=status)
     waits_s = settings_of(trigger).waits_s
     if waits_s:
         wait_for(run, waits_s)

@@ -53,6 +53,8 @@ class OneTrigger(answers.Answer):
     settings: dict[str, Any]
     inputs: dict[str, Any] = Field(description="Input → what it gets, with `{{ event.NAME }}` in it.")
     only_if: dict[str, Any] | None = Field(description="A condition over `event`, as workflows have them.")
+    reference: str = Field(description="Not empty: an event goes to the run that waits with this reference.")
+    slug: str = Field(description="What steps that wait for its events call it.")
     enabled: bool
     health: str = Field(description="`unknown`, `works` or `fails`.")
     health_said: str = Field(description="Why it does not work.")
@@ -64,13 +66,24 @@ class OneTrigger(answers.Answer):
 
     @classmethod
     def of(cls, row: models.Trigger) -> Self:
-        same = ("kind", "title", "settings", "inputs", "only_if", "enabled", "health", "health_said", "next_at")
+        same = (
+            "kind",
+            "title",
+            "settings",
+            "inputs",
+            "only_if",
+            "reference",
+            "slug",
+            "enabled",
+            "health",
+            "health_said",
+        )
         return cls(
             id=str(row.pk),
             department=row.department.slug,
             workflow=str(row.workflow_id),
             url=answers.page_address("trigger", row.workflow_id, row.pk),
-            **{name: getattr(row, name) for name in (*same, "last_event_at", "made_by", "created_at")},
+            **{name: getattr(row, name) for name in (*same, "next_at", "last_event_at", "made_by", "created_at")},
         )
 
 
@@ -91,14 +104,16 @@ class EventLine(answers.Answer):
     key: str = Field(description="The same key again starts nothing.")
     at: datetime
     title: str
-    outcome: str = Field(description="`started`, `ignored`, `refused` or `missed`.")
+    outcome: str = Field(description="`started`, `kept`, `taken`, `ignored`, `refused` or `missed`.")
     said: str = Field(description="Why no run was started.")
     run: str | None = Field(description="Id.")
+    reference: str = Field(description="For which run it is, where it starts none.")
 
     @classmethod
     def of(cls, row: models.TriggerEvent) -> Self:
         run = str(row.run_id) if row.run_id else None
-        return cls(key=row.key, at=row.at, title=row.title, outcome=row.outcome, said=row.said, run=run)
+        same = ("key", "at", "title", "outcome", "said", "reference")
+        return cls(run=run, **{name: getattr(row, name) for name in same})
 
 
 class WantedTrigger(asked.Body):
@@ -106,9 +121,10 @@ class WantedTrigger(asked.Body):
     settings: dict[str, Any] = Field(default_factory=dict, description="As the kind's `settings` describes them.")
     inputs: dict[str, Any] = Field(default_factory=dict, description="Input → text with `{{ event.NAME }}` in it.")
     only_if: dict[str, Any] | None = Field(None, description="A condition over `event`.")
+    reference: str = Field("", max_length=300, description="Of the run that waits, with `{{ event.NAME }}` in it.")
 
     def wanted(self) -> Wanted:
-        return Wanted(self.title, self.settings, self.inputs, self.only_if)
+        return Wanted(self.title, self.settings, self.inputs, self.only_if, self.reference)
 
 
 class NewTrigger(WantedTrigger):

@@ -17,12 +17,13 @@ from workflows.models.states import (
 )
 from workflows.models.taken import Taken
 from workflows.models.task import Assignee, Decision, Look, ManualMode, Task
-from workflows.models.trigger import Heard, Trigger, TriggerEvent
+from workflows.models.trigger import Awaited, Heard, Trigger, TriggerEvent
 from workflows.models.workflow import Version, Workflow
 
 __all__ = [
     "Assignee",
     "Attempt",
+    "Awaited",
     "Decision",
     "Deed",
     "DraftEdit",

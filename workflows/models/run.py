@@ -160,7 +160,7 @@ class StepRun(models.Model):
     lease_until = models.DateTimeField(null=True)
     run_after = models.DateTimeField(db_default=Now())
     wake_at = models.DateTimeField(null=True)
-    waits_for = models.CharField(max_length=10, blank=True, help_text="time, person or children")
+    waits_for = models.CharField(max_length=10, blank=True, help_text="time, person, event or children")
     handed_out_at = models.DateTimeField(null=True)
     intent_at = models.DateTimeField(
         null=True, help_text="when an effect that may happen only once was about to be sent"

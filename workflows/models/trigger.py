@@ -19,6 +19,8 @@ class Heard(models.TextChoices):
     """What became of an event."""
 
     STARTED = "started", _("started a run")
+    KEPT = "kept", _("kept until a run waits for it")
+    TAKEN = "taken", _("a run went on with it")
     IGNORED = "ignored", _("did not meet the condition")
     REFUSED = "refused", _("could not start a run")
     MISSED = "missed", _("left out, because it was too late")
@@ -30,6 +32,8 @@ class Trigger(models.Model):
     `inputs` says what each input gets: name → template over `event`. `next_at` is when the scheduler has to look at it
     (a time that has come, or the next look); only who holds `busy_until` looks. `state` is what looks remember.
     `secret` is what a webhook proves itself with; `path_sha256` is the hash of its address' secret part.
+    Where `reference` (a template over `event`) says something, an event starts no run: it goes to the run that waits
+    for it, in a step that names the trigger by `slug` and the same reference.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
@@ -39,6 +43,8 @@ class Trigger(models.Model):
     title = models.CharField(_("title"), max_length=120)
     settings: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
     inputs: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
+    slug = models.SlugField(_("name in steps"), max_length=60, blank=True)
+    reference = models.CharField(_("reference"), max_length=300, blank=True)
     only_if: models.JSONField[dict[str, Any] | None] = models.JSONField(null=True, blank=True)
     enabled = models.BooleanField(_("on"), default=True)
     owner = models.ForeignKey("departments.User", models.SET_NULL, null=True, blank=True, related_name="+")
@@ -78,7 +84,10 @@ class Trigger(models.Model):
 
 
 class TriggerEvent(models.Model):
-    """Something a trigger has heard. The same `key` again starts nothing."""
+    """Something a trigger has heard. The same `key` again starts nothing.
+
+    `reference` tells for which run it is, where it starts none; `looked` is whether such a run was looked for.
+    """
 
     id = models.BigAutoField(primary_key=True)
     trigger = models.ForeignKey(Trigger, models.CASCADE, related_name="events", db_index=False)
@@ -89,13 +98,43 @@ class TriggerEvent(models.Model):
     outcome = models.CharField(_("outcome"), max_length=10, choices=Heard.choices, default=Heard.STARTED)
     said = models.TextField(blank=True)
     run_id = models.UUIDField(_("run"), null=True, blank=True)
+    reference = models.CharField(_("reference"), max_length=300, blank=True, db_default="")
+    looked = models.BooleanField(default=True, db_default=True)
 
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
         ordering = ["-id"]
         constraints = [models.UniqueConstraint(fields=["trigger", "key"], name="trigger_event_once")]
-        indexes = [models.Index(fields=["trigger", "-id"], name="trigger_events_latest")]
+        indexes = [
+            models.Index(fields=["trigger", "-id"], name="trigger_events_latest"),
+            models.Index(
+                fields=["trigger", "reference", "id"], name="trigger_events_kept", condition=models.Q(outcome="kept")
+            ),
+            models.Index(fields=["id"], name="trigger_events_to_look", condition=models.Q(looked=False)),
+        ]
 
     def __str__(self) -> str:
         return self.title or self.key
+
+
+class Awaited(models.Model):
+    """What a step waits for: an event of this trigger with this reference. Counts while the step is waiting."""
+
+    id = models.BigAutoField(primary_key=True)
+    step = models.OneToOneField("workflows.StepRun", models.CASCADE, related_name="+")
+    trigger = models.ForeignKey(Trigger, models.CASCADE, related_name="awaited", db_index=False)
+    reference = models.CharField(_("reference"), max_length=300)
+    looked = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        verbose_name = _("awaited event")
+        verbose_name_plural = _("awaited events")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["trigger", "reference", "id"], name="awaited_by_reference"),
+            models.Index(fields=["id"], name="awaited_to_look", condition=models.Q(looked=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -15,7 +15,7 @@ from departments.models import Group, User
 from workflows.engine.definition import Definition, Node
 from workflows.engine.sending import sending_steps
 from workflows.engine.sources import sources_of
-from workflows.models import Workflow
+from workflows.models import Trigger, Workflow
 from workflows.pages.cards import title_of
 from workflows.runtime.kinds import kinds
 
@@ -79,6 +79,12 @@ def _sending_steps(asking: Asking) -> list[Choice]:
     return [Choice(node.id, title_of(node)) for node in found]
 
 
+def _events(asking: Asking) -> list[Choice]:
+    """Triggers of this workflow that start nothing, but go on with the run that waits for them."""
+    rows = Trigger.objects.filter(workflow=asking.workflow, removed_at=None).exclude(reference="")
+    return [Choice(slug, title) for slug, title in rows.values_list("slug", "title")[:MOST]]
+
+
 def _connections(asking: Asking, source: str) -> list[Choice]:
     rows = in_use(asking.workflow.department).filter(connector__in=of_source(source.removeprefix(CONNECTIONS)))
     return [Choice(row.slug, row.title) for row in rows[:MOST]]
@@ -90,4 +96,5 @@ SOURCES: Mapping[str, Source] = {
     "people": _people,
     "groups": _groups,
     "sending_steps": _sending_steps,
+    "events": _events,
 }

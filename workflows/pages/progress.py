@@ -175,7 +175,7 @@ def lines_of(run: Run, opened: Iterable[str] = ()) -> tuple[Line, ...]:
 def waits_for(lines: Iterable[Line]) -> str:
     """What a waiting run waits for: a person wins over its own items, those win over a time."""
     found = {line.step.waits_for for line in flat(lines) if line.step and line.status == StepStatus.WAITING}
-    return next((what for what in ("person", "children", "time") if what in found), "")
+    return next((what for what in ("person", "children", "event", "time") if what in found), "")
 
 
 def flat(lines: Iterable[Line]) -> Iterator[Line]:

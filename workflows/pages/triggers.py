@@ -42,6 +42,7 @@ from workflows.services.workflows import offer_as_tool
 EVENTS_SHOWN = 30
 TIMES_SHOWN = 3
 INPUT = "input-"
+REFERENCE = "reference"
 
 
 @page
@@ -140,7 +141,7 @@ def start_now(request: Request, pk: UUID, trigger: UUID) -> HttpResponse:
     event = kind().event(services.settings_of(found), timezone.now())
     fired = firing.fire(found, replace(event, key=f"by-hand-{uuid7()}"))
     if fired.run_id is None:
-        messages.warning(request, fired.said)
+        messages.warning(request, fired.said or _("It is kept until a run waits for it."))
         return redirect("trigger", pk, trigger)
     return redirect("run", fired.run_id)
 
@@ -205,7 +206,16 @@ def _form(workflow: Workflow, kind: type[Kind], trigger: Trigger | None = None) 
     title = Field("title", _("Name"), "text", help, kind.title, value=trigger.title if trigger else "")
     sources = sources_for(Asking(workflow), kind.Settings)
     own = form_for_model(kind.Settings, trigger.settings if trigger else None, sources=sources)
-    return Form((title, *own.fields, *_input_fields(workflow, trigger)))
+    return Form((title, *own.fields, *_input_fields(workflow, trigger), _reference_field(trigger)))
+
+
+def _reference_field(trigger: Trigger | None) -> Field:
+    help = _(
+        "Empty: each event starts a run. Else it starts none, and goes to the run that waits for it, in a step “Wait "
+        "for an event” with the same reference, such as {{ event.body.order }}."
+    )
+    value = trigger.reference if trigger else ""
+    return Field(REFERENCE, _("Reference of a run that waits"), "text", help, value=value)
 
 
 def _input_fields(workflow: Workflow, trigger: Trigger | None) -> list[Field]:
@@ -237,7 +247,7 @@ def _gives(kind: type[Kind]) -> list[tuple[str, str, str]]:
 def _wanted(kind: type[Kind], values: Mapping[str, Any]) -> Wanted:
     own = {name: value for name, value in values.items() if name in kind.Settings.model_fields and value is not None}
     inputs = {name.removeprefix(INPUT): value for name, value in values.items() if name.startswith(INPUT) and value}
-    return Wanted(str(values.get("title") or ""), own, inputs)
+    return Wanted(str(values.get("title") or ""), own, inputs, reference=str(values.get(REFERENCE) or ""))
 
 
 def _with_refusals(form: Form, refused: ValidationError) -> Form:

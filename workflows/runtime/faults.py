@@ -25,6 +25,7 @@ POINTS: Final = (
     "sweeper_read_before_cas",  # P15
     "sweeper_cas_before_publish",  # P16
     "timer_due_before_cas",  # P17
+    "event_written_before_look",  # R08
     "approval_committed_before_publish",  # P18
     "fanout_mid_batch",  # P21
     "cancel_between_any",  # P22

@@ -19,6 +19,7 @@ from connectors.sdk import (
     Decided,
     Done,
     Effect,
+    EventCame,
     Outcome,
     Rejected,
     Signal,
@@ -225,6 +226,8 @@ def signal_of(journey: Journey, step: Step) -> Signal:
     match stored.get("kind"):
         case "timer":
             return TimerFired()
+        case "event":
+            return EventCame(stored["data"], stored["title"])
         case "decided" | "unanswered":
             return Decided(stored["answer"])
         case "arms":

@@ -25,6 +25,7 @@ from workflows.runtime import (
     carrying_on,
     children,
     limits,
+    listening,
     outputs,
     performing,
     setting_aside,
@@ -53,6 +54,7 @@ class Settlement:
     entries: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     attempts: list[tuple[Step, Attempted]] = field(default_factory=list)
     tasks: list[Task] = field(default_factory=list)
+    listens: list[tuple[Step, UUID, str]] = field(default_factory=list)
     child_ids: list[UUID] = field(default_factory=list)
     dropped: list[Step] = field(default_factory=list)
     aside: list[Step] = field(default_factory=list)
@@ -146,11 +148,13 @@ class Settlement:
     def _wait(self, step: Step, wait: Wait) -> None:
         if wait.ask:
             self.tasks.append(tasks.question(self.run, step, wait.ask, self.now))
+        if wait.event is not None:
+            self.listens.append((step, listening.trigger_for(self.run, wait.event), wait.event.reference))
         if wait.scope is not None:
             step.inside = {**step.inside, "scope": dict(wait.scope), **self._tries_anew(step)}
         step.status = StepStatus.WAITING
         step.wake_at = wait.until
-        step.waits_for = "person" if wait.ask else "time"
+        step.waits_for = "person" if wait.ask else "event" if wait.event else "time"
         self.say("step.waits", step.path, waits_for=step.waits_for)
 
     @staticmethod

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from audit import sql
 from workflows.models import Assignee, Run, RunStatus, StepRun, StepStatus
-from workflows.runtime import children, journey, limits, store, tasks
+from workflows.runtime import children, journey, limits, listening, store, tasks
 from workflows.runtime.due import Hands, hand_out, take_up_forgotten, wake_sleepers
 from workflows.runtime.faults import fault_point
 from workflows.runtime.settling import MAY_BE_SENT
@@ -29,6 +29,7 @@ def sweep(hands: Hands, *more: Callable[[], int]) -> int:
         expire_leases,
         wake_sleepers,
         join_orphans,
+        listening.look_again,
         expire_runs,
         forget_keys,
         forget_events,

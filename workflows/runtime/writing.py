@@ -11,7 +11,7 @@ from typing import Any
 
 from audit import sql
 from workflows.models import Assignee, Run, StepRun, StepStatus, Task
-from workflows.runtime import limits, outputs, pinning, tasks
+from workflows.runtime import limits, listening, outputs, pinning, tasks
 from workflows.runtime.journey import UNREAD, Step
 from workflows.runtime.settling import Settlement
 
@@ -35,6 +35,7 @@ def write(settlements: list[Settlement]) -> None:
         ],
     )
     _write_tasks(settlements)
+    _listen(settlements)
     pinning.pin(settlements)
 
 
@@ -51,6 +52,7 @@ def accept(settlement: Settlement) -> None:
         ],
     )
     _write_tasks([settlement])
+    _listen([settlement])
     pinning.pin([settlement])
 
 
@@ -81,6 +83,11 @@ def _write_tasks(settlements: list[Settlement]) -> None:
         Assignee.objects.bulk_create(each for task in asked for each in tasks.assignees(task))
     if dropped:
         tasks.end_open(step_id__in=dropped)
+
+
+def _listen(settlements: list[Settlement]) -> None:
+    for step, trigger, reference in (each for settlement in settlements for each in settlement.listens):
+        listening.listen(step, trigger, reference)
 
 
 def _new_steps(settlements: list[Settlement]) -> Iterator[Record]:

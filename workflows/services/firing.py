@@ -25,7 +25,7 @@ from departments.models import Role
 from workflows.engine import conditions, params, strict
 from workflows.engine.definition import Definition
 from workflows.models import Heard, Priority, Run, Trigger, TriggerEvent
-from workflows.runtime import journey
+from workflows.runtime import journey, listening
 from workflows.services import trigger_health
 from workflows.services.refusals import Conflict, ValidationError
 from workflows.services.runs import accept_run
@@ -37,12 +37,16 @@ NOTED_EVERY = timedelta(seconds=5)
 
 @dataclass(frozen=True, slots=True)
 class Fired:
-    """What became of an event. `is_new` is False for one that was known already; `run_id` is that of the first time."""
+    """What became of an event. `is_new` is False for one that was known already; `run_id` is that of the first time.
+
+    `reference` tells for which run that waits it is kept.
+    """
 
     outcome: Heard
     is_new: bool
     run_id: UUID | None = None
     said: str = ""
+    reference: str = ""
 
 
 def fire(trigger: Trigger, event: Event, *, priority: int = Priority.NORMAL) -> Fired:
@@ -57,7 +61,10 @@ def fire(trigger: Trigger, event: Event, *, priority: int = Priority.NORMAL) -> 
             return Fired(Heard(known.outcome), False, known.run_id, known.said)
         fired = _start(trigger, event, priority)
         row.outcome, row.said, row.run_id = fired.outcome, fired.said, fired.run_id
-        row.save(update_fields=["outcome", "said", "run_id"])
+        row.reference, row.looked = fired.reference, not fired.reference
+        row.save(update_fields=["outcome", "said", "run_id", "reference", "looked"])
+        if fired.reference:
+            listening.look_for_event(row.pk, trigger.pk, fired.reference)
         _note(trigger, fired)
     return fired
 
@@ -112,6 +119,8 @@ def _start(trigger: Trigger, event: Event, priority: int) -> Fired:
         scope = {"event": dict(event.data), "trigger": {"title": trigger.title}}
         if trigger.only_if is not None and not conditions.holds(trigger.only_if, scope):
             return Fired(Heard.IGNORED, True, said="The condition did not hold.")
+        if trigger.reference:
+            return _kept(trigger, scope)
         given = _inputs(trigger, scope)
         # A savepoint: what is refused in there must not undo that it was heard.
         with transaction.atomic():
@@ -122,6 +131,14 @@ def _start(trigger: Trigger, event: Event, priority: int) -> Fired:
         return Fired(Heard.REFUSED, True, said=_in_words(error))
     except (Conflict, params.BadText, conditions.BadCondition) as error:
         return Fired(Heard.REFUSED, True, said=str(error))
+
+
+def _kept(trigger: Trigger, scope: Mapping[str, Any]) -> Fired:
+    """For the run that waits for it, or will. Raises BadText."""
+    reference = listening.kept(str(params.render({"it": trigger.reference}, scope)["it"]))
+    if not reference:
+        return Fired(Heard.REFUSED, True, said="It has no reference, so it belongs to no run.")
+    return Fired(Heard.KEPT, True, reference=reference)
 
 
 def _inputs(trigger: Trigger, scope: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,7 +167,7 @@ def _note(trigger: Trigger, fired: Fired) -> None:
     Trigger.objects.filter(pk=trigger.pk).exclude(recently).update(last_event_at=Now())
     if fired.outcome == Heard.REFUSED:
         trigger_health.failed(trigger, fired.said, tell_at_once=True)
-    elif fired.outcome == Heard.STARTED and trigger.health != Health.WORKS:
+    elif fired.outcome in (Heard.STARTED, Heard.KEPT) and trigger.health != Health.WORKS:
         trigger_health.works(trigger)
 
 

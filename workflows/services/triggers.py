@@ -7,11 +7,13 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain, count
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from pydantic import BaseModel
 from pydantic import ValidationError as NotValid
@@ -34,6 +36,7 @@ from workflows.services.refusals import Conflict, ValidationError
 MOST = 50
 """Triggers of one workflow."""
 SECRET_BYTES = 32
+LONGEST_REFERENCE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Wanted:
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     only_if: Mapping[str, Any] | None = None
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ def checked(kind: type[Kind], wanted: Wanted, workflow: Workflow) -> BaseModel:
     try:
         settings = kind.Settings.model_validate(dict(wanted.settings))
         wrong = kind.check(settings) | missing_in(settings, workflow.department) | _no_workflow(settings, workflow)
-        wrong |= kind.fits(settings, _needed(workflow))
+        wrong |= {} if wanted.reference.strip() else kind.fits(settings, _needed(workflow))
         problems = {name: [sentence] for name, sentence in wrong.items()}
     except NotValid as error:
         for each in error.errors(include_url=False, include_input=False, include_context=False):
@@ -191,6 +195,10 @@ def checked(kind: type[Kind], wanted: Wanted, workflow: Workflow) -> BaseModel:
     for name, text in wanted.inputs.items():
         if why := _template_problem(text):
             problems[f"inputs.{name}"] = [why]
+    if why := _template_problem(wanted.reference):
+        problems["reference"] = [why]
+    elif len(wanted.reference.strip()) > LONGEST_REFERENCE:
+        problems["reference"] = [_("Write at most %(most)s signs.") % {"most": LONGEST_REFERENCE}]
     if wanted.only_if is not None and (odd := list(conditions.problems(wanted.only_if))):
         problems["only_if"] = odd
     if problems or settings is None:
@@ -231,9 +239,18 @@ def _fill(trigger: Trigger, kind: type[Kind], wanted: Wanted, settings: BaseMode
     trigger.busy_until = None  # what a look finds that is under way is not what is asked for now
     trigger.settings = settings.model_dump(mode="json")
     trigger.title = " ".join(wanted.title.split())[:120] or kind.said(settings)[:120]
+    trigger.reference = wanted.reference.strip()
+    trigger.slug = trigger.slug or (_free_slug(trigger) if trigger.reference else "")
     trigger.inputs, trigger.only_if = dict(wanted.inputs), dict(wanted.only_if) if wanted.only_if else None
     trigger.health, trigger.health_said, trigger.failed_times = Health.UNKNOWN, "", 0
     trigger.next_at = _first_time(trigger, kind) if trigger.enabled else None
+
+
+def _free_slug(trigger: Trigger) -> str:
+    """What steps call it, even when people call it something else later."""
+    taken = set(Trigger.objects.filter(workflow=trigger.workflow_id, removed_at=None).values_list("slug", flat=True))
+    wanted = slugify(trigger.title)[:50].strip("-") or "event"
+    return next(name for name in chain([wanted], (f"{wanted}-{number}" for number in count(2))) if name not in taken)
 
 
 def _beginning(kind: type[Kind]) -> dict[str, Any]:

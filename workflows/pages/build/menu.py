@@ -46,6 +46,7 @@ WORDS: Mapping[str, str | Promise] = {
     "flow.parallel": _("same time together both"),
     "flow.workflow": _("sub-workflow call other"),
     "flow.wait": _("pause delay later"),
+    "flow.event": _("pause answer signal callback webhook signed come back"),
     "flow.stop": _("end finish abort"),
     "http.request": _("API web service call fetch webhook"),
 }
