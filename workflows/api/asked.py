@@ -93,6 +93,7 @@ class RunsQuestion(Question):
     parent: str = Field("", max_length=60, description="Id of a run: what it started inside itself.")
     created_after: Moment | None = None
     created_before: Moment | None = None
+    finished_after: Moment | None = Field(None, description="What has ended since then.")
 
 
 class TasksQuestion(Question):
@@ -102,6 +103,7 @@ class TasksQuestion(Question):
     kind: TaskKind | None = None
     workflow: str = Field("", max_length=60, description="Id or slug.")
     overdue: bool = Field(False, description="Only open ones whose deadline has passed.")
+    created_after: Moment | None = Field(None, description="What was asked since then.")
 
 
 class LedgerQuestion(Question):

@@ -16,7 +16,7 @@ from workflows.api.endpoint import answer
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import Pages, page
-from workflows.api.workflows import OfWorkflow, etag
+from workflows.api.workflows import IF_MATCH, OfWorkflow, etag, matched
 from workflows.services.drafting import Drafted, edit_draft, redo, undo
 from workflows.services.workflows import draft_problems
 
@@ -93,12 +93,21 @@ class Edits(OfWorkflow):
         rows = self.workflow(id).draft_edits.defer("before")
         return page(request, rows, DraftEdit, DraftEdit.of, ByRevision)
 
-    @operation("edit_draft", "Make one edit of the draft", answer=ChangedDraft, body=DraftChange, repeats=True)
+    @operation(
+        "edit_draft",
+        "Make one edit of the draft",
+        answer=ChangedDraft,
+        body=DraftChange,
+        headers=IF_MATCH,
+        repeats=True,
+        refusals=(412,),
+    )
     @answered_once
     def post(self, request: Request, id: str) -> HttpResponse:
         """Adds, moves, changes, removes, wraps …; references follow what is renamed. 400 says why it cannot be."""
         workflow = self.workflow(id, with_draft=True)
         body = self.body(DraftChange)
+        matched(request, workflow)
         return _changed(edit_draft(workflow, body.edit, actor=self.actor, revision=body.revision))
 
 
@@ -108,7 +117,9 @@ class Undo(OfWorkflow):
         "Take back your own last edit of the draft",
         answer=ChangedDraft,
         body=DraftTurn,
+        headers=IF_MATCH,
         repeats=True,
+        refusals=(412,),
     )
     @answered_once
     def post(self, request: Request, id: str) -> HttpResponse:
@@ -122,7 +133,9 @@ class Redo(OfWorkflow):
         "Make the edit again that you have undone last",
         answer=ChangedDraft,
         body=DraftTurn,
+        headers=IF_MATCH,
         repeats=True,
+        refusals=(412,),
     )
     @answered_once
     def post(self, request: Request, id: str) -> HttpResponse:
@@ -133,6 +146,7 @@ class Redo(OfWorkflow):
 def _turned(endpoint: OfWorkflow, id: str, turn: Callable[..., Drafted]) -> HttpResponse:
     workflow = endpoint.workflow(id, with_draft=True)
     body = endpoint.body(DraftTurn)
+    matched(endpoint.request, workflow)
     return _changed(turn(workflow, actor=endpoint.actor, revision=body.revision))
 
 

@@ -23,6 +23,7 @@ from rest_framework.views import APIView
 from departments.access import Actor, visible
 from departments.models import ApiToken
 from workflows.api.parsers import refuse_length
+from workflows.api.tags import tagged
 from workflows.engine import strict
 
 Row = TypeVar("Row", bound=Model)
@@ -64,7 +65,7 @@ class Endpoint(APIView):
         if (allowance := getattr(request._request, "allowance", None)) is not None:
             for name, value in allowance.headers().items():
                 response.headers[name] = value
-        return super().finalize_response(request, response, *args, **kwargs)
+        return super().finalize_response(request, tagged(request, response), *args, **kwargs)
 
     @property
     def actor(self) -> Actor:

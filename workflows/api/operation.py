@@ -20,6 +20,7 @@ ALWAYS = (400, 401, 403, 404, 405, 429, 500, 503)
 WRITING = (409, 411, 413, 415, 422)
 QUERY_TYPES = ("type", "format", "enum", "minimum", "maximum", "maxLength")
 
+IF_NONE_MATCH = {"If-None-Match": "The ETag of the answer as you know it; 304 when it is still the same."}
 KEY = OpenApiParameter(
     HEADER,
     {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"},
@@ -42,15 +43,19 @@ def operation(
     headers: Mapping[str, str] | None = None,
     repeats: bool = False,
     refusals: tuple[int, ...] = (),
+    tagged: bool = False,
 ) -> Callable[[View], View]:
     """`also`: other successes by status. `repeats`: a POST that takes an Idempotency-Key.
 
-    `refusals`: statuses beside those of every address.
+    `refusals`: statuses beside those of every address. `tagged`: something that is read again and again.
     """
     refused = {*ALWAYS, *(WRITING if body is not None else ()), *refusals}
-    parameters = [*_query(question), *_headers(headers or {}), *([KEY] if repeats else [])]
+    parameters = [*_query(question), *_headers({**(headers or {}), **(IF_NONE_MATCH if tagged else {})})]
+    parameters += [KEY] if repeats else []
     successes = {status: answer, **(also or {})}
-    responses = {(code, content_type): shape for code, shape in successes.items()}
+    responses: dict[Any, Any] = {(code, content_type): shape for code, shape in successes.items()}
+    if tagged:
+        responses[304] = OpenApiResponse(description="It is still what If-None-Match names.")
     responses |= {(code, CONTENT_TYPE): _refusal(code) for code in sorted(refused)}
 
     def described(view: View) -> View:

@@ -37,7 +37,7 @@ class Runs(Endpoint):
 
 
 class One(OfRun):
-    @operation("read_run", "Read a run with its steps", answer=answers.Run, question=asked.RunQuestion)
+    @operation("read_run", "Read a run with its steps", answer=answers.Run, question=asked.RunQuestion, tagged=True)
     def get(self, request: Request, id: str) -> HttpResponse:
         """With `wait_s` a run that is under way answers when it is over or waits for a person."""
         question = self.question(asked.RunQuestion)
@@ -127,6 +127,7 @@ def _filtered(rows: QuerySet[Run], question: asked.RunsQuestion) -> QuerySet[Run
         "mode": question.mode,
         "created_at__gt": question.created_after,
         "created_at__lt": question.created_before,
+        "finished_at__gt": question.finished_after,
     }
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
 

@@ -52,7 +52,7 @@ class OfTask(Endpoint):
 
 
 class One(OfTask):
-    @operation("read_task", "Read a task", answer=answers.Task)
+    @operation("read_task", "Read a task", answer=answers.Task, tagged=True)
     def get(self, request: Request, id: str) -> HttpResponse:
         """With who is asked stage by stage, each voice so far, and what will leave if it is approved as it stands."""
         return self.read(self.task(id))
@@ -122,6 +122,8 @@ def _filtered(rows: QuerySet[Task], question: asked.TasksQuestion) -> QuerySet[T
         known = identifier(question.workflow)
         of_workflow = {"run__workflow": known} if known else {"run__workflow__slug": question.workflow}
         rows = rows.filter(**of_workflow)
+    if question.created_after is not None:
+        rows = rows.filter(created_at__gt=question.created_after)
     if question.overdue:
         rows = rows.filter(status=TaskStatus.OPEN, due_at__lt=Now())
     return rows

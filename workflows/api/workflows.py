@@ -82,7 +82,7 @@ class Workflows(Endpoint):
 
 
 class One(OfWorkflow):
-    @operation("read_workflow", "Read a workflow", answer=answers.Workflow)
+    @operation("read_workflow", "Read a workflow", answer=answers.Workflow, tagged=True)
     def get(self, request: Request, id: str) -> HttpResponse:
         """`id` may also be the slug."""
         return answer(answers.Workflow.of(self.workflow(id)))
@@ -160,7 +160,7 @@ class Versions(OfWorkflow):
 
 
 class OneVersion(OfWorkflow):
-    @operation("read_version", "Read one version with its definition", answer=answers.Version)
+    @operation("read_version", "Read one version with its definition", answer=answers.Version, tagged=True)
     def get(self, request: Request, id: str, number: str) -> HttpResponse:
         workflow = self.workflow(id)
         return answer(answers.Version.whole(numbered(workflow.versions.all(), number), workflow.live_id))
