@@ -1,12 +1,16 @@
-"""The ledger in the admin: to read."""
+"""The ledger and its seals in the admin: to read."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from audit.administration import ReadOnlyAdmin
-from audit.models import Entry
+from audit.models import Anchored, Batch, Counter, Entry, Unsealed, Verification
 from audit.sentences import sentence
 
 
@@ -21,3 +25,58 @@ class EntryAdmin(ReadOnlyAdmin):
     @admin.display(description=_("what"))
     def as_sentence(self, entry: Entry) -> str:
         return sentence(entry)
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ("number", "sealed_at", "count", "total", "key_id", "hash_text")
+    list_filter = ("before",)
+    search_fields = ("number__startswith", "key_id")
+    fields = ("number", "before", "sealed_at", "count", "total", "departments", "first", "last", "key_id", "hash_text")
+
+    @admin.display(description=_("hash"))
+    def hash_text(self, batch: Batch) -> str:
+        return bytes(batch.hash).hex()
+
+
+@admin.register(Anchored)
+class AnchoredAdmin(ReadOnlyAdmin):
+    list_display = ("place", "batch", "at", "failing_since", "error")
+    search_fields = ("place",)
+
+
+@admin.register(Verification)
+class VerificationAdmin(ReadOnlyAdmin):
+    list_display = ("at", "exit_code", "entries", "took_s", "findings")
+    list_filter = ("exit_code",)
+    search_fields = ("findings",)
+
+
+@admin.register(Counter)
+class CounterAdmin(ReadOnlyAdmin):
+    list_display = ("scope", "last", "is_of_run")
+    search_fields = ("scope",)
+
+    @admin.display(description=_("of a run"), boolean=True)
+    def is_of_run(self, counter: Counter) -> bool:
+        return counter.scope.count("-") == 4
+
+
+@admin.register(Unsealed)
+class UnsealedAdmin(ReadOnlyAdmin):
+    list_display = ("entry_id", "written_at", "verb")
+    search_fields = ("entry_id__startswith",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Unsealed]:
+        entry = Entry.objects.filter(pk=OuterRef("entry_id"))
+        return (
+            super().get_queryset(request).annotate(at=Subquery(entry.values("at")), what=Subquery(entry.values("verb")))
+        )
+
+    @admin.display(description=_("written"), ordering="at")
+    def written_at(self, unsealed: Any) -> Any:
+        return unsealed.at
+
+    @admin.display(description=_("what"))
+    def verb(self, unsealed: Any) -> Any:
+        return unsealed.what

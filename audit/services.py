@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import unicodedata
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from audit import sql
 from audit.models import Entry
+from audit.verify import encoding
 
 
 class Doer(Protocol):
@@ -33,13 +37,15 @@ def record(
     department: str = "",
     thing: Any = None,
     run_id: UUID | None = None,
+    opened_at: datetime | None = None,
     **detail: Any,
 ) -> Entry:
     """Write who did what, inside the transaction of the deed itself.
 
     `verb` is past tense with a dot: "workflow.published". `department` is a slug. `thing` is the row the deed is about;
     one whose text people write (a title, a question, a file name) has a `ledger_label` that is none of it (rule A10).
-    `detail` holds JSON values only, and no secrets. Raises NotInTransaction outside a transaction.
+    `detail` holds JSON values only, and no secrets. `opened_at` is given with the first deed of a run that is just
+    being made: it needs no number from the database, and so no lock. Raises NotInTransaction outside a transaction.
     """
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction(verb)
@@ -48,27 +54,71 @@ def record(
         verb=verb,
         actor_kind=actor.kind,
         actor_id=actor.id,
-        actor_label=actor.label[:254],
+        actor_label=_composed(actor.label)[:254],
         department=department,
         object_kind=thing._meta.model_name if thing is not None else "",
         object_id=str(thing.pk) if thing is not None else "",
-        object_label=_label(thing)[:254] if thing is not None else "",
+        object_label=_composed(_label(thing))[:254] if thing is not None else "",
         run_id=run_id,
         detail=detail,
     )
-    sql.execute(_INSERT, [getattr(entry, name) for name in _COLUMNS] + [sql.document(detail)])
+    entry.seq, entry.at = (1, opened_at) if opened_at else _next(entry)
+    return write(entry, _composed(sql.document(detail)))
+
+
+def write(entry: Entry, document: str) -> Entry:
+    """The entry with its code, and its place in the queue of what is to be sealed. `document` is its detail as JSON."""
+    entry.mac_key, key = next(iter(settings.LEDGER_KEYS.known.items()))
+    entry.mac = encoding.mac_of(encoding.entry_bytes(row_of(entry, document)), key)
+    sql.execute(_INSERT, [getattr(entry, name) for name in _COLUMNS] + [document])
     entry._state.adding, entry._state.db = False, "default"
     return entry
+
+
+def row_of(entry: Entry, document: str) -> encoding.Row:
+    """As the verifier reads it, which takes the detail from its JSON, with every digit."""
+    values = {name: getattr(entry, name) for name in encoding.COLUMNS}
+    run_id = str(entry.run_id) if entry.run_id else None
+    values |= {"id": str(entry.id), "run_id": run_id, "detail": encoding.parse(document), "mac": bytes(entry.mac)}
+    return encoding.Row(**values)
+
+
+def _next(entry: Entry) -> tuple[int, datetime]:
+    """The next number of its run or department, and the moment at which it was ours.
+
+    The row of the counter is held until the end of the transaction, so that numbers have no gaps: whoever records
+    should have done what it waits for before.
+    """
+    if entry.run_id:
+        found = sql.row(_NEXT_OF_RUN, [str(entry.run_id), entry.run_id])
+    else:
+        found = sql.row(_NEXT_OF_DEPARTMENT, [entry.department])
+    assert found is not None
+    return found[0], found[1]
+
+
+def _composed(text: str) -> str:
+    """One form of letters with accents (NFC): what looks the same is the same."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _label(thing: Any) -> str:
     return getattr(thing, "ledger_label", "") or str(thing)
 
 
-_COLUMNS = (
-    *("id", "verb", "actor_kind", "actor_id", "actor_label", "department"),
-    *("object_kind", "object_id", "object_label", "run_id"),
-)
+_COLUMNS = tuple(name for name in encoding.COLUMNS if name != "detail")
 _INSERT = f"""
-INSERT INTO audit_entry ({", ".join(_COLUMNS)}, detail) VALUES ({", ".join(["%s"] * len(_COLUMNS))}, %s::jsonb)
+WITH entry AS (
+    INSERT INTO audit_entry ({", ".join(_COLUMNS)}, detail)
+    VALUES ({", ".join(["%s"] * len(_COLUMNS))}, %s::jsonb) RETURNING id
+)
+INSERT INTO audit_unsealed (entry_id) SELECT id FROM entry
+"""
+_COUNT = """
+ON CONFLICT (scope) DO UPDATE SET last = counter.last + 1 RETURNING last, clock_timestamp()
+"""
+_NEXT_OF_DEPARTMENT = f"INSERT INTO audit_counter AS counter (scope, last) VALUES (%s, 1) {_COUNT}"
+_NEXT_OF_RUN = f"""
+INSERT INTO audit_counter AS counter (scope, last)
+VALUES (%s, 1 + coalesce((SELECT max(seq) FROM audit_entry WHERE run_id = %s), 0)) {_COUNT}
 """

@@ -30,6 +30,9 @@ class Env:
     openai_model: str
     secret_key: str = field(repr=False)
     vault_keys: str = field(repr=False)
+    ledger_keys: str = field(repr=False)
+    ledger_signing_keys: str = field(repr=False)
+    ledger_anchors: str = field(repr=False)  # it may hold the keys of a bucket
     debug: bool
     allowed_hosts: tuple[str, ...]
     public_url: str
@@ -74,6 +77,9 @@ def read() -> Env:
         openai_model=given("OPENAI_MODEL", ""),
         secret_key=given("SECRET_KEY", ""),
         vault_keys=given("TANDEM_VAULT_KEYS", "").strip(),
+        ledger_keys=given("TANDEM_LEDGER_KEYS", "").strip(),
+        ledger_signing_keys=given("TANDEM_LEDGER_SIGNING_KEYS", "").strip(),
+        ledger_anchors=given("TANDEM_LEDGER_ANCHORS", "").strip(),
         debug=given("TANDEM_DEBUG", "") == "1",
         allowed_hosts=_words(given("ALLOWED_HOSTS", "")),
         public_url=given("TANDEM_URL", "").rstrip("/"),

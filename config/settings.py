@@ -5,14 +5,16 @@ from __future__ import annotations
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import database, embedded, env, mail, secret, vault_keys
+from config import database, embedded, env, key_rings, mail, secret
 
 ENV = env.read()
 BASE_DIR = env.ROOT
 DATA_DIR = ENV.home
 
 SECRET_KEY = secret.secret_key(ENV)
-VAULT_KEYS = vault_keys.VaultKeys(ENV)
+VAULT_KEYS = key_rings.VaultKeys(ENV)
+LEDGER_KEYS = key_rings.LedgerKeys(ENV)
+LEDGER_SIGNING_KEYS = key_rings.SigningKeys(ENV)
 DEBUG = ENV.debug
 ALLOWED_HOSTS = list(ENV.allowed_hosts) or ["localhost", "127.0.0.1", "[::1]", "testserver"]
 CSRF_TRUSTED_ORIGINS = [ENV.public_url] if ENV.public_url else []

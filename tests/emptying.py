@@ -12,6 +12,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 from psycopg.errors import DeadlockDetected
 
 TRIES = 5
+KEPT = {"audit_entry": "ledger_keeps_table", "audit_batch": "ledger_keeps_batch_table"}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,16 +25,16 @@ def ledger_is_emptied_between_tests() -> Iterator[None]:
         statements = sql_flush(self, style, tables, **options)
         if "audit_entry" not in tables:
             return statements
-        return [
-            "ALTER TABLE audit_entry DISABLE TRIGGER ledger_keeps_table",
-            *statements,
-            "ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER ledger_keeps_table",
-        ]
+        return [*sleeping("DISABLE"), *statements, *sleeping("ENABLE ALWAYS")]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", flush)
         patch.setattr(DatabaseOperations, "execute_sql_flush", _patiently(DatabaseOperations.execute_sql_flush))
         yield
+
+
+def sleeping(state: str) -> list[str]:
+    return [f"ALTER TABLE {table} {state} TRIGGER {trigger}" for table, trigger in KEPT.items()]
 
 
 def _patiently(execute: Callable[..., None]) -> Callable[..., None]:

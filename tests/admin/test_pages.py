@@ -14,7 +14,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from audit.models import Entry
+from audit.models import Anchored, Batch, Counter, Entry, Unsealed, Verification
 from audit.services import record
 from connectors.connections import Told, connect
 from connectors.models import Connection, ManifestOperation, ManifestVersion, Secret
@@ -72,6 +72,7 @@ MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode, Taken]
 CONTENT += [Trigger, TriggerEvent, Awaited]
+SEALS = [Anchored, Batch, Counter, Unsealed, Verification]
 NEVER_CHANGED = [
     Run,
     StepRun,
@@ -86,6 +87,7 @@ NEVER_CHANGED = [
     Connection,
     ManifestVersion,
     ManifestOperation,
+    *SEALS,
 ]
 SECRET = "the deal with Northwind"  # in every place that people write
 
@@ -146,6 +148,12 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     version = make_manifest(described("https://shop.example"), legal).versions.get()
     rows += [version.manifest, version, version.operations.all()[0]]
     rows += [make_group(legal, member), make_absence(member, date(2026, 12, 1), date(2026, 12, 4), note=SECRET)]
+    seal = {"previous": b"", "root": b"", "hash": b"", "signature": b"", "departments": {}, "entries": [entry.pk]}
+    rows += [
+        Batch.objects.create(number=1, first=entry.pk, last=entry.pk, count=1, total=1, sealed_at=entry.at, **seal)
+    ]
+    rows += [Anchored.objects.create(place="file"), Verification.objects.create(exit_code=0)]
+    rows += [Counter.objects.get(scope="legal"), Unsealed.objects.get(pk=entry.pk)]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}
 

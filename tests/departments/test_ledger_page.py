@@ -175,9 +175,8 @@ def test_days_are_whole(auditor: User, legal: Department) -> None:
     for number, at in enumerate(
         ["2026-03-01T23:59:59.999", "2026-03-02T00:00", "2026-03-02T23:59:59.999", "2026-03-03T00:00"]
     ):
-        Entry.objects.create(
-            at=datetime.fromisoformat(at).replace(tzinfo=UTC), actor_kind="person", actor_label="x", verb=f"a.b{number}"
-        )
+        moment = datetime.fromisoformat(at).replace(tzinfo=UTC)
+        Entry.objects.create(at=moment, actor_kind="person", actor_label="x", verb=f"a.b{number}", seq=number + 100)
 
     assert read(auditor, since="2026-03-02", until="2026-03-02") == ["x: a b2", "x: a b1"]
 

@@ -226,7 +226,8 @@ def empty() -> None:
     """Forget all runs, and what the ledger says of them (see tests/emptying.py)."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "ALTER TABLE audit_entry DISABLE TRIGGER ledger_keeps_table; TRUNCATE workflows_run, audit_entry CASCADE;"
+            "ALTER TABLE audit_entry DISABLE TRIGGER ledger_keeps_table;"
+            " TRUNCATE workflows_run, audit_entry, audit_counter, audit_unsealed CASCADE;"
             " ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER ledger_keeps_table"
         )
 

@@ -107,7 +107,7 @@ def test_i6_a_deed_that_the_ledger_tells_twice(run: Run) -> None:
     deed = Entry.objects.get(verb="run.started", run_id=run.pk)
 
     def tell_again() -> None:
-        Entry.objects.create(verb=deed.verb, run_id=run.pk, actor_kind="system", actor_label="Tandem")
+        Entry.objects.create(verb=deed.verb, run_id=run.pk, seq=2, actor_kind="system", actor_label="Tandem")
 
     assert f"run {run.pk} was accepted, and the ledger says so 2 times" in violations(tell_again)
 

@@ -81,6 +81,7 @@ def accept_run(
             department=workflow.department.slug,
             thing=accepted.run,
             run_id=accepted.run.pk,
+            opened_at=now,
             workflow=workflow.name,
         )
         fault_point("before_run_commit")

@@ -158,6 +158,7 @@ def _record(workflow: Workflow, run: Run, part: Part, actor: Actor, *, send: boo
         department=workflow.department.slug,
         thing=run,
         run_id=run.pk,
+        opened_at=run.created_at,
         workflow=workflow.name,
         part=str(part),
         sends=send,

@@ -22,7 +22,7 @@ VALUES = {"user": "ada", "password": "correct horse"}
 
 
 class Keys:
-    """The keys of the settings, in memory: what `config.vault_keys` does with files is tested beside it."""
+    """The keys of the settings, in memory: what `config.key_rings` does with files is tested beside it."""
 
     are_given = False
 

@@ -11,7 +11,7 @@ import pytest
 
 from config import env
 from config.env import BadSetting
-from config.vault_keys import VaultKeys, a_new_entry
+from config.key_rings import VaultKeys, a_new_entry
 
 KEY = base64.b64encode(b"k" * 32).decode()
 

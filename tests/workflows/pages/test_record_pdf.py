@@ -94,7 +94,13 @@ def test_a_character_that_cannot_be_shown_stands_as_a_box_and_is_named(scene: Sc
 
 def test_a_line_of_the_ledger_says_what_its_sentence_leaves_unsaid(scene: Scene, signed_in: Any) -> None:
     run = scenes.a_run(scene)
-    told = {"actor_kind": "person", "actor_label": "Astrid Berg", "object_label": "Round-Up", "run_id": run.pk}
+    told = {
+        "actor_kind": "person",
+        "actor_label": "Astrid Berg",
+        "object_label": "Round-Up",
+        "run_id": run.pk,
+        "seq": 1,
+    }
     entry = Entry.objects.create(verb="task.decided", detail={"decision": "reject", "reason": "Too early"}, **told)
     client = signed_in(scene.viewer)
 

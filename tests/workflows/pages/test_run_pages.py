@@ -138,7 +138,7 @@ def test_an_item_shows_its_own_names_and_leads_back_to_its_run(scene: Scene, sig
 def test_the_ledger_of_the_run_stands_on_its_page(scene: Scene, signed_in: Any):
     run = scenes.a_run(scene)
     Entry.objects.create(
-        actor_kind="person", actor_label="Olga Lind", verb="run.started", object_label="Round-Up", run_id=run.pk
+        actor_kind="person", actor_label="Olga Lind", verb="run.started", object_label="Round-Up", run_id=run.pk, seq=1
     )
 
     html = signed_in(scene.viewer).get(f"/runs/{run.pk}/").content.decode()

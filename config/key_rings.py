@@ -1,6 +1,6 @@
-"""The keys of the vault, which wrap the keys of secrets: given, or kept beside the data, never in the database.
+"""Rings of keys: given, or kept beside the data, never in the database.
 
-One key a line (in TANDEM_VAULT_KEYS: a comma between them), the newest first: its name, a colon, 32 bytes in base64.
+One key a line (in a variable: a comma between them), the newest first: its name, a colon, 32 bytes in base64.
 """
 
 from __future__ import annotations
@@ -18,43 +18,67 @@ from config.env import BadSetting, Env
 KEY_BYTES = 32
 
 
-class VaultKeys:
-    """What the settings hold. `known`: name → key, newest first. Raises BadSetting, which never repeats a key."""
+class Keys:
+    """Name → key, newest first. Read when first asked for. Raises BadSetting, which never repeats a key."""
 
-    def __init__(self, env: Env) -> None:
-        self._env = env
-        self.known = _keys(env)
+    def __init__(self, variable: str, given: str, file: Path) -> None:
+        self._variable, self._given, self._file = variable, given, file
+        self._known: dict[str, bytes] | None = None
+
+    @property
+    def known(self) -> dict[str, bytes]:
+        return self.read_anew() if self._known is None else self._known
 
     @property
     def are_given(self) -> bool:
         """From outside, so that nobody here can add one."""
-        return bool(self._env.vault_keys)
+        return bool(self._given)
 
     def read_anew(self) -> dict[str, bytes]:
         """Another process may have added one."""
-        self.known = _keys(self._env)
-        return self.known
+        self._known = _read(self._variable, self._given) if self._given else _kept(self._file)
+        return self._known
 
     def add(self) -> str:
         """A new key before the others. Gives its name."""
-        name = _add(self._env)
+        name = _add(self._file)
         self.read_anew()
         return name
 
 
+class VaultKeys(Keys):
+    """They wrap the keys of secrets."""
+
+    def __init__(self, env: Env) -> None:
+        super().__init__("TANDEM_VAULT_KEYS", env.vault_keys, env.home / "vault-keys")
+        self.read_anew()
+
+
+class LedgerKeys(Keys):
+    """Every process that writes to the ledger makes the codes of its entries with the newest."""
+
+    def __init__(self, env: Env) -> None:
+        super().__init__("TANDEM_LEDGER_KEYS", env.ledger_keys, env.home / "ledger-keys")
+        self.read_anew()
+
+
+class SigningKeys(Keys):
+    """The private ones that seal the ledger: read by the sealer alone, when it first seals."""
+
+    def __init__(self, env: Env) -> None:
+        super().__init__("TANDEM_LEDGER_SIGNING_KEYS", env.ledger_signing_keys, env.home / "ledger-signing-keys")
+
+
 def a_new_entry() -> str:
-    """A name and a random key, as they stand in TANDEM_VAULT_KEYS."""
+    """A name and a random key, as they stand in a variable."""
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
     return f"{name}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"
 
 
-def _keys(env: Env) -> dict[str, bytes]:
-    """Without TANDEM_VAULT_KEYS those in TANDEM_HOME/vault-keys, the first made on first use."""
-    if env.vault_keys:
-        return _read("TANDEM_VAULT_KEYS", env.vault_keys)
-    path = _file(env)
+def _kept(path: Path) -> dict[str, bytes]:
+    """Those in the file, the first made on first use."""
     if not path.exists():
-        env.home.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         draft = _draft(path, a_new_entry())
         # A link, not a rename: of two processes starting at once the first wins and the second reads a whole file.
         with suppress(FileExistsError):
@@ -63,14 +87,10 @@ def _keys(env: Env) -> dict[str, bytes]:
     return _read(path.name, ",".join(path.read_text().split()))
 
 
-def _add(env: Env) -> str:
-    path, entry = _file(env), a_new_entry()
+def _add(path: Path) -> str:
+    entry = a_new_entry()
     _draft(path, f"{entry}\n{path.read_text()}").replace(path)
     return entry.partition(":")[0]
-
-
-def _file(env: Env) -> Path:
-    return env.home / "vault-keys"
 
 
 def _draft(path: Path, text: str) -> Path:
