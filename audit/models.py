@@ -140,11 +140,14 @@ class Anchored(models.Model):
 
 
 class Verification(models.Model):
-    """What the verifier said, for the page. `exit_code`: 0 nothing found, 1 something, 2 it could not look."""
+    """What the verifier said, for the page.
+
+    `exit_code`: 0 nothing found, 1 something, 2 it could not look, None while it looks.
+    """
 
     id = models.BigAutoField(primary_key=True)
     at = models.DateTimeField(_("verified"), db_default=Now())
-    exit_code = models.PositiveSmallIntegerField()
+    exit_code = models.PositiveSmallIntegerField(null=True)
     entries = models.PositiveBigIntegerField(default=0)
     findings: models.JSONField[list[str]] = models.JSONField(default=list)
     took_s = models.FloatField(default=0)

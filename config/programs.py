@@ -41,9 +41,14 @@ def _python(env: Env, name: str, arguments: list[str], *, port: int | None = Non
         command=[sys.executable, *arguments],
         log=env.log / f"{name}.log" if has_log else None,
         cwd=ROOT,
-        env={"TANDEM_HOME": str(env.home), "TANDEM_NO_BOOTSTRAP": "1", "PYTHONUNBUFFERED": "1"},
+        env={"TANDEM_HOME": str(env.home), "TANDEM_NO_BOOTSTRAP": "1", "PYTHONUNBUFFERED": "1", **_kept_from(name)},
         is_ready=(lambda: _answers(port)) if port else None,
     )
+
+
+def _kept_from(name: str) -> dict[str, str]:
+    """What seals the ledger is for the scheduler alone (rule A5)."""
+    return {"TANDEM_LEDGER_SIGNING_KEYS": ""} if name in ("web", "worker") else {}
 
 
 def _answers(port: int) -> bool:

@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
                     "at",
                     models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), verbose_name="verified"),
                 ),
-                ("exit_code", models.PositiveSmallIntegerField()),
+                ("exit_code", models.PositiveSmallIntegerField(null=True)),
                 ("entries", models.PositiveBigIntegerField(default=0)),
                 ("findings", models.JSONField(default=list)),
                 ("took_s", models.FloatField(default=0)),

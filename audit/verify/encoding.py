@@ -57,7 +57,7 @@ class Header(NamedTuple):
     previous: bytes
     first: str
     last: str
-    count: int
+    size: int
     total: int
     root: bytes
     departments: Mapping[str, int]
@@ -145,7 +145,7 @@ def leaf_of(entry: bytes, mac: bytes) -> bytes:
 def batch_hash(header: Header) -> bytes:
     fields = (
         *("tandem.batch", FORM, header.number, header.before, header.previous.hex(), header.first, header.last),
-        *(header.count, header.total, header.root.hex(), header.departments, time_text(header.sealed_at)),
+        *(header.size, header.total, header.root.hex(), header.departments, time_text(header.sealed_at)),
         header.key_id,
     )
     return hashlib.sha256(_BATCH + encode(fields)).digest()

@@ -9,7 +9,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -22,13 +22,16 @@ log = logging.getLogger(__name__)
 DIRECT_THREADS = 32
 LOOK_ROUND_S = 60.0
 MAIL_REST_S = 2.0
-MAIL_ENDS_WITHIN_S = 3.0
+ENDS_WITHIN_S = 3.0
 
 
 class Scheduler:
-    """`run` sweeps until `stop` is set; `more` are parts of the sweep that live on a higher floor."""
+    """`run` sweeps until `stop` is set; `more` are parts of the sweep that live on a higher floor.
 
-    def __init__(self, *more: Callable[[], int]) -> None:
+    `beside` are loops with a thread of their own, because they wait for others; each ends soon after it is told to.
+    """
+
+    def __init__(self, *more: Callable[[], int], beside: Sequence[Callable[[threading.Event], None]] = ()) -> None:
         self.more = more
         self.stop = threading.Event()
         self.direct = ThreadPoolExecutor(DIRECT_THREADS, thread_name_prefix="direct")
@@ -37,11 +40,14 @@ class Scheduler:
         self.next_look_round = 0.0
         self.freed = threading.Event()
         self.lock = threading.Lock()
-        # Its own thread: a mail server that hangs must not hold the sweep up. What it does not end, another one does.
+        # Their own threads: a mail server that hangs must not hold the sweep up. What one does not end, another does.
         self.mail = threading.Thread(target=self._send_notices, name="mail", daemon=True)
+        others = [threading.Thread(target=loop, args=[self.stop], daemon=True) for loop in beside]
+        self.threads = [self.mail, *others]
 
     def run(self) -> None:
-        self.mail.start()
+        for thread in self.threads:
+            thread.start()
         while not self.stop.is_set():
             self.was_full = False
             moved = self.tick()
@@ -49,7 +55,9 @@ class Scheduler:
             pause = 0.0 if moved >= limits.SWEEP_BATCH else limits.TICK_S * random.uniform(0.8, 1.2)
             self._rest(pause)
         self.direct.shutdown(wait=True, cancel_futures=True)
-        self.mail.join(MAIL_ENDS_WITHIN_S)
+        ends_at = time.monotonic() + ENDS_WITHIN_S
+        for thread in self.threads:
+            thread.join(max(0.0, ends_at - time.monotonic()))
 
     def _send_notices(self) -> None:
         while not self.stop.is_set():

@@ -254,7 +254,7 @@ def _record(task: Task, answer: dict[str, Any], actor: Actor, seat: Seat, sha256
     """What the ledger keeps of a decision: that the draft was changed, not the text itself (rule A10)."""
     edited = bool(task.draft) and bool(answer["text"]) and answer["text"] != task.draft
     detail = {"decision": answer["decision"], "reason": answer["reason"][:500], "edited": edited}
-    more = {"stage": task.stage + 1, "in_place_of": seat.in_place_of, "seen_sha256": sha256}
+    more: dict[str, Any] = {"stage": task.stage + 1, "in_place_of": seat.in_place_of, "seen_sha256": sha256}
     record(
         "task.decided",
         actor=actor,

@@ -1,12 +1,15 @@
-"""`manage.py scheduler`: due timers, lost workers, forgotten hand-outs, the time of tasks and of triggers."""
+"""`manage.py scheduler`: due timers, lost workers, forgotten hand-outs, the time of tasks and triggers; the sealer."""
 
 from __future__ import annotations
 
 import signal
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
+from audit.sealer import Sealer
+from connectors.anchor_places import BadPlace, places
 from workflows.runtime.scheduler import Scheduler
 from workflows.services import clocks, endings, task_clock, watching
 
@@ -15,7 +18,16 @@ class Command(BaseCommand):
     help = "Runs the scheduler until it is stopped; it needs only the database."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        scheduler = Scheduler(task_clock.strike, clocks.strike, watching.Watcher().strike, endings.strike)
+        strikes = (task_clock.strike, clocks.strike, watching.Watcher().strike, endings.strike)
+        scheduler = Scheduler(*strikes, beside=[_sealer().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
         scheduler.run()
+
+
+def _sealer() -> Sealer:
+    try:
+        told = places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS)
+    except BadPlace as error:
+        raise CommandError(str(error)) from None
+    return Sealer(told, settings.LEDGER_PUBLIC_KEYS)
