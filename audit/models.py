@@ -116,6 +116,7 @@ class Batch(models.Model):
         verbose_name = _("sealed batch")
         verbose_name_plural = _("sealed batches")
         ordering = ["-number"]
+        indexes = [models.Index(fields=["last"], name="ledger_batch_last")]  # by which an entry finds its batch
 
     def __str__(self) -> str:
         return str(self.number)

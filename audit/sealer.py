@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from audit import anchoring, sealing, sql
 from audit.anchoring import InFile, Place
 from audit.models import Batch
-from audit.services import record
+from audit.services import Server, record
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +28,6 @@ ANCHOR_EVERY_S: Final = 60.0
 LIFE_SIGN_S: Final = 3600.0
 """An anchor that says nothing new, so that silence is a sign."""
 TICK_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tandem:
-    """Who writes what the sealer itself has to tell."""
-
-    kind: str = "system"
-    id: str = ""
-    label: str = "Tandem"
 
 
 @dataclass
@@ -73,6 +65,7 @@ class Sealer:
 
     def seal(self) -> None:
         """All that waits."""
+        settings.LEDGER_SIGNING_KEYS.read_anew()  # somebody may have added one
         anchoring.publish_keys(self.public_keys)
         while sealed := sealing.seal(self.refused):
             self.hurry |= sealed.is_of_high_risk
@@ -105,7 +98,7 @@ class Sealer:
                 with transaction.atomic():
                     record(
                         "ledger.history_replaced",
-                        actor=Tandem(),
+                        actor=Server(),
                         old_batch=told["batch"],
                         old_hash=told["hash"],
                         new_batch=head.number,

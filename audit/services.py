@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -24,6 +25,15 @@ class Doer(Protocol):
     def id(self) -> str: ...
     @property
     def label(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server itself, for what the ledger has to tell of its own."""
+
+    kind: str = "system"
+    id: str = ""
+    label: str = "Tandem"
 
 
 class NotInTransaction(Exception):

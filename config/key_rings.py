@@ -22,7 +22,7 @@ class Keys:
     """Name → key, newest first. Read when first asked for. Raises BadSetting, which never repeats a key."""
 
     def __init__(self, variable: str, given: str, file: Path) -> None:
-        self._variable, self._given, self._file = variable, given, file
+        self._variable, self._given, self.file = variable, given, file
         self._known: dict[str, bytes] | None = None
 
     @property
@@ -36,12 +36,12 @@ class Keys:
 
     def read_anew(self) -> dict[str, bytes]:
         """Another process may have added one."""
-        self._known = _read(self._variable, self._given) if self._given else _kept(self._file)
+        self._known = _read(self._variable, self._given) if self._given else _kept(self.file)
         return self._known
 
     def add(self) -> str:
         """A new key before the others. Gives its name."""
-        name = _add(self._file)
+        name = _add(self.file)
         self.read_anew()
         return name
 

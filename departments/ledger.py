@@ -13,22 +13,30 @@ from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render, resolve_url
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
+from audit import exporting
 from audit.models import Entry
 from audit.reading import IN_ADMINISTRATION, SERVER, Page, Question, find
 from audit.sentences import SENTENCES, facts, sentence, verb_title
+from audit.services import record
+from audit.standing import standing
 from departments.access import Actor, Verb, visible
 from departments.middleware import actor_of
 from departments.models import Department
 
 # Days far outside have no midnight in every time zone.
+MOST_EXPORTED = 20_000
+"""Entries in one file; the whole ledger is exported by a command (docs/ledger.md)."""
+
 DAYS = [MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2200, 1, 1))]
 
 
@@ -38,17 +46,50 @@ def ledger(request: HttpRequest) -> HttpResponse:
     """Full page, or only its entries for htmx."""
     if not request.user.is_authenticated:
         return _sign_in(request)
+    actor, departments = _readers(request)
+    form = LedgerForm(request.GET or None, departments=departments, is_auditor=actor.is_auditor)
+    page = find(form.question(), _slugs(actor, departments))
+    wants_fragment = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+    template = "audit/_entries.html" if wants_fragment else "audit/ledger.html"
+    context = {"form": form, "lines": _lines(page, departments, actor), "older": _older(page, request.GET)}
+    context |= {"asked": _kept(request.GET), "standing": None if wants_fragment else standing()}
+    return render(request, template, context, status=422 if form.errors else 200)
+
+
+@never_cache
+@require_safe
+def export(request: HttpRequest, form: str) -> HttpResponse:
+    """What is found, as a file: lines of JSON (`jsonl`) or a table (`csv`). The ledger says that it was taken along."""
+    if not request.user.is_authenticated:
+        return _sign_in(request)
+    actor, departments = _readers(request)
+    asked = LedgerForm(request.GET or None, departments=departments, is_auditor=actor.is_auditor)
+    question = asked.question()
+    if asked.errors:
+        raise Http404
+    entries = find(question, _slugs(actor, departments), MOST_EXPORTED).entries
+    if form == "csv":
+        content, kind = exporting.table(entries), "text/csv; charset=utf-8"
+    else:
+        content, kind = "".join(f"{line}\n" for line in exporting.lines(entries)), "application/jsonl"
+    with transaction.atomic():
+        where = question.department if question.department not in ("", SERVER) else ""
+        record("ledger.exported", actor=actor, department=where, entries=len(entries), form=form)
+    disposition = content_disposition_header(True, f"ledger.{form}")
+    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": disposition or ""})
+
+
+def _readers(request: HttpRequest) -> tuple[Actor, list[Department]]:
+    """Who asks, and the departments whose entries they may read. Raises PermissionDenied."""
     actor = actor_of(request)
     departments = list(visible(Department.objects.all(), actor, verb=Verb.AUDIT, path="pk"))
     if not departments and not actor.is_auditor:
         raise PermissionDenied(_("The ledger is read by auditors, and by managers for their own departments."))
+    return actor, departments
 
-    form = LedgerForm(request.GET or None, departments=departments, is_auditor=actor.is_auditor)
-    page = find(form.question(), None if actor.is_auditor else [d.slug for d in departments])
-    wants_fragment = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
-    template = "audit/_entries.html" if wants_fragment else "audit/ledger.html"
-    context = {"form": form, "lines": _lines(page, departments, actor), "older": _older(page, request.GET)}
-    return render(request, template, context, status=422 if form.errors else 200)
+
+def _slugs(actor: Actor, departments: list[Department]) -> list[str] | None:
+    return None if actor.is_auditor else [department.slug for department in departments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,5 +157,10 @@ def _older(page: Page, asked: QueryDict) -> str:
     """Query string of the next page."""
     if page.older is None:
         return ""
-    kept = {name: value for name, value in asked.items() if value and name != "before"}
-    return urlencode({**kept, "before": page.older})
+    joint = "&" if (kept := _kept(asked)) else ""
+    return f"{kept}{joint}{urlencode({'before': page.older})}"
+
+
+def _kept(asked: QueryDict) -> str:
+    """What was looked for, as a query string."""
+    return urlencode({name: value for name, value in asked.items() if value and name != "before"})

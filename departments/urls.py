@@ -27,4 +27,6 @@ urlpatterns = [
         name="account_reset_password_from_key",
     ),
     path("ledger/", ledger.ledger, name="ledger"),
+    path("ledger/ledger.csv", ledger.export, {"form": "csv"}, name="ledger_csv"),
+    path("ledger/ledger.jsonl", ledger.export, {"form": "jsonl"}, name="ledger_jsonl"),
 ]

@@ -112,6 +112,7 @@ urlpatterns = [
     path("runs/<uuid:pk>/steps/<uuid:step>/", runs.run_step, name="run_step"),
     path("runs/<uuid:pk>/record/", record.record, name="record"),
     path("runs/<uuid:pk>/record.pdf", record.record_pdf, name="record_pdf"),
+    path("runs/<uuid:pk>/ledger.json", record.run_ledger, name="run_ledger"),
     path("runs/<uuid:pk>/cancel/", runs.cancel, name="cancel"),
     path("runs/<uuid:pk>/retry/", runs.retry, name="retry"),
     path("runs/<uuid:pk>/resume/", runs.resume, name="resume"),

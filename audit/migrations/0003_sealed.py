@@ -76,6 +76,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "sealed batch",
                 "verbose_name_plural": "sealed batches",
                 "ordering": ["-number"],
+                "indexes": [models.Index(fields=["last"], name="ledger_batch_last")],
             },
         ),
         migrations.CreateModel(

@@ -13,13 +13,19 @@ from pathlib import Path
 from . import bundle, words
 from .checking import Report, verify
 from .sources import CannotRead, Connection, Source, opened
-from .trust import Trust, anchors, keys
+from .trust import Trust, anchors, key_ring, keys
 
 ALL_WELL, FOUND, COULD_NOT = 0, 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    parser = argparse.ArgumentParser(prog="verify", description="Verify Tandem's ledger, without Tandem.")
+    add_arguments(parser)
+    return perform(parser.parse_args(arguments))
+
+
+def perform(given: argparse.Namespace) -> int:
+    """The exit code."""
     try:
         return _self_test(given) if given.self_test else _verify(given)
     except CannotRead as problem:
@@ -33,13 +39,13 @@ def _verify(given: argparse.Namespace) -> int:
     if given.source and bundle.is_bundle(given.source):
         return _of_bundle(given, trust)
     report = verify(_source(given.source), trust, accept_set_back=given.accept_set_back)
-    print(_as_json(report, time.monotonic() - began) if given.json else "\n".join(words.told(report)))
+    print(_as_json(report, time.monotonic() - began) if given.as_json else "\n".join(words.told(report)))
     return FOUND if report.findings.count else ALL_WELL
 
 
 def _of_bundle(given: argparse.Namespace, trust: Trust) -> int:
     problems, lines = bundle.verify_bundle(Path(given.source), trust)
-    print(json.dumps({"findings": problems}) if given.json else "\n".join([*lines, *problems]))
+    print(json.dumps({"findings": problems}) if given.as_json else "\n".join([*lines, *problems]))
     return FOUND if problems else ALL_WELL
 
 
@@ -61,14 +67,19 @@ def _self_test(given: argparse.Namespace) -> int:
 
 
 def _source(given: str) -> Source:
-    if not given or "://" in given:
+    if not given or "://" in given or "dbname=" in given:
         return Connection.to(given)
     return opened(Path(given))
 
 
 def _trust(given: argparse.Namespace) -> Trust:
     public = keys(Path(given.public_keys))
-    codes = keys(Path(given.code_keys)) if given.code_keys else None
+    codes = None
+    if given.code_keys.startswith("env:"):
+        name = given.code_keys.removeprefix("env:")
+        codes = key_ring(os.environ.get(name, ""), name)
+    elif given.code_keys:
+        codes = keys(Path(given.code_keys))
     return Trust(public, anchors([Path(each) for each in given.anchors], public), codes)
 
 
@@ -88,8 +99,7 @@ def _as_json(report: Report, took_s: float) -> str:
     return json.dumps(told)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="verify", description="Verify Tandem's ledger, without Tandem.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         nargs="?",
@@ -98,11 +108,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--public-keys", default="ledger-public-keys", help="public keys of the sealer")
     parser.add_argument("--anchors", nargs="*", default=[], help="files or folders with anchors")
-    parser.add_argument("--code-keys", default="", help="the keys of the entries' codes, if you may have them")
+    parser.add_argument(
+        "--code-keys", default="", help="keys of the entries' codes, if you may have them; env:NAME too"
+    )
     parser.add_argument("--accept-set-back", action="store_true", help="you know that the database was restored")
     parser.add_argument("--self-test", action="store_true", help="tamper with a copy in many ways and find each")
-    parser.add_argument("--json", action="store_true")
-    return parser
+    parser.add_argument("--json", action="store_true", dest="as_json", help="for programs")
 
 
 if __name__ == "__main__":

@@ -173,7 +173,11 @@ class Export:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.is_whole = bool(next(self._lines("ledger"), {}).get("whole"))
+        if not next(self._lines("ledger"), {}).get("whole"):
+            raise CannotRead(
+                f"{path} is a part of a ledger, which proves nothing by itself. Verify a whole one (manage.py "
+                "export_ledger) or the bundle of a run."
+            )
 
     def rows(self) -> Iterator[Row]:
         return (row_of(line) for line in self._lines("entry"))

@@ -48,14 +48,20 @@ class Trust:
 def keys(path: Path) -> dict[str, bytes]:
     """Name → 32 bytes, as they stand in the file, one a line. Raises CannotRead."""
     try:
-        pairs = [line.split(":", 1) for line in path.read_text().split()]
-        found = {name: base64.b64decode(key, validate=True) for name, key in pairs}
+        return key_ring(path.read_text(), str(path))
     except OSError as error:
         raise CannotRead(f"The keys in {path} cannot be read: {error.strerror}.") from None
+
+
+def key_ring(text: str, where: str) -> dict[str, bytes]:
+    """The same, from a text with line ends or commas. Raises CannotRead."""
+    try:
+        pairs = [entry.split(":", 1) for entry in text.replace(",", " ").split()]
+        found = {name: base64.b64decode(key, validate=True) for name, key in pairs}
     except ValueError:
         found = {}
     if not found or any(len(key) != 32 for key in found.values()):
-        raise CannotRead(f"{path} holds no keys. Each line is a name, a colon, and 32 bytes in base64.")
+        raise CannotRead(f"{where} holds no keys. Each line is a name, a colon, and 32 bytes in base64.")
     return found
 
 

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import json
 import math
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audit.cells import harmless
 from connectors.sdk import BadParams
 
-FORMULA_SIGNS = ("=", "+", "-", "@", "|")
-LINE_SIGNS = ("\t", "\r", "\n")
-PLAIN_NUMBER = re.compile(r"-\d+(\.\d+)?", re.ASCII)
 LARGEST_EXACT_INT = 2**53
 
 Value = str | int | float | bool | None
@@ -43,20 +39,6 @@ def value_of(value: Any) -> Value:
     if isinstance(value, float) and math.isfinite(value):
         return value
     return harmless(value if isinstance(value, str) else _spelled(value))
-
-
-def harmless(text: str) -> str:
-    """With a leading apostrophe where a spreadsheet would otherwise compute it; a plain negative number is kept."""
-    if PLAIN_NUMBER.fullmatch(text):
-        return text
-    first = next((sign for sign in text if not _is_shapeless(sign)), "")
-    computed = unicodedata.normalize("NFKC", first).startswith(FORMULA_SIGNS)
-    return f"'{text}" if computed or text.startswith(LINE_SIGNS) else text
-
-
-def _is_shapeless(sign: str) -> bool:
-    """Some program may take it away before it looks what the cell is."""
-    return sign.isspace() or unicodedata.category(sign) in ("Cf", "Cc")
 
 
 def _spelled(value: Any) -> str:

@@ -200,7 +200,7 @@ def test_new_keys_take_over_and_the_old_ones_stay_known(ours: Sealer, tmp_path: 
 def _ring(path: Path, old):
     from config.key_rings import Keys
 
-    path.write_text(old._file.read_text())
+    path.write_text(old.file.read_text())
     ring = Keys("TEST", "", path)
     ring.add()
     return ring

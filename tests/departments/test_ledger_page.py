@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.db import transaction
 from django.test import Client
 
-from audit.models import Entry
+from audit.models import Entry, Verification
 from audit.services import record
 from departments.access import SYSTEM, Actor
 from departments.models import Department, Role, User
+from tests.audit.sealed import seal, sealer
 from tests.factories import make_department, make_user
 
 pytestmark = pytest.mark.django_db
@@ -251,7 +256,7 @@ def test_a_page_costs_few_queries_however_many_lines(
     for _ in range(60):
         write(department=legal)
 
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(11):
         client.get("/ledger/")
 
 
@@ -259,3 +264,57 @@ def test_the_server_itself_is_named_as_who_did_it(auditor: User, legal: Departme
     write(department=legal, actor=SYSTEM)
 
     assert read(auditor) == ["Tandem created the workflow Legal"]
+
+
+def test_the_page_says_how_far_the_ledger_is_sealed_anchored_and_verified(
+    client: Client, auditor: User, legal: Department, tmp_path: Path
+) -> None:
+    client.force_login(auditor)
+    before = client.get("/ledger/").content.decode()
+    seal(sealer(tmp_path))
+    Verification.objects.create(exit_code=0, entries=1)
+
+    whole, fragment = client.get("/ledger/"), client.get("/ledger/", headers={"HX-Request": "true"})
+
+    assert "Nothing yet" in before
+    assert "Nowhere yet" in before
+    page = whole.content.decode()
+    for text in ("1 entry, until 20", "outside the database", "nothing was found in 1 entry"):
+        assert text in page
+    assert whole.context["standing"].troubles == {}
+    assert "outside the database" not in fragment.content.decode()
+
+
+def test_what_is_found_is_taken_along_as_a_table_and_as_lines_and_the_ledger_says_so(
+    client: Client, auditor: User, legal: Department, marketing: Department
+) -> None:
+    write(department=marketing)
+    write("thing.done", legal, Actor(kind="person", id="3", label="=1+1"), note="a,b")
+    client.force_login(auditor)
+
+    table = list(csv.DictReader(io.StringIO(client.get("/ledger/ledger.csv?department=legal").content.decode())))
+    head, line = map(json.loads, client.get("/ledger/ledger.jsonl?department=legal&verb=").content.splitlines()[:2])
+
+    assert [(row["actor_label"], row["verb"], row["detail"]) for row in table] == [
+        ("'=1+1", "thing.done", '{"note": "a,b"}')
+    ]
+    assert (head["whole"], line["department"], line["seq"]) == (False, "legal", 1)
+    told = Entry.objects.filter(verb="ledger.exported").order_by("id").values_list("department", "detail")
+    assert list(told) == [("legal", {"form": "csv", "entries": 1}), ("legal", {"form": "jsonl", "entries": 2})]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_exports_ask_who_is_there_as_the_page_does(
+    client: Client, legal: Department, marketing: Department, form: str
+) -> None:
+    address = f"/ledger/ledger.{form}"
+    write(department=marketing)
+    signed_out = client.get(address)
+    client.force_login(make_user(department=legal, role=Role.BUILDER))
+    wrong_role = client.get(address)
+    client.force_login(make_user(department=legal, role=Role.MANAGER))
+
+    assert signed_out["Location"].startswith("/accounts/login/")
+    assert wrong_role.status_code == 403
+    assert client.get(address, {"department": "marketing"}).status_code == 404
+    assert "Marketing" not in client.get(address).content.decode()

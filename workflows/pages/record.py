@@ -19,7 +19,7 @@ from workflows.pages.runs import find, inputs_of
 from workflows.runtime.journey import tree_of
 from workflows.services.gathering import gather
 from workflows.services.records import Some, Window
-from workflows.services.runs import record_taken
+from workflows.services.runs import record_taken, take_ledger
 from workflows.services.step_titles import title_of
 
 MOST: Mapping[str, int] = {"questions": 10, "steps": 100, "inner": 200, "deeds": 100}
@@ -92,6 +92,16 @@ def record_pdf(request: Request, pk: UUID) -> HttpResponse:
     record_taken(shown, content, actor=request.actor)
     name = content_disposition_header(True, f"{shown.workflow.slug}-{str(shown.pk)[-8:]}.pdf")
     return HttpResponse(content, content_type="application/pdf", headers={"Content-Disposition": name})
+
+
+@page
+@require_GET
+def run_ledger(request: Request, pk: UUID) -> HttpResponse:
+    """The entries about the run with the proof of each, for the verifier (docs/ledger.md)."""
+    shown = find(request, pk)
+    content = take_ledger(shown, actor=request.actor)
+    name = content_disposition_header(True, f"{shown.workflow.slug}-{str(shown.pk)[-8:]}-ledger.json")
+    return HttpResponse(content, content_type="application/json", headers={"Content-Disposition": name})
 
 
 def _part(name: str, some: Some, firsts: Mapping[str, int]) -> Part:

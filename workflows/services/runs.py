@@ -11,7 +11,7 @@ import uuid_utils.compat as uuid
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit import sql
+from audit import exporting, sql
 from audit.services import record
 from departments.access import Actor, Verb, require
 from departments.models import Department
@@ -143,6 +143,15 @@ def record_taken(run: Run, content: bytes, *, actor: Actor) -> None:
             bytes=len(content),
             sha256=hashlib.sha256(content).hexdigest(),
         )
+
+
+def take_ledger(run: Run, *, actor: Actor) -> str:
+    """What the ledger has about the run, with the proof of each entry. Somebody takes it along."""
+    require(actor, Verb.VIEW, run.department)
+    content = exporting.bundle(run.pk)
+    with transaction.atomic():
+        record("ledger.run_taken", actor=actor, department=run.department.slug, thing=run, run_id=run.pk)
+    return content
 
 
 def title_from(inputs: Mapping[str, Any]) -> str:

@@ -277,6 +277,7 @@ ROUTES = [
     Route("run", _run(RunStatus.SUCCEEDED)),
     Route("record", _run(RunStatus.SUCCEEDED)),
     Route("record_pdf", _run(RunStatus.SUCCEEDED)),
+    Route("run_ledger", _run(RunStatus.SUCCEEDED)),
     Route("run_steps", _run(RunStatus.RUNNING)),
     Route("run_step", _step),
     Route("cancel", _run(RunStatus.RUNNING), "post", (), "operator", "viewer", 302),

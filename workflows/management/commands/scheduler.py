@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from audit.sealer import Sealer
 from connectors.anchor_places import BadPlace, places
+from departments.ledger_watch import Watch
 from workflows.runtime.scheduler import Scheduler
 from workflows.services import clocks, endings, task_clock, watching
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         strikes = (task_clock.strike, clocks.strike, watching.Watcher().strike, endings.strike)
-        scheduler = Scheduler(*strikes, beside=[_sealer().run])
+        scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
         scheduler.run()
