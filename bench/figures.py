@@ -36,6 +36,8 @@ UNITS: dict[str, str] = {
     "scrub_500_ms": "ms",
     "scrub_10000_ms": "ms",
     "rotate_10000_s": "s",
+    "ledger_cost_percent": "%",
+    "ledger_verify_s": "s",
 }
 """Every figure, in the order of the table."""
 

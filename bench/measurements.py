@@ -123,6 +123,8 @@ UNDER_LOAD = (
     Measurement(("guard_ms",), safety.guard),
     Measurement(("scrub_500_ms", "scrub_10000_ms"), safety.scrubbing),
     Measurement(("rotate_10000_s",), safety.rotation),
+    Measurement(("ledger_cost_percent",), safety.ledger_cost),
+    Measurement(("ledger_verify_s",), safety.ledger_verification),
 )
 """In their order. The limits are measured in every benchmark: the other figures are compared with them."""
 

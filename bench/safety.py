@@ -1,11 +1,14 @@
-"""What safety costs: scrubbing secrets out of a line, a new key over ten thousand of them, and the guarded door."""
+"""What safety costs: scrubbing secrets, a new key over ten thousand of them, the guarded door, the ledger."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
+
+import psycopg
 
 from bench.bench import Bench, Values
 from bench.figures import percentile
@@ -45,12 +48,39 @@ def guard(bench: Bench) -> Values:
     return {"guard_ms": guarded - plain}
 
 
-def _told(bench: Bench, *job: Any) -> Any:
+def ledger_cost(bench: Bench) -> Values:
+    """How much slower runs of ten local steps are with the ledger than without it, its sealing included (case A19)."""
+    told = _told(bench, "cost", bench.sizes.ledger[0], module="bench.ledger")
+    whole, without = told["with_s"] + told["seal_s"], told["without_s"]
+    bench.notes["ledger_cost_percent"] = (
+        f"{told['with_s'] * 1000:.2f} ms a run with it and {told['seal_s'] * 1e6:.0f} µs to seal its entry; "
+        f"{without * 1000:.2f} ms without"
+    )
+    return {"ledger_cost_percent": 100 * (whole - without) / whole}
+
+
+def ledger_verification(bench: Bench) -> Values:
+    """Everything that can be verified, of a sealed and anchored ledger in a database of its own (case L12)."""
+    count, database = bench.sizes.ledger[1], "bench_ledger"
+    with psycopg.connect(bench.stack.database_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {database}")
+    own = {"DATABASE_URL": bench.stack.database_url.replace("/tandem?", f"/{database}?")}
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=ROOT, env={**bench.stack.environment(), **own}, check=True)
+    told = _told(bench, "verify", count, module="bench.ledger", also=own)
+    bench.notes["ledger_verify_s"] = (
+        f"{count:,} entries in {told['batches']} batches, sealed in {told['sealed_s']:.1f} s; nothing was found"
+    )
+    return {"ledger_verify_s": told["took_s"]}
+
+
+def _told(bench: Bench, *job: Any, module: str = "bench.vault", also: Mapping[str, str] | None = None) -> Any:
     """In a process of its own, over the home of the benchmark. Raises CannotMeasure."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.vault", *map(str, job)],
+        [sys.executable, "-m", module, *map(str, job)],
         cwd=ROOT,
-        env=bench.stack.environment(),
+        env={**bench.stack.environment(), **(also or {})},
         capture_output=True,
         text=True,
     )

@@ -49,6 +49,8 @@ NAMES = [
     "scrub_500_ms",
     "scrub_10000_ms",
     "rotate_10000_s",
+    "ledger_cost_percent",
+    "ledger_verify_s",
 ]
 
 

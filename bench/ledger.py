@@ -1,0 +1,170 @@
+"""`python -m bench.ledger cost ROUNDS`, `verify N`: what the ledger costs a run, how long its verifier takes (JSON)."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+from config.env import ROOT
+
+BLOCK = 50
+ENTRIES_OF_RUN = 3
+
+
+def cost(rounds: int) -> dict[str, Any]:
+    """Runs of ten local steps, by turns with the ledger and without it, in blocks: seconds a run of each, the median.
+
+    The seconds with it have those that sealing its entry takes, in the same process.
+    """
+    from audit.models import Entry
+    from workflows.services import runs
+
+    kept, took = runs.record, {"with": [], "without": []}
+    _block()
+    for _ in range(rounds):
+        runs.record = kept
+        before = Entry.objects.count()
+        took["with"].append(_block())
+        assert Entry.objects.count() == before + BLOCK, "each run has its entry"
+        runs.record = lambda *_, **__: None  # type: ignore[assignment]
+        took["without"].append(_block())
+        assert Entry.objects.count() == before + BLOCK, "and without the ledger none"
+    runs.record = kept
+    return {"with_s": median(took["with"]), "without_s": median(took["without"]), "seal_s": _sealing(), "took_s": took}
+
+
+def _block() -> float:
+    from bench.workflows import DEFINITIONS
+    from departments.access import SYSTEM
+    from workflows.models import Workflow
+    from workflows.services.runs import start_run
+
+    named = Workflow.objects.select_related("department").filter(name=DEFINITIONS["ten"]["name"])
+    workflow = named.order_by("department__slug")[0]
+    began = time.perf_counter()
+    for number in range(BLOCK):
+        start_run(workflow, inputs={"topic": f"spring {number}"}, actor=SYSTEM)
+    return (time.perf_counter() - began) / BLOCK
+
+
+def _sealing() -> float:
+    """Seconds an entry, sealed in batches as large as half a second of runs makes them."""
+    from django.db import transaction
+
+    from audit import sealing
+    from audit.services import Server, record
+
+    spent, count = 0.0, 0
+    for _ in range(10):
+        with transaction.atomic():
+            for _ in range(200):
+                record("thing.done", actor=Server(), department="bench")
+        began = time.perf_counter()
+        while sealed := sealing.seal(set()):
+            count += sealed.count
+        spent += time.perf_counter() - began
+    return spent / max(count, 1)
+
+
+def verify(count: int) -> dict[str, Any]:
+    """So many entries, sealed by the sealer, then the verifier with everything it can be given, as its own process."""
+    from django.conf import settings
+
+    from audit import anchoring, sealing
+    from audit.models import Batch
+
+    wrote_s = _timed(lambda: _write(count))
+    anchoring.publish_keys(settings.LEDGER_PUBLIC_KEYS)
+    place = anchoring.InFile(settings.DATA_DIR / "bench-anchors.jsonl")  # not that of the server beside
+    place.path.unlink(missing_ok=True)
+    began = time.monotonic()
+    while sealing.seal(set()):
+        anchoring.tell([place], Batch.objects.order_by("-number")[0])
+    sealed_s = time.monotonic() - began
+    began = time.monotonic()
+    command = [sys.executable, "manage.py", "verify_ledger", "--json", "--anchors", str(place.path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    took_s = time.monotonic() - began
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["entries"], told["anchored"]) == (0, count, count), told["findings"][:3]
+    return {"took_s": took_s, "wrote_s": wrote_s, "sealed_s": sealed_s, "batches": told["batches"]}
+
+
+def _write(count: int) -> None:
+    """As `record` writes them, but many at once."""
+    from django.db import connection, transaction
+
+    from audit.verify.encoding import COLUMNS
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        with cursor.copy(f"COPY audit_entry ({', '.join(COLUMNS)}) FROM STDIN") as rows:
+            for values in _entries(count):
+                rows.write_row(values)
+        cursor.execute("INSERT INTO audit_unsealed SELECT id FROM audit_entry")
+        cursor.execute(
+            "INSERT INTO audit_counter SELECT coalesce(run_id::text, department), max(seq) FROM audit_entry GROUP BY 1"
+        )
+        cursor.execute("ANALYZE audit_entry, audit_unsealed")
+
+
+def _entries(count: int) -> Iterator[list[Any]]:
+    from django.conf import settings
+    from uuid_utils.compat import uuid7
+
+    from audit.verify.encoding import FORM, Row, entry_bytes, mac_of
+
+    name, key = next(iter(settings.LEDGER_KEYS.known.items()))
+    began, run = datetime.now(UTC) - timedelta(days=30), UUID(int=0)
+    for number in range(count):
+        seq = number % ENTRIES_OF_RUN + 1
+        run = uuid7() if seq == 1 else run
+        detail = {
+            "decision": "approve",
+            "reason": "It reads well, and the figures are right.",
+            "edited": True,
+            "n": number,
+        }
+        who = ("person", str(UUID(int=number % 500)), "Clara Vogel")
+        what = ("thing.done", "task", str(run), "Press mention triage 0190b2b0")
+        row = Row(
+            str(uuid7()),
+            began + timedelta(seconds=number),
+            f"d{number % 7}",
+            *who,
+            *what,
+            str(run),
+            seq,
+            detail,
+            FORM,
+            name,
+            b"",
+        )
+        yield [*row[:12], json.dumps(detail), *row[13:15], mac_of(entry_bytes(row), key)]
+
+
+def _timed(do: Any) -> float:
+    began = time.monotonic()
+    do()
+    return time.monotonic() - began
+
+
+def main() -> None:
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
+    django.setup()
+    what, number = sys.argv[1:]
+    print(json.dumps({"cost": cost, "verify": verify}[what](int(number))))
+
+
+if __name__ == "__main__":
+    main()
