@@ -13,6 +13,8 @@ from audit.models import Entry
 SENTENCES: Mapping[str, Any] = {
     "absence.ended": _("{actor} ended the absence of {object}"),
     "absence.planned": _("{actor} planned the absence of {object} from {starts} to {ends}"),
+    "allowance.given": _("{actor} let the department use models of {object}"),
+    "allowance.taken": _("{actor} no longer lets the department use models of {object}"),
     "connection.changed": _("{actor} changed a connection to {object}"),
     "connection.connected": _("{actor} connected an account of {object}"),
     "connection.removed": _("{actor} removed a connection to {object}"),
@@ -55,6 +57,9 @@ SENTENCES: Mapping[str, Any] = {
     "person.signed_out": _("{actor} signed out"),
     "provider.added": _("{actor} added the provider of models {object}"),
     "provider.changed": _("{actor} changed the provider of models {object}"),
+    "provider.key_forgotten": _("{actor} had the sealed key for {object} forgotten"),
+    "provider.key_sealed": _("{actor} sealed a key for {object} in the vault"),
+    "route.changed": _("{actor} set the order of models of the route {object}"),
     "run.cancelled": _("{actor} cancelled {object}"),
     "run.record_taken": _("{actor} took the record of {object} along as a PDF"),
     "run.resumed": _("{actor} resumed {object} with the newest version"),

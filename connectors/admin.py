@@ -1,59 +1,24 @@
-"""Providers and models in the admin."""
+"""Secrets and connections in the admin; providers, models and imported services have files of their own."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.db import transaction
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 
-from audit.administration import ReadOnlyAdmin, RecordedAdmin
+from audit.administration import ReadOnlyAdmin
+from connectors.ai_admin import AiModelAdmin, AllowanceAdmin, ModelRouteAdmin, ProviderAdmin, RouteStopAdmin
 from connectors.manifest_admin import ManifestAdmin
-from connectors.models import AiModel, Connection, Provider, Secret
+from connectors.models import Connection, Secret
 
-__all__ = ["AiModelAdmin", "ConnectionAdmin", "ManifestAdmin", "ProviderAdmin", "SecretAdmin"]
-
-
-@admin.register(Provider)
-class ProviderAdmin(RecordedAdmin):
-    list_display = ("name", "base_url", "key_variable", "is_practice", "enabled", "refused_at")
-    list_filter = ("enabled", "is_practice")
-    search_fields = ("name", "base_url")
-    readonly_fields = ("refused_at",)
-
-
-@admin.register(AiModel)
-class AiModelAdmin(RecordedAdmin):
-    list_display = (
-        "name",
-        "title",
-        "provider",
-        "is_default",
-        "enabled",
-        "usd_per_million_in",
-        "usd_per_million_out",
-        "context_tokens",
-    )
-    list_filter = ("enabled", "is_default", "provider")
-    search_fields = ("name", "title", "provider__name")
-    autocomplete_fields = ("provider",)
-    list_select_related = ("provider",)
-    readonly_fields = ("is_default",)
-    actions = ("take_as_default",)
-
-    @admin.action(description=_("Take the chosen one where a step names none"), permissions=["change"])
-    def take_as_default(self, request: HttpRequest, models: QuerySet[Any]) -> None:
-        if models.count() != 1:
-            self.message_user(request, _("Choose exactly one model: there is one default."), "error")
-            return
-
-        with transaction.atomic():
-            AiModel.objects.filter(is_default=True).update(is_default=False)
-            models.update(is_default=True)
-            self.note(request, "changed", models.get(), fields=["is_default"])
+__all__ = [
+    "AiModelAdmin",
+    "AllowanceAdmin",
+    "ConnectionAdmin",
+    "ManifestAdmin",
+    "ModelRouteAdmin",
+    "ProviderAdmin",
+    "RouteStopAdmin",
+    "SecretAdmin",
+]
 
 
 @admin.register(Secret)

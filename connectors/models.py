@@ -1,4 +1,4 @@
-"""Who serves AI models, and which models there are."""
+"""Secrets, connections and imported services; the rows of AI models stand in connectors/ai.py."""
 
 from __future__ import annotations
 
@@ -6,86 +6,24 @@ import uuid_utils.compat as uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from connectors.ai import AiModel, Allowance, DataClass, ModelRoute, Provider, RouteStop, SchemaSupport
 
-class Provider(models.Model):
-    """A server that speaks the OpenAI protocol. The key itself comes from the environment variable named here.
-
-    A key that the server did not accept is remembered by its hash, so that it is not offered again at once.
-    """
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
-    name = models.CharField(_("name"), max_length=80, unique=True)
-    base_url = models.CharField(_("address"), max_length=300, blank=True)
-    key_variable = models.CharField(_("environment variable with the key"), max_length=80, blank=True)
-    is_practice = models.BooleanField(_("built-in practice model"), default=False)
-    enabled = models.BooleanField(_("in use"), default=True)
-    refused_key = models.CharField(_("SHA-256 of the refused key"), max_length=64, blank=True, editable=False)
-    refused_at = models.DateTimeField(_("key refused"), null=True, blank=True, editable=False)
-
-    class Meta:
-        verbose_name = _("provider")
-        verbose_name_plural = _("providers")
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class SchemaSupport(models.TextChoices):
-    """How far the server holds a model to a JSON Schema; the door has its own, pure copy of these four words."""
-
-    FULL = "full", _("whole JSON Schema (llama.cpp)")
-    STRICT = "strict", _("strict subset (OpenAI)")
-    JSON = "json", _("some JSON object")
-    NONE = "none", _("not at all")
-
-
-class AiModel(models.Model):
-    """One model of one provider, with its prices and its clocks (rule L2)."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
-    provider = models.ForeignKey(Provider, models.CASCADE, related_name="models")
-    name = models.CharField(_("name at the provider"), max_length=120)
-    title = models.CharField(_("name for people"), max_length=120, blank=True)
-    is_default = models.BooleanField(_("taken when a step names none"), default=False)
-    enabled = models.BooleanField(_("in use"), default=True)
-    context_tokens = models.PositiveIntegerField(_("context in tokens"), default=128_000)
-    usd_per_million_in = models.DecimalField(_("USD per million tokens in"), max_digits=10, decimal_places=4, default=0)
-    usd_per_million_out = models.DecimalField(
-        _("USD per million tokens out"), max_digits=10, decimal_places=4, default=0
-    )
-    schema_support = models.CharField(
-        _("keeps to a form"), max_length=10, choices=SchemaSupport.choices, default=SchemaSupport.STRICT
-    )
-    thinking_tokens = models.PositiveIntegerField(
-        _("tokens for thoughts"),
-        default=0,
-        help_text=_("Room for what the model thinks before it answers; 0 for a model that does not."),
-    )
-    effort = models.CharField(
-        _("effort"),
-        max_length=10,
-        blank=True,
-        help_text=_("How much a model that thinks shall think: low, medium, high."),
-    )
-    connect_s = models.PositiveSmallIntegerField(_("seconds to connect"), default=5)
-    first_byte_s = models.PositiveSmallIntegerField(_("seconds to the first byte"), default=60)
-    idle_s = models.PositiveSmallIntegerField(_("seconds of silence"), default=30)
-    total_s = models.PositiveSmallIntegerField(_("seconds in all"), default=300)
-
-    class Meta:
-        verbose_name = _("AI model")
-        verbose_name_plural = _("AI models")
-        ordering = ["provider__name", "name"]
-        constraints = [
-            models.UniqueConstraint(fields=["provider", "name"], name="ai_model_once"),
-            models.UniqueConstraint(
-                fields=["is_default"], name="ai_model_one_default", condition=models.Q(is_default=True)
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.title or self.name
+__all__ = [
+    "AiModel",
+    "Allowance",
+    "Connection",
+    "DataClass",
+    "Health",
+    "Manifest",
+    "ManifestOperation",
+    "ManifestVersion",
+    "ModelRoute",
+    "OperationLevel",
+    "Provider",
+    "RouteStop",
+    "SchemaSupport",
+    "Secret",
+]
 
 
 class Secret(models.Model):

@@ -58,7 +58,7 @@ def _ensure_openai(actor: Actor) -> AiModel:
     )
     name = settings.OPENAI_MODEL or USUAL_OPENAI_MODEL
     price_in, price_out = KNOWN_PRICES.get(name, (Decimal(0), Decimal(0)))
-    given: dict[str, Any] = {"usd_per_million_in": price_in, "usd_per_million_out": price_out}
+    given: dict[str, Any] = {"price_in": price_in, "price_out": price_out}
     if name.startswith(THINKING):
         given |= {"thinking_tokens": 4_000, "effort": "low"}
     return AiModel.objects.get_or_create(provider=provider, name=name, defaults=given)[0]

@@ -22,6 +22,9 @@ def at_least_tokens(text: str) -> int:
     return len(text) // 8
 
 
-def cost_usd(tokens_in: int, tokens_out: int, prices: Prices) -> Decimal:
-    exact = (tokens_in * prices.per_million_in + tokens_out * prices.per_million_out) / MILLION
+def cost_usd(tokens_in: int, tokens_out: int, prices: Prices, tokens_cached: int = 0) -> Decimal:
+    """`tokens_cached` are among those that went in."""
+    cached = prices.per_million_in if prices.per_million_cached is None else prices.per_million_cached
+    fresh = (tokens_in - tokens_cached) * prices.per_million_in
+    exact = (fresh + tokens_cached * cached + tokens_out * prices.per_million_out) / MILLION
     return exact.quantize(SMALLEST)

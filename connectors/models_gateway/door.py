@@ -27,7 +27,7 @@ def ask(request: ModelRequest, calls: list[CallRecord], *, known_secrets: Iterab
     Appends one record per call to `calls`, for calls that fail as well. Makes no attempt of its own to repeat a call:
     that is the engine's, with a timer. Raises Unavailable, RateLimited, AuthFailed, BadParams, Rejected.
     """
-    known_secrets = (*known_secrets, request.route.key)
+    known_secrets = (*known_secrets, request.way.key)
     prompt = assemble(
         request.instructions,
         request.blocks,
@@ -55,26 +55,26 @@ def _repair(
         return _answer(text, schemas.read_answer(text, request.schema), calls[begun:])
     except schemas.OffForm as problem:
         calls[-1].update({"problem": str(problem), "error": "off_form"})
-        raise failures.off_form(str(problem), request.route) from None
+        raise failures.off_form(str(problem), request.way) from None
 
 
 def _call(request: ModelRequest, prompt: Prompt, calls: list[CallRecord], known_secrets: Iterable[str]) -> str:
     """One exchange: the whole answer, fit to keep, or an error; either way a record."""
     _demand_room_and_time(request, prompt)
     parameters = _parameters(request, prompt)
-    calls.append(entry := record.opened(request.route, prompt, parameters))
+    calls.append(entry := record.opened(request, prompt, parameters))
     completion, error, refused = Completion(), None, False
-    with wire.exchange(request.route.clocks, request.deadline) as exchange:
+    with wire.exchange(request.way.clocks, request.deadline) as exchange:
         try:
             _exchange(request, parameters, completion, exchange)
-            failures.judge(completion, request.route, _most_tokens(request, prompt))
+            failures.judge(completion, request.way, _most_tokens(request, prompt))
         except StepError as problem:
             error = problem
         except (openai.OpenAIError, httpx2.HTTPError, BrokenAnswer, ProviderSaysError) as problem:
-            error = failures.explain(problem, exchange, request.route)
+            error = failures.explain(problem, exchange, request.way)
             refused = isinstance(problem, openai.APIStatusError)
         record.close(
-            entry, request.route, prompt, completion, exchange, error, refused=refused, known_secrets=known_secrets
+            entry, request.way, prompt, completion, exchange, error, refused=refused, known_secrets=known_secrets
         )
     if error is not None:
         raise error
@@ -84,7 +84,7 @@ def _call(request: ModelRequest, prompt: Prompt, calls: list[CallRecord], known_
 def _exchange(
     request: ModelRequest, parameters: dict[str, Any], completion: Completion, exchange: wire.Exchange
 ) -> None:
-    client = wire.client(request.route.base_url, request.route.key)
+    client = wire.client(request.way.base_url, request.way.key)
     # As extra body the rest goes out as it is: the client would compare each word of it with its own types first.
     first, rest = {"model": parameters["model"], "stream": True}, {**parameters}
     with client.chat.completions.with_streaming_response.create(messages=[], **first, extra_body=rest) as response:
@@ -104,40 +104,40 @@ def _heard(chunks: Iterator[bytes], exchange: wire.Exchange) -> Iterator[bytes]:
 
 def _parameters(request: ModelRequest, prompt: Prompt) -> dict[str, Any]:
     """The body of the request, as the model's dialect wants it."""
-    route, most = request.route, _most_tokens(request, prompt)
+    way, most = request.way, _most_tokens(request, prompt)
     parameters: dict[str, Any] = {
-        "model": route.model,
+        "model": way.model,
         "messages": list(prompt.messages),
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    if route.thinking_tokens:
-        parameters["max_completion_tokens"] = most + route.thinking_tokens
-        if route.effort:
-            parameters["reasoning_effort"] = route.effort
+    if way.thinking_tokens:
+        parameters["max_completion_tokens"] = most + way.thinking_tokens
+        if way.effort:
+            parameters["reasoning_effort"] = way.effort
     else:
         parameters |= {"max_tokens": most, "temperature": request.temperature}
-    if request.schema is not None and (form := schemas.response_format(request.schema, route.schema_support)):
+    if request.schema is not None and (form := schemas.response_format(request.schema, way.schema_support)):
         parameters["response_format"] = form
     return parameters
 
 
 def _most_tokens(request: ModelRequest, prompt: Prompt) -> int:
     """What the step asks for, but no more than the model's context leaves free."""
-    free = request.route.context_tokens - cost.about_tokens(prompt.characters)
+    free = request.way.context_tokens - cost.about_tokens(prompt.characters)
     return max(LEAST_TOKENS, min(request.max_tokens, free))
 
 
 def _demand_room_and_time(request: ModelRequest, prompt: Prompt) -> None:
     tokens = cost.at_least_tokens(prompt.characters)
-    if tokens > request.route.context_tokens:
-        raise failures.too_long(tokens, request.route)
+    if tokens > request.way.context_tokens:
+        raise failures.too_long(tokens, request.way)
     if request.deadline is not None and request.deadline <= time.monotonic():
-        raise failures.no_time_left(request.route)
+        raise failures.no_time_left(request.way)
 
 
 def _tells_schema_in_words(request: ModelRequest) -> bool:
-    return request.schema is not None and request.route.schema_support in (SchemaSupport.JSON, SchemaSupport.NONE)
+    return request.schema is not None and request.way.schema_support in (SchemaSupport.JSON, SchemaSupport.NONE)
 
 
 def _answer(text: str, data: Any, calls: list[CallRecord]) -> ModelAnswer:

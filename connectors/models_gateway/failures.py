@@ -15,7 +15,7 @@ import httpx2
 import openai
 
 from connectors.models_gateway.hygiene import fit_to_keep
-from connectors.models_gateway.request import Route
+from connectors.models_gateway.request import Way
 from connectors.models_gateway.stream import BrokenAnswer, Completion, ProviderSaysError
 from connectors.models_gateway.wire import LARGEST_ANSWER, Exchange, Limit
 from connectors.sdk import AuthFailed, BadParams, RateLimited, Rejected, StepError, Unavailable
@@ -32,27 +32,26 @@ OVERLOAD_STATUSES = frozenset({408, 409, 425})
 WireError = openai.OpenAIError | httpx2.HTTPError | BrokenAnswer | ProviderSaysError
 
 
-def explain(error: WireError, exchange: Exchange, route: Route) -> StepError:
+def explain(error: WireError, exchange: Exchange, way: Way) -> StepError:
     """The SDK's error for what the client, the wire or the stream reported."""
     if exchange.ended_by is not None:
-        return _out_of_limits(exchange, route)
+        return _out_of_limits(exchange, way)
     if isinstance(error, openai.APIStatusError):
-        return _refused(error.status_code, _body(error.body), error.response.headers, route)
+        return _refused(error.status_code, _body(error.body), error.response.headers, way)
     if isinstance(error, ProviderSaysError):
-        return _refused(_status_in(error.body), error.body, {}, route)
+        return _refused(_status_in(error.body), error.body, {}, way)
     if isinstance(error, BrokenAnswer):
-        return Unavailable(f"The answer of {_named(route)} cannot be used: {error}. It is safe to try again.")
+        return Unavailable(f"The answer of {_named(way)} cannot be used: {error}. It is safe to try again.")
     if exchange.first_byte_s is not None:
-        return Unavailable(f"{_named(route)} broke off in the middle of its answer. It is safe to try again.")
-    return Unavailable(f"{_named(route)} could not be reached ({_cause(error, route)}). It is safe to try again.")
+        return Unavailable(f"{_named(way)} broke off in the middle of its answer. It is safe to try again.")
+    return Unavailable(f"{_named(way)} could not be reached ({_cause(error, way)}). It is safe to try again.")
 
 
-def judge(completion: Completion, route: Route, max_tokens: int) -> None:
+def judge(completion: Completion, way: Way, max_tokens: int) -> None:
     """Raises Rejected unless the model came to its own end and said something (rule L8)."""
     if completion.refusal:
         raise Rejected(
-            f'{_named(route)} refused: "{_short(completion.refusal, route)}" '
-            "Change what is asked, or let a person do it.",
+            f'{_named(way)} refused: "{_short(completion.refusal, way)}" Change what is asked, or let a person do it.',
             code="refused",
         )
     match completion.finish_reason:
@@ -60,40 +59,38 @@ def judge(completion: Completion, route: Route, max_tokens: int) -> None:
             pass
         case "length":
             raise Rejected(
-                f"{_named(route)} ran out of room before its answer was complete (limit: {max_tokens:,} tokens). "
+                f"{_named(way)} ran out of room before its answer was complete (limit: {max_tokens:,} tokens). "
                 "Ask for a shorter answer, or give the step a higher limit or a model with more room.",
                 code="length",
             )
         case "content_filter":
-            raise Rejected(_filtered(route), code="content_filter")
+            raise Rejected(_filtered(way), code="content_filter")
         case other:
-            raise Unavailable(f'{_named(route)} stopped for a reason we do not know ("{_short(other, route)}").')
+            raise Unavailable(f'{_named(way)} stopped for a reason we do not know ("{_short(other, way)}").')
     if not completion.text.strip():
-        raise Rejected(
-            f"{_named(route)} gave an empty answer. Change what is asked, or use another model.", code="empty"
-        )
+        raise Rejected(f"{_named(way)} gave an empty answer. Change what is asked, or use another model.", code="empty")
 
 
-def off_form(problem: str, route: Route) -> Rejected:
+def off_form(problem: str, way: Way) -> Rejected:
     return Rejected(
-        f"The answer of {_named(route)} did not keep to its form, not even when asked again: {problem} "
+        f"The answer of {_named(way)} did not keep to its form, not even when asked again: {problem} "
         "Use a stronger model for this step, or ask for something simpler.",
         code="off_form",
     )
 
 
-def too_long(tokens: int, route: Route) -> BadParams:
+def too_long(tokens: int, way: Way) -> BadParams:
     return _coded(
         BadParams(
-            f"The text is too long for {_named(route)}: more than {tokens:,} tokens, and it takes "
-            f"{route.context_tokens:,}. Give it a shorter text, or choose a model with more room."
+            f"The text is too long for {_named(way)}: more than {tokens:,} tokens, and it takes "
+            f"{way.context_tokens:,}. Give it a shorter text, or choose a model with more room."
         ),
         "context_length",
     )
 
 
-def no_time_left(route: Route) -> Unavailable:
-    return Unavailable(f"The step's time was over before {_named(route)} could be asked. Give the step more time.")
+def no_time_left(way: Way) -> Unavailable:
+    return Unavailable(f"The step's time was over before {_named(way)} could be asked. Give the step more time.")
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> timedelta | None:
@@ -109,8 +106,8 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> time
     return _until(wish, now or datetime.now(UTC))
 
 
-def _out_of_limits(exchange: Exchange, route: Route) -> StepError:
-    clocks, model = exchange.clocks, _named(route)
+def _out_of_limits(exchange: Exchange, way: Way) -> StepError:
+    clocks, model = exchange.clocks, _named(way)
     match exchange.ended_by:
         case Limit.CONNECT:
             return Unavailable(f"{model} could not be reached within {clocks.connect_s:g} s.")
@@ -128,33 +125,31 @@ def _out_of_limits(exchange: Exchange, route: Route) -> StepError:
             return Unavailable(f"{model} did not finish within {exchange.took_s:.0f} s.")
 
 
-def _refused(status: int, body: Mapping[str, Any], headers: Mapping[str, str], route: Route) -> StepError:
-    model, said = _named(route), _said(body, route)
+def _refused(status: int, body: Mapping[str, Any], headers: Mapping[str, str], way: Way) -> StepError:
+    model, said = _named(way), _said(body, way)
     codes = {str(body.get(name, "")).lower() for name in ("code", "type")}
     if status == 402 or codes & QUOTA_CODES:
-        return Rejected(
-            f"The credit at {route.provider} is used up{said} Add credit or use another model.", code="quota"
-        )
+        return Rejected(f"The credit at {way.provider} is used up{said} Add credit or use another model.", code="quota")
     if codes & FILTER_CODES:
-        return Rejected(_filtered(route), code="content_filter")
+        return Rejected(_filtered(way), code="content_filter")
     if codes & CONTEXT_CODES or (status in (400, 413) and "context length" in said.lower()):
         return _coded(BadParams(f"The text is too long for {model}{said} Give it a shorter text."), "context_length")
     if status in (401, 403):
-        return AuthFailed(f"{route.provider} does not accept our key{said} An administrator must check the key.")
+        return AuthFailed(f"{way.provider} does not accept our key{said} An administrator must check the key.")
     if status == 429:
-        return _to_wait(f"{model} gets too many questions at the moment{said}", headers, route)
+        return _to_wait(f"{model} gets too many questions at the moment{said}", headers, way)
     if status in (503, 529) and retry_after(headers):
-        return _to_wait(f"{model} is overloaded{said}", headers, route)
+        return _to_wait(f"{model} is overloaded{said}", headers, way)
     if status >= 500 or status in OVERLOAD_STATUSES:
         return Unavailable(f"{model} has a failure of its own (status {status}){said} It is safe to try again.")
     if 300 <= status < 400:
-        return Rejected(f"{route.provider} has moved (status {status}). An administrator must correct its address.")
+        return Rejected(f"{way.provider} has moved (status {status}). An administrator must correct its address.")
     if status == 404:
-        return _coded(BadParams(f"{route.provider} does not know {route.model}{said} Choose another."), "no_such_model")
+        return _coded(BadParams(f"{way.provider} does not know {way.model}{said} Choose another."), "no_such_model")
     return BadParams(f"{model} did not understand the question (status {status}){said}")
 
 
-def _to_wait(what: str, headers: Mapping[str, str], route: Route) -> StepError:
+def _to_wait(what: str, headers: Mapping[str, str], way: Way) -> StepError:
     """Waiting shorter than asked would only be refused again, so a wish beyond the longest wait is final."""
     wait = retry_after(headers)
     if wait is not None and wait > LONGEST_WAIT:
@@ -203,25 +198,25 @@ def _coded(error: BadParams, code: str) -> BadParams:
     return error
 
 
-def _named(route: Route) -> str:
-    return f'The model "{route.model}" ({route.provider})'
+def _named(way: Way) -> str:
+    return f'The model "{way.model}" ({way.provider})'
 
 
-def _filtered(route: Route) -> str:
-    return f"{route.provider} filtered the answer for its content. Change what is asked, or let a person do it."
+def _filtered(way: Way) -> str:
+    return f"{way.provider} filtered the answer for its content. Change what is asked, or let a person do it."
 
 
-def _said(body: Mapping[str, Any], route: Route) -> str:
+def _said(body: Mapping[str, Any], way: Way) -> str:
     """The provider's own words as the end of a sentence; some repeat the key they did not like."""
     message = body.get("message")
-    return f": {_short(message, route).rstrip('.')}." if isinstance(message, str) and message.strip() else "."
+    return f": {_short(message, way).rstrip('.')}." if isinstance(message, str) and message.strip() else "."
 
 
-def _short(text: str, route: Route, most: int = 200) -> str:
-    text = " ".join(fit_to_keep(text[:5_000], [route.key])[0].split())
+def _short(text: str, way: Way, most: int = 200) -> str:
+    text = " ".join(fit_to_keep(text[:5_000], [way.key])[0].split())
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-def _cause(error: BaseException, route: Route) -> str:
+def _cause(error: BaseException, way: Way) -> str:
     cause = error.__cause__ or error
-    return _short(str(cause), route, 120) or type(cause).__name__
+    return _short(str(cause), way, 120) or type(cause).__name__

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 
 class SchemaSupport(StrEnum):
@@ -34,10 +35,12 @@ class Prices:
 
     per_million_in: Decimal = Decimal(0)
     per_million_out: Decimal = Decimal(0)
+    per_million_cached: Decimal | None = None
+    """Of tokens that the provider had kept from an earlier question; None: like all others."""
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class Way:
     """One model at one provider, with all that is needed to reach it. `key` never leaves this object."""
 
     provider: str
@@ -51,19 +54,25 @@ class Route:
     thinking_tokens: int = 0
     """Room for thoughts before the answer; above zero the model takes no temperature."""
     effort: str = ""
+    model_id: UUID | None = field(default=None, compare=False)
+    provider_id: UUID | None = field(default=None, compare=False)
+    answered_as: str = field(default="", compare=False)
+    """What the model called itself when it answered last."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """One question. `deadline` is a value of `time.monotonic()` that no call outlives."""
 
-    route: Route
+    way: Way
     instructions: str
     blocks: Mapping[str, str] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
     max_tokens: int = 1_000
     temperature: float = 0.2
     deadline: float | None = None
+    instead_of: tuple[str, ...] = ()
+    """The models that should have been asked before this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Completion:
     fingerprint: str = ""
     tokens_in: int | None = None
     tokens_out: int | None = None
+    tokens_cached: int = 0
 
 
 def read_stream(chunks: Iterable[bytes], into: Completion) -> None:
@@ -129,6 +130,9 @@ def _take_usage(usage: Any, into: Completion) -> None:
         return
     into.tokens_in = _count(usage.get("prompt_tokens"), into.tokens_in)
     into.tokens_out = _count(usage.get("completion_tokens"), into.tokens_out)
+    details = usage.get("prompt_tokens_details")
+    if isinstance(details, dict):
+        into.tokens_cached = min(_count(details.get("cached_tokens"), 0) or 0, into.tokens_in or 0)
 
 
 def _count(value: Any, before: int | None) -> int | None:

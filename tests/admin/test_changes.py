@@ -394,12 +394,13 @@ def test_a_department_with_an_unknown_time_zone_or_a_wrong_host_is_refused(
 def test_providers_and_models_write_which_fields_changed(desk: Client) -> None:
     provider = make_provider("Northwind AI")
     model = make_model(provider, "large-1")
+    local = {"name": "Local", "base_url": "http://127.0.0.1:1/v1", "enabled": "on", "for_all": "on"}
 
-    desk.post(address(Provider, "add"), {"name": "Local", "base_url": "http://127.0.0.1:1/v1", "enabled": "on"})
+    desk.post(address(Provider, "add"), local)
     page = desk.get(address(model, "change")).context["adminform"].form
     shown = {name: page[name].value() for name in page.fields}
     form = {name: value for name, value in shown.items() if value is not None and value is not False}
-    desk.post(address(model, "change"), {**form, "usd_per_million_in": "2.5"})
+    desk.post(address(model, "change"), {**form, "price_in": "2.5"})
     desk.post(address(model, "delete"), {"post": "yes"})
     desk.post(
         address(Provider, "changelist"),
@@ -408,7 +409,7 @@ def test_providers_and_models_write_which_fields_changed(desk: Client) -> None:
 
     assert [(verb, thing, detail.get("fields")) for verb, _, thing, detail in written()] == [
         ("provider.added_in_admin", "Local", ["name", "base_url"]),
-        ("aimodel.changed_in_admin", "large-1", ["usd_per_million_in"]),
+        ("aimodel.changed_in_admin", "large-1", ["price_in"]),
         ("aimodel.removed_in_admin", "large-1", None),
         ("provider.removed_in_admin", "Northwind AI", None),
     ]

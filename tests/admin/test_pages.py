@@ -17,7 +17,7 @@ from django.utils import timezone
 from audit.models import Anchored, Batch, Counter, Entry, Unsealed, Verification
 from audit.services import record
 from connectors.connections import Told, connect
-from connectors.models import Connection, ManifestOperation, ManifestVersion, Secret
+from connectors.models import Allowance, Connection, ManifestOperation, ManifestVersion, ModelRoute, RouteStop, Secret
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
 from departments.models import ApiToken, Department, Membership, Notice, Role, SignInLink, User
@@ -88,6 +88,7 @@ NEVER_CHANGED = [
     ManifestVersion,
     ManifestOperation,
     *SEALS,
+    RouteStop,
 ]
 SECRET = "the deal with Northwind"  # in every place that people write
 
@@ -127,9 +128,12 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     member = make_user("Lea", department=legal, role=Role.BUILDER)
     token, _secret = create_token(legal, role="viewer", name="Archive", actor=SYSTEM)
     create_sign_in_link(member, actor=SYSTEM)
+    route = ModelRoute.objects.create(name="Writers")
+    stop = RouteStop.objects.create(route=route, position=1, model=model)
+    allowance = Allowance.objects.create(department=legal, provider=model.provider)
     key = IdempotencyKey.objects.create(key="k", actor="token:1", route="POST /api/v1/runs", body=SECRET)
     rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
-    rows += [task.assignees.get(), voice, looked, manual]
+    rows += [route, stop, allowance, task.assignees.get(), voice, looked, manual]
     rows += [Taken.objects.create(workflow=workflow, step_id="a", source="0" * 64, key="1" * 64, run=run, path="a")]
     trigger = Trigger.objects.create(
         department=legal, workflow=workflow, kind="web.hook", title="Press room", inputs=written, made_by="Lea"

@@ -42,7 +42,7 @@ def test_with_a_key_the_named_provider_answers(nothing_set: Any) -> None:
     assert usual() == ("OpenAI-compatible", "gpt-5-mini")
     assert (model.provider.key_variable, model.provider.base_url) == ("OPENAI_API_KEY", "")
     assert (model.thinking_tokens, model.effort, model.schema_support) == (4_000, "low", "strict")
-    assert (model.usd_per_million_in, model.usd_per_million_out) == (Decimal("0.25"), Decimal("2.00"))
+    assert (model.price_in, model.price_out) == (Decimal("0.25"), Decimal("2.00"))
 
 
 def test_an_address_alone_needs_no_key(nothing_set: Any) -> None:
@@ -92,11 +92,11 @@ def test_another_model_in_the_environment_becomes_the_usual_one(nothing_set: Any
 def test_what_an_administrator_chose_stays(nothing_set: Any) -> None:
     nothing_set.OPENAI_API_KEY = "sk-x"
     ensure_providers()
-    AiModel.objects.update(usd_per_million_in=9, idle_s=99, is_default=False)
+    AiModel.objects.update(price_in=9, idle_s=99, is_default=False)
     make_model(make_provider("Own servers", base_url="http://own.example/v1"), "llama", is_default=True)
 
     ensure_providers()
 
     assert usual() == ("Own servers", "llama")
     kept = AiModel.objects.get(name="gpt-5-mini")
-    assert (kept.usd_per_million_in, kept.idle_s) == (9, 99)
+    assert (kept.price_in, kept.idle_s) == (9, 99)

@@ -9,13 +9,14 @@ from django.core.exceptions import PermissionDenied, ValidationError
 
 from audit.models import Entry
 from audit.sentences import sentence
+from connectors.allowances import models_for
 from departments.access import SYSTEM, actor_for_user
 from departments.models import Department, Role
 from tests.factories import make_department, make_group, make_model, make_provider, make_user, make_workflow
 from workflows.gallery.catalogue import templates
 from workflows.models import StoredFile, Workflow
 from workflows.services.refusals import Conflict
-from workflows.services.templates import copy_template, free_name, models_in_use
+from workflows.services.templates import copy_template, free_name
 
 pytestmark = pytest.mark.django_db
 
@@ -135,6 +136,6 @@ def test_only_models_in_use_are_offered_the_usual_one_first(legal: Department) -
     make_model(provider, "old-1", enabled=False)
     make_model(make_provider("Closed", enabled=False), "closed-1")
 
-    assert [model.name for model in models_in_use()] == ["usual-1", "small-1"]
+    assert [model.name for model in models_for(legal.pk)] == ["usual-1", "small-1"]
     with pytest.raises(ValidationError, match="no AI model called “closed-1”"):
         copy_template(NDA, legal, actor=SYSTEM, model="closed-1")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from connectors.accounts import of_source
+from connectors.allowances import models_for, routes_for
 from connectors.connections import in_use
 from connectors.forms import Choice
-from connectors.models import AiModel
 from departments.models import Group, User
 from workflows.engine.definition import Definition, Node
 from workflows.engine.sending import sending_steps
@@ -51,8 +51,10 @@ def _loaded(asking: Asking, names: Iterable[str]) -> Mapping[str, list[Choice]]:
 
 
 def _models(asking: Asking) -> list[Choice]:
-    rows = AiModel.objects.filter(enabled=True, provider__enabled=True).select_related("provider")[:MOST]
-    return [Choice(row.name, str(row)) for row in rows]
+    """What the department may use: its models, and the routes that lead to them."""
+    department = asking.workflow.department_id
+    routes = [Choice(name, name) for name in routes_for(department).values_list("name", flat=True)[:MOST]]
+    return [Choice(row.name, str(row)) for row in models_for(department)[:MOST]] + routes
 
 
 def _workflows(asking: Asking) -> list[Choice]:

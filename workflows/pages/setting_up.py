@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from connectors.allowances import models_for
 from connectors.forms import Choice, Field, Form, read
 from connectors.models import AiModel
 from departments.access import Actor, Verb, visible
@@ -23,7 +24,6 @@ from workflows.services.templates import (
     free_name,
     groups_of,
     members_of,
-    models_in_use,
     people_asked,
 )
 
@@ -102,7 +102,7 @@ def answered(request: Request, template: Template, department: Department) -> Se
 
 
 def _setup(template: Template, department: Department | None, departments: Sequence[Department]) -> Setup:
-    models = list(models_in_use()) if asks_a_model(template) else []
+    models = list(models_for(department.pk)) if department and asks_a_model(template) else []
     fields = [*_fields(template, department, models)] if department else []
     return Setup(template, department, departments, models, Form(tuple(fields)), {})
 

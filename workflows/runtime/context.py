@@ -112,7 +112,9 @@ class Context:
     @property
     def models(self) -> StepModels:
         self.fence(Effect.PURE)
-        return StepModels(self.calls, self.deadline, setting_aside.remarks_for(self.journey, self.path))
+        remarks = setting_aside.remarks_for(self.journey, self.path)
+        department_id = self.journey.run.department_id
+        return StepModels(self.calls, self.deadline, remarks, notes=self.notes, department_id=department_id)
 
     @cached_property
     def http(self) -> StepHttp:

@@ -25,7 +25,7 @@ def under_way(mode: ManualMode) -> Iterator[StepRun]:
     if mode.workflow_id is not None:
         rows = rows.filter(run__workflow=mode.workflow_id)
     for step in rows.select_related("run").defer("run__inputs", "output").order_by("run", "pk"):
-        if not mode.provider or carrying_on.provider_of(_model(step.run, step)) == mode.provider:
+        if not mode.provider or carrying_on.provider_of(_model(step.run, step), step.department_id) == mode.provider:
             yield step
 
 

@@ -81,7 +81,7 @@ class _Draft:
         """None for a model that cannot be asked."""
         if model not in self.prices:
             try:
-                self.prices[model] = routing.choose(model).prices
+                self.prices[model] = routing.choose(model, self.workflow.department_id).prices
             except StepError:
                 self.prices[model] = None
         return self.prices[model]

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from audit.services import record
-from connectors.models import AiModel
+from connectors.allowances import models_for
 from departments.access import Actor, Verb, require
 from departments.models import Department, Group, Role, User
 from workflows.engine import definition as definitions
@@ -47,12 +47,6 @@ def people_asked(template: Template) -> list[Asked]:
 
 def asks_a_model(template: Template) -> bool:
     return any(True for _ in _ai_steps(template.definition))
-
-
-def models_in_use() -> QuerySet[AiModel]:
-    """The models that a step may name, the usual one first."""
-    rows = AiModel.objects.filter(enabled=True, provider__enabled=True)
-    return rows.select_related("provider").order_by("-is_default", "provider__name", "name")
 
 
 def members_of(department: Department) -> QuerySet[User]:
@@ -112,7 +106,7 @@ def copy_template(
 
 def _fitted(template: Template, department: Department, model: str, deciders: Mapping[str, str]) -> Definition:
     """The template's definition with the model and the people that were chosen."""
-    if model and not models_in_use().filter(name=model).exists():
+    if model and not models_for(department.pk).filter(name=model).exists():
         raise ValidationError({"model": f"There is no AI model called “{model}” in use here. Choose another one."})
     _require_known(template, department, deciders)
 

@@ -1,4 +1,4 @@
-"""Questions for tests of the door: a route to the scripted provider with short clocks, and a schema."""
+"""Questions for tests of the door: a way to the scripted provider with short clocks, and a schema."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from connectors.models_gateway.request import Clocks, ModelRequest, Prices, Route, SchemaSupport
+from connectors.models_gateway.request import Clocks, ModelRequest, Prices, SchemaSupport, Way
 from tests.scripted_provider import KEY, MODEL, ScriptedProvider
 
 SHORT = Clocks(connect_s=2, first_byte_s=2, idle_s=2, total_s=5)
@@ -24,8 +24,8 @@ LABEL = {
 GOOD = {"label": "positive", "score": 90, "why": "praise"}
 
 
-def route_to(provider: ScriptedProvider, clocks: Clocks = SHORT, **changes: Any) -> Route:
-    usual = Route(
+def way_to(provider: ScriptedProvider, clocks: Clocks = SHORT, **changes: Any) -> Way:
+    usual = Way(
         provider="Scripted",
         model=MODEL,
         base_url=provider.base_url,
@@ -38,6 +38,6 @@ def route_to(provider: ScriptedProvider, clocks: Clocks = SHORT, **changes: Any)
 
 
 def question(provider: ScriptedProvider, clocks: Clocks = SHORT, **changes: Any) -> ModelRequest:
-    route = changes.pop("route", None) or route_to(provider, clocks)
-    usual = ModelRequest(route=route, instructions="Say what the text is like.", blocks={"text": "We like it."})
+    way = changes.pop("way", None) or way_to(provider, clocks)
+    usual = ModelRequest(way=way, instructions="Say what the text is like.", blocks={"text": "We like it."})
     return replace(usual, **changes)

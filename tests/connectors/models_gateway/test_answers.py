@@ -14,7 +14,7 @@ from connectors.models_gateway.door import ask
 from connectors.models_gateway.record import CallRecord
 from connectors.models_gateway.request import Clocks, Prices, SchemaSupport
 from connectors.sdk import Rejected, Unavailable
-from tests.connectors.models_gateway.asking import GOOD, LABEL, question, route_to
+from tests.connectors.models_gateway.asking import GOOD, LABEL, question, way_to
 from tests.scripted_provider import MODEL, Reply, ScriptedProvider, blocks_in, fails, gives, says
 
 SLOW = Clocks(connect_s=20, first_byte_s=30, idle_s=30, total_s=40)
@@ -104,6 +104,7 @@ def test_a_good_answer_takes_one_call_and_leaves_a_whole_record(scripted_provide
         "kind": "model",
         "provider": "Scripted",
         "model_asked": MODEL,
+        "instead_of": [],
         "model_answered": "scripted-1-2026-01-01",
         "system_fingerprint": "fp_scripted",
         "removed": {},
@@ -111,6 +112,7 @@ def test_a_good_answer_takes_one_call_and_leaves_a_whole_record(scripted_provide
         "finish_reason": "stop",
         "tokens_in": 1_000,
         "tokens_out": 200,
+        "tokens_cached": 0,
         "estimated": False,
         "priced": True,
         "cost_usd": "0.003600",
@@ -136,7 +138,7 @@ def test_a_model_without_a_price_is_marked_so(scripted_provider: ScriptedProvide
     calls: list[CallRecord] = []
     scripted_provider.script = [says("ok")]
 
-    ask(question(scripted_provider, route=route_to(scripted_provider, prices=Prices())), calls)
+    ask(question(scripted_provider, way=way_to(scripted_provider, prices=Prices())), calls)
 
     assert (calls[0]["priced"], calls[0]["tokens_in"], calls[0]["cost_usd"]) == (False, 12, "0.000000")
 
@@ -153,7 +155,7 @@ def test_each_server_gets_the_schema_it_can_take(
 ) -> None:
     scripted_provider.script = [gives(GOOD)]
 
-    ask(question(scripted_provider, route=route_to(scripted_provider, schema_support=support), schema=LABEL), [])
+    ask(question(scripted_provider, way=way_to(scripted_provider, schema_support=support), schema=LABEL), [])
 
     form = scripted_provider.requests[0]["response_format"]
     assert (form["type"], form["json_schema"]["strict"]) == ("json_schema", True)
@@ -168,7 +170,7 @@ def test_a_server_that_knows_no_schemas_reads_it_in_the_prompt(
 ) -> None:
     scripted_provider.script = [gives(GOOD)]
 
-    ask(question(scripted_provider, route=route_to(scripted_provider, schema_support=support), schema=LABEL), [])
+    ask(question(scripted_provider, way=way_to(scripted_provider, schema_support=support), schema=LABEL), [])
 
     asked = scripted_provider.requests[0]
     assert asked.get("response_format") == form
@@ -176,9 +178,9 @@ def test_a_server_that_knows_no_schemas_reads_it_in_the_prompt(
 
 
 def test_a_model_that_thinks_gets_room_for_it_and_no_temperature(scripted_provider: ScriptedProvider) -> None:
-    route = route_to(scripted_provider, thinking_tokens=4_000, effort="low")
+    way = way_to(scripted_provider, thinking_tokens=4_000, effort="low")
 
-    ask(question(scripted_provider, route=route, max_tokens=500), [])
+    ask(question(scripted_provider, way=way, max_tokens=500), [])
 
     asked = scripted_provider.requests[0]
     assert (asked["max_completion_tokens"], asked["reasoning_effort"]) == (4_500, "low")
@@ -186,9 +188,9 @@ def test_a_model_that_thinks_gets_room_for_it_and_no_temperature(scripted_provid
 
 
 def test_the_answer_may_fill_no_more_than_the_context_leaves_free(scripted_provider: ScriptedProvider) -> None:
-    route = route_to(scripted_provider, context_tokens=1_000)
+    way = way_to(scripted_provider, context_tokens=1_000)
 
-    ask(question(scripted_provider, route=route, blocks={"text": "y" * 2_000}, max_tokens=900), [])
+    ask(question(scripted_provider, way=way, blocks={"text": "y" * 2_000}, max_tokens=900), [])
 
     assert 350 < scripted_provider.requests[0]["max_tokens"] < 480
 
@@ -228,9 +230,9 @@ def test_five_hundred_threads_may_wait_at_the_same_time(scripted_provider: Scrip
         return says("ok")
 
     scripted_provider.reply = reply
-    route = route_to(scripted_provider, SLOW)
+    way = way_to(scripted_provider, SLOW)
     threads = [
-        threading.Thread(target=lambda: answers.append(ask(question(scripted_provider, route=route), []).text))
+        threading.Thread(target=lambda: answers.append(ask(question(scripted_provider, way=way), []).text))
         for _ in range(together)
     ]
     for thread in threads:

@@ -12,7 +12,7 @@ from connectors.models_gateway.door import ask
 from connectors.models_gateway.record import CallRecord
 from connectors.models_gateway.request import Clocks
 from connectors.sdk import Rejected, StepError, Unavailable
-from tests.connectors.models_gateway.asking import question, route_to
+from tests.connectors.models_gateway.asking import question, way_to
 from tests.scripted_provider import (
     Reply,
     ScriptedProvider,
@@ -114,11 +114,11 @@ def test_a_step_without_time_does_not_ask_at_all(scripted_provider: ScriptedProv
 
 def test_headers_that_drip_are_given_up_at_the_first_byte_clock(dripping_headers: int) -> None:
     provider = ScriptedProvider()
-    route = route_to(
+    way = way_to(
         provider, Clocks(first_byte_s=0.6, idle_s=9, total_s=9), base_url=f"http://127.0.0.1:{dripping_headers}/v1"
     )
 
-    error, took, _call = failure_after(provider, route.clocks, route=route)
+    error, took, _call = failure_after(provider, way.clocks, way=way)
 
     assert "did not begin to answer" in error.message
     assert 0.6 <= took < 1
@@ -126,9 +126,9 @@ def test_headers_that_drip_are_given_up_at_the_first_byte_clock(dripping_headers
 
 
 def test_nobody_listening_is_told_at_once(scripted_provider: ScriptedProvider, unused_port: int) -> None:
-    route = route_to(scripted_provider, base_url=f"http://127.0.0.1:{unused_port}/v1")
+    way = way_to(scripted_provider, base_url=f"http://127.0.0.1:{unused_port}/v1")
 
-    error, took, call = failure_after(scripted_provider, LONG, route=route)
+    error, took, call = failure_after(scripted_provider, LONG, way=way)
 
     assert isinstance(error, Unavailable)
     assert "could not be reached" in error.message

@@ -13,7 +13,7 @@ from connectors.models_gateway.door import ask
 from connectors.models_gateway.failures import retry_after
 from connectors.models_gateway.record import CallRecord
 from connectors.sdk import AuthFailed, BadParams, RateLimited, Rejected, StepError, Unavailable
-from tests.connectors.models_gateway.asking import question, route_to
+from tests.connectors.models_gateway.asking import question, way_to
 from tests.scripted_provider import (
     KEY,
     Reply,
@@ -86,7 +86,7 @@ def test_the_key_never_stands_in_an_error_or_a_record(scripted_provider: Scripte
     assert KEY not in error.message
     assert KEY not in json.dumps(calls)
     assert "[secret removed]" in error.message
-    assert KEY not in repr(route_to(scripted_provider))
+    assert KEY not in repr(way_to(scripted_provider))
 
 
 @pytest.mark.parametrize(
@@ -218,9 +218,9 @@ def test_an_end_for_another_reason_is_its_own_failure(
 
 
 def test_a_text_that_cannot_fit_is_refused_before_the_call(scripted_provider: ScriptedProvider) -> None:
-    route = route_to(scripted_provider, context_tokens=1_000)
+    way = way_to(scripted_provider, context_tokens=1_000)
 
-    error, calls = failure_of(scripted_provider, route=route, blocks={"text": "word " * 2_000})
+    error, calls = failure_of(scripted_provider, way=way, blocks={"text": "word " * 2_000})
 
     assert isinstance(error, BadParams)
     assert error.code == "context_length"

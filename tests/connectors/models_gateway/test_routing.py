@@ -15,7 +15,7 @@ from connectors.models import SchemaSupport as Choices
 from connectors.models_gateway import routing
 from connectors.models_gateway.for_step import StepModels
 from connectors.models_gateway.record import CallRecord
-from connectors.models_gateway.request import Clocks, Prices, Route, SchemaSupport
+from connectors.models_gateway.request import Clocks, Prices, SchemaSupport, Way
 from connectors.sdk import AuthFailed, BadParams, Rejected, Unavailable
 from tests.factories import make_model, make_provider
 from tests.scripted_provider import KEY, MODEL, Reply, ScriptedProvider, gives, says, wrong_key
@@ -32,11 +32,11 @@ def test_a_route_carries_all_that_the_row_says(db: None, monkeypatch: pytest.Mon
     monkeypatch.setenv("SOME_KEY", "k" * 20)
     provider = make_provider("Some", base_url="https://models.example/v1", key_variable="SOME_KEY")
     make_model(
-        provider, "m-1", is_default=True, context_tokens=32_000, usd_per_million_in="0.5", usd_per_million_out="1.5",
+        provider, "m-1", is_default=True, context_tokens=32_000, price_in="0.5", price_out="1.5",
         connect_s=1, first_byte_s=2, idle_s=3, total_s=4, schema_support="full", thinking_tokens=9, effort="low",
     )  # fmt: skip
 
-    assert routing.choose() == Route(
+    assert routing.choose() == Way(
         provider="Some",
         model="m-1",
         base_url="https://models.example/v1",
@@ -134,7 +134,7 @@ def test_a_refused_key_is_tried_again_after_its_rest(
 def test_a_step_gets_the_answer_and_its_calls_are_kept(
     scripted_model: AiModel, scripted_provider: ScriptedProvider
 ) -> None:
-    AiModel.objects.update(usd_per_million_in=10, usd_per_million_out=20)
+    AiModel.objects.update(price_in=10, price_out=20)
     scripted_provider.script = [gives({"n": "x"}), gives({"n": 7}, usage=(100, 50))]
     calls: list[CallRecord] = []
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}

@@ -76,7 +76,7 @@ def test_the_sheet_asks_for_the_inputs_and_says_what_is_only_rehearsed_and_what_
 
 
 def test_the_panel_says_what_each_way_of_testing_costs(workflow: Workflow, builder: Client) -> None:
-    make_model(is_default=True, usd_per_million_in=100, usd_per_million_out=100)
+    make_model(is_default=True, price_in=100, price_out=100)
     write = {"id": "write", "kind": "ai.write", "title": "Write", "with": {"instructions": "Greet"}}
     again = {**write, "id": "again", "with": {"instructions": "{{ steps.write.text }}"}}
     Workflow.objects.filter(pk=workflow.pk).update(draft={"format": 1, "name": "Two", "steps": [write, again]})

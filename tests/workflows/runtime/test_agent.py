@@ -63,7 +63,7 @@ def legal() -> Department:
 @pytest.fixture
 def provider(scripted_provider: ScriptedProvider) -> ScriptedProvider:
     served = factories.make_provider(name="Far away", base_url=scripted_provider.base_url)
-    factories.make_model(served, name=MODEL, is_default=True, usd_per_million_in=1_000, usd_per_million_out=1_000)
+    factories.make_model(served, name=MODEL, is_default=True, price_in=1_000, price_out=1_000)
     return scripted_provider
 
 

@@ -24,7 +24,7 @@ def model(settings: Any) -> AiModel:
     AiModel.objects.all().delete()
     Provider.objects.all().delete()
     provider = make_provider(base_url="http://127.0.0.1:9/v1")
-    return make_model(provider, is_default=True, usd_per_million_in=10, usd_per_million_out=30)
+    return make_model(provider, is_default=True, price_in=10, price_out=30)
 
 
 def of(steps: list[dict[str, Any]], workflow: Workflow | None = None) -> Estimate:
