@@ -8,16 +8,21 @@ from audit.administration import ReadOnlyAdmin
 from connectors.ai_admin import AiModelAdmin, AllowanceAdmin, ModelRouteAdmin, ProviderAdmin, RouteStopAdmin
 from connectors.manifest_admin import ManifestAdmin
 from connectors.models import Connection, Secret
+from connectors.spending_admin import BreakerAdmin, CostAdmin, ModelCallAdmin, SpendingAdmin
 
 __all__ = [
     "AiModelAdmin",
     "AllowanceAdmin",
+    "BreakerAdmin",
     "ConnectionAdmin",
+    "CostAdmin",
     "ManifestAdmin",
+    "ModelCallAdmin",
     "ModelRouteAdmin",
     "ProviderAdmin",
     "RouteStopAdmin",
     "SecretAdmin",
+    "SpendingAdmin",
 ]
 
 

@@ -7,22 +7,29 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from connectors.ai import AiModel, Allowance, DataClass, ModelRoute, Provider, RouteStop, SchemaSupport
+from connectors.spending import Breaker, CallStatus, Cost, ModelCall, Spending, Went
 
 __all__ = [
     "AiModel",
     "Allowance",
+    "Breaker",
+    "CallStatus",
     "Connection",
+    "Cost",
     "DataClass",
     "Health",
     "Manifest",
     "ManifestOperation",
     "ManifestVersion",
+    "ModelCall",
     "ModelRoute",
     "OperationLevel",
     "Provider",
     "RouteStop",
     "SchemaSupport",
     "Secret",
+    "Spending",
+    "Went",
 ]
 
 

@@ -12,6 +12,7 @@ from audit.administration import ReadOnlyAdmin, RecordedAdmin
 from departments.access import Verb
 from departments.administration import ContentAdmin
 from departments.middleware import actor_of
+from workflows.budget_admin import BudgetAdmin
 from workflows.models import (
     Assignee,
     Attempt,
@@ -36,6 +37,8 @@ from workflows.models import (
     Version,
     Workflow,
 )
+
+__all__ = ["BudgetAdmin"]
 
 
 class RowsOfTheProduct(ContentAdmin, ReadOnlyAdmin):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import openai
 
-from connectors.models_gateway import cost, failures, hygiene, record, schemas, wire
+from connectors.models_gateway import breaker, cost, failures, hygiene, record, schemas, wire
 from connectors.models_gateway.prompt import Prompt, assemble
+from connectors.models_gateway.purse import Purse
 from connectors.models_gateway.record import CallRecord
 from connectors.models_gateway.request import ModelAnswer, ModelRequest, SchemaSupport
 from connectors.models_gateway.stream import BrokenAnswer, Completion, ProviderSaysError, read_stream, read_whole
@@ -21,21 +24,28 @@ LEAST_TOKENS = 16
 REPAIR_SHOWS = 4_000
 
 
-def ask(request: ModelRequest, calls: list[CallRecord], *, known_secrets: Iterable[str] = ()) -> ModelAnswer:
+def ask(
+    request: ModelRequest,
+    calls: list[CallRecord],
+    *,
+    known_secrets: Iterable[str] = (),
+    purse: Purse | None = None,
+) -> ModelAnswer:
     """Ask once; where a schema was given and the answer is off it, ask exactly once more.
 
     Appends one record per call to `calls`, for calls that fail as well. Makes no attempt of its own to repeat a call:
-    that is the engine's, with a timer. Raises Unavailable, RateLimited, AuthFailed, BadParams, Rejected.
+    that is the engine's, with a timer. `purse` pays for each call before it is made; without one (in tests of the door)
+    nobody does. Raises Unavailable, RateLimited, AuthFailed, BadParams, Rejected, and NotNow when nothing was asked.
     """
-    known_secrets = (*known_secrets, request.way.key)
+    talk = _Talk(request, calls, (*known_secrets, request.way.key), purse)
     prompt = assemble(
         request.instructions,
         request.blocks,
-        known_secrets=known_secrets,
+        known_secrets=talk.known_secrets,
         schema_in_words=request.schema if _tells_schema_in_words(request) else None,
     )
     begun = len(calls)
-    text = _call(request, prompt, calls, known_secrets)
+    text = _call(talk, prompt)
     if request.schema is None:
         return _answer(text, None, calls[begun:])
 
@@ -43,14 +53,23 @@ def ask(request: ModelRequest, calls: list[CallRecord], *, known_secrets: Iterab
         return _answer(text, schemas.read_answer(text, request.schema), calls[begun:])
     except schemas.OffForm as problem:
         calls[-1]["problem"] = str(problem)
-        return _repair(request, prompt.after(text[:REPAIR_SHOWS], str(problem)), calls, begun, known_secrets)
+        return _repair(talk, prompt.after(text[:REPAIR_SHOWS], str(problem)), begun)
 
 
-def _repair(
-    request: ModelRequest, prompt: Prompt, calls: list[CallRecord], begun: int, known_secrets: Iterable[str]
-) -> ModelAnswer:
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    """What all calls of one question have in common."""
+
+    request: ModelRequest
+    calls: list[CallRecord]
+    known_secrets: tuple[str, ...]
+    purse: Purse | None
+
+
+def _repair(talk: _Talk, prompt: Prompt, begun: int) -> ModelAnswer:
+    request, calls = talk.request, talk.calls
     assert request.schema is not None
-    text = _call(request, prompt, calls, known_secrets)
+    text = _call(talk, prompt)
     try:
         return _answer(text, schemas.read_answer(text, request.schema), calls[begun:])
     except schemas.OffForm as problem:
@@ -58,27 +77,48 @@ def _repair(
         raise failures.off_form(str(problem), request.way) from None
 
 
-def _call(request: ModelRequest, prompt: Prompt, calls: list[CallRecord], known_secrets: Iterable[str]) -> str:
-    """One exchange: the whole answer, fit to keep, or an error; either way a record."""
+def _call(talk: _Talk, prompt: Prompt) -> str:
+    """One exchange: the whole answer, fit to keep, or an error; either way a record, and a bill."""
+    request = talk.request
     _demand_room_and_time(request, prompt)
+    reserve = _put_aside(talk, prompt)
     parameters = _parameters(request, prompt)
-    calls.append(entry := record.opened(request, prompt, parameters))
-    completion, error, refused = Completion(), None, False
+    talk.calls.append(entry := record.opened(request, prompt, parameters))
+    completion, problem = Completion(), None
     with wire.exchange(request.way.clocks, request.deadline) as exchange:
         try:
             _exchange(request, parameters, completion, exchange)
             failures.judge(completion, request.way, _most_tokens(request, prompt))
-        except StepError as problem:
-            error = problem
-        except (openai.OpenAIError, httpx2.HTTPError, BrokenAnswer, ProviderSaysError) as problem:
-            error = failures.explain(problem, exchange, request.way)
-            refused = isinstance(problem, openai.APIStatusError)
-        record.close(
-            entry, request.way, prompt, completion, exchange, error, refused=refused, known_secrets=known_secrets
-        )
+        except (StepError, openai.OpenAIError, httpx2.HTTPError, BrokenAnswer, ProviderSaysError) as raised:
+            problem = raised
+    error = _explained(problem, exchange, request)
+    refused = isinstance(problem, openai.APIStatusError)
+    record.close(
+        entry, request.way, prompt, completion, exchange, error, refused=refused, known_secrets=talk.known_secrets
+    )
+    if talk.purse is not None and reserve is not None:
+        went = failures.went(problem, exchange)
+        talk.purse.settle(reserve, entry, went)
+        breaker.learn(request.way, went, entry["message"])
     if error is not None:
         raise error
-    return hygiene.fit_to_keep(completion.text, known_secrets)[0]
+    return hygiene.fit_to_keep(completion.text, talk.known_secrets)[0]
+
+
+def _put_aside(talk: _Talk, prompt: Prompt) -> UUID | None:
+    """At most this much: the prompt, and all the tokens that the model may answer with."""
+    if talk.purse is None:
+        return None
+    way = talk.request.way
+    tokens_out = _most_tokens(talk.request, prompt) + way.thinking_tokens
+    usd = cost.cost_usd(cost.about_tokens(prompt.characters), tokens_out, way.prices)
+    return talk.purse.put_aside(way, usd, is_extra=talk.request.is_extra)
+
+
+def _explained(problem: Any, exchange: wire.Exchange, request: ModelRequest) -> StepError | None:
+    if problem is None or isinstance(problem, StepError):
+        return problem
+    return failures.explain(problem, exchange, request.way)
 
 
 def _exchange(

@@ -47,6 +47,23 @@ def explain(error: WireError, exchange: Exchange, way: Way) -> StepError:
     return Unavailable(f"{_named(way)} could not be reached ({_cause(error, way)}). It is safe to try again.")
 
 
+def went(problem: Exception | None, exchange: Exchange) -> str:
+    """Whether the provider is well: "ok", "fault", or "client" for what says nothing about that (rule L4).
+
+    Who answers, but not with what we want (a refusal, an answer cut short), is well. A step that ran out of its own
+    time is no fault of theirs, and neither is any 4xx.
+    """
+    if problem is None or isinstance(problem, StepError):
+        return "ok"
+    if exchange.ended_by is Limit.TOTAL and exchange.was_hurried:
+        return "client"
+    if isinstance(problem, openai.APIStatusError):
+        return "fault" if problem.status_code >= 500 else "client"
+    if isinstance(problem, ProviderSaysError):
+        return "fault" if _status_in(problem.body) >= 500 else "client"
+    return "fault"
+
+
 def judge(completion: Completion, way: Way, max_tokens: int) -> None:
     """Raises Rejected unless the model came to its own end and said something (rule L8)."""
     if completion.refusal:

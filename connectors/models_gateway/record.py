@@ -22,7 +22,7 @@ class CallRecord(TypedDict, total=False):
     `answer` is there for a whole answer, `partial` for what had come of one that failed. `estimated` says that the
     provider did not count the tokens, `priced` that the model has a price. `instead_of` are the models of the route
     that were to be asked first. `problem` is why an answer with a schema was no good, `error` the SDK's code of a
-    failed call.
+    failed call, `changed_from` what the model called itself before.
     """
 
     kind: str
@@ -49,6 +49,7 @@ class CallRecord(TypedDict, total=False):
     error: str
     message: str
     problem: str
+    changed_from: str
 
 
 def opened(request: ModelRequest, prompt: Prompt, parameters: Mapping[str, Any]) -> CallRecord:

@@ -56,6 +56,10 @@ class Way:
     effort: str = ""
     model_id: UUID | None = field(default=None, compare=False)
     provider_id: UUID | None = field(default=None, compare=False)
+    provider_url: str = field(default="", compare=False)
+    """The address as the row has it: the breaker knows the provider by it."""
+    probes: bool = field(default=False, compare=False)
+    """Whether the model is only tried, after it had failed again and again."""
     answered_as: str = field(default="", compare=False)
     """What the model called itself when it answered last."""
 
@@ -73,6 +77,8 @@ class ModelRequest:
     deadline: float | None = None
     instead_of: tuple[str, ...] = ()
     """The models that should have been asked before this one."""
+    is_extra: bool = False
+    """Whether it repeats a question that a provider has failed to answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,10 @@ from django.utils import timezone
 from audit import sql
 from connectors import vault
 from connectors.models import AiModel, Provider
+from connectors.models_gateway import breaker
 from connectors.models_gateway.request import Clocks, Prices, SchemaSupport, Way
 from connectors.sdk import AuthFailed, BadParams, Rejected, StepError, Unavailable
+from connectors.sdk.errors import NotNow
 
 OPENAI_URL = "https://api.openai.com/v1"
 NO_KEY = "none"
@@ -62,7 +64,8 @@ def _sorted(found: Sequence[_Row]) -> Ways:
         except StepError as error:
             closed[str(row.model)] = error
     if not ways:
-        raise next(iter(closed.values()))
+        waits = [error for error in closed.values() if isinstance(error, NotNow)]
+        raise next(iter(waits or closed.values()))
     return Ways(tuple(ways), closed)
 
 
@@ -70,6 +73,8 @@ def _way(row: _Row) -> Way:
     model, provider = row.model, row.model.provider
     if not row.is_allowed:
         raise _not_allowed(model)
+    if row.rests_s:
+        raise breaker.refused(f'The model "{model}" ({provider})', row.rests_s)
     return Way(
         provider=provider.name,
         model=model.name,
@@ -83,6 +88,8 @@ def _way(row: _Row) -> Way:
         effort=model.effort,
         model_id=model.pk,
         provider_id=provider.pk,
+        provider_url=provider.base_url,
+        probes=row.rests_s is not None,
         answered_as=model.answered_as,
     )
 
@@ -91,6 +98,14 @@ def prices_of(model: AiModel) -> Prices:
     """In US dollars."""
     rate, cached = model.usd_per_unit, model.price_cached
     return Prices(model.price_in * rate, model.price_out * rate, None if cached is None else cached * rate)
+
+
+def remember_name(way: Way, name: str) -> None:
+    """What the model calls itself, from now on."""
+    try:
+        AiModel.objects.filter(pk__in=[way.model_id]).update(answered_as=name[:200], answered_as_since=timezone.now())
+    finally:
+        sql.release()
 
 
 def remember_refused_key(way: Way) -> None:
@@ -103,8 +118,11 @@ def remember_refused_key(way: Way) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
+    """`rests_s`: how long the model is left alone still; 0 when it may be probed, None when it is well."""
+
     model: AiModel
     is_allowed: bool
+    rests_s: float | None
 
 
 def _rows(name: str, department_id: UUID | None) -> list[_Row]:
@@ -122,8 +140,9 @@ def _read(statement: str, values: list[Any]) -> list[_Row]:
 
 def _row_of(found: tuple[Any, ...]) -> _Row:
     model = AiModel.from_db("default", _MODEL, found[: len(_MODEL)])
-    model.provider = Provider.from_db("default", _PROVIDER, found[len(_MODEL) : -1])
-    return _Row(model, found[-1])
+    model.provider = Provider.from_db("default", _PROVIDER, found[len(_MODEL) : -2])
+    is_allowed, rests_s = found[-2:]
+    return _Row(model, is_allowed, None if rests_s is None else float(rests_s))
 
 
 def _not_allowed(model: AiModel) -> Rejected:
@@ -190,8 +209,11 @@ SELECT {sql.selected("model", _MODEL)}, {sql.selected("provider", _PROVIDER)},
         SELECT FROM connectors_allowance AS allowance
         WHERE allowance.department_id = %s AND allowance.provider_id = provider.id
             AND (allowance.model_id IS NULL OR allowance.model_id = model.id)
-    ) AS is_allowed
+    ) AS is_allowed,
+    greatest(0, extract(epoch FROM breaker.open_until - clock_timestamp()))
+        + CASE WHEN breaker.open_until IS NULL THEN NULL ELSE 0 END
 FROM connectors_aimodel AS model JOIN connectors_provider AS provider ON provider.id = model.provider_id
+LEFT JOIN connectors_breaker AS breaker ON breaker.model_id = model.id AND breaker.base_url = provider.base_url
 """
 _USABLE = "model.enabled AND provider.enabled"
 _USUAL = f"{_SELECT} WHERE model.is_default AND {_USABLE} LIMIT 1"

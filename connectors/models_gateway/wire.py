@@ -47,6 +47,8 @@ class Exchange:
         self.clocks = clocks
         self.began = time.monotonic()
         self.ends = min(self.began + clocks.total_s, deadline if deadline is not None else float("inf"))
+        self.was_hurried = self.ends < self.began + clocks.total_s
+        """Whether the step's own time ends before the model's."""
         self.first_byte_due: float | None = None
         self.first_byte_s: float | None = None
         self.received = 0

@@ -77,6 +77,20 @@ class Rejected(StepError):
         self.output = output
 
 
+class NotNow(StepError):
+    """The door to models has not asked: the moment is wrong and not the step, so that this is no try of it.
+
+    `after`: when to ask again; None: not before somebody has changed something. Steps never raise it themselves.
+    """
+
+    code = "not_now"
+
+    def __init__(self, message: str, *, code: str, after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.after = after
+
+
 @contextmanager
 def at_most_once(look_first: str) -> Iterator[None]:
     """Around the sending of an unsafe step: where the other side may have acted, that is final, so that nothing repeats

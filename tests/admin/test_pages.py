@@ -17,7 +17,19 @@ from django.utils import timezone
 from audit.models import Anchored, Batch, Counter, Entry, Unsealed, Verification
 from audit.services import record
 from connectors.connections import Told, connect
-from connectors.models import Allowance, Connection, ManifestOperation, ManifestVersion, ModelRoute, RouteStop, Secret
+from connectors.models import (
+    Allowance,
+    Breaker,
+    Connection,
+    Cost,
+    ManifestOperation,
+    ManifestVersion,
+    ModelCall,
+    ModelRoute,
+    RouteStop,
+    Secret,
+    Spending,
+)
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
 from departments.models import ApiToken, Department, Membership, Notice, Role, SignInLink, User
@@ -44,6 +56,7 @@ from workflows.models import (
     Assignee,
     Attempt,
     Awaited,
+    Budget,
     Decision,
     DraftEdit,
     IdempotencyKey,
@@ -89,6 +102,10 @@ NEVER_CHANGED = [
     ManifestOperation,
     *SEALS,
     RouteStop,
+    ModelCall,
+    Spending,
+    Cost,
+    Breaker,
 ]
 SECRET = "the deal with Northwind"  # in every place that people write
 
@@ -131,8 +148,15 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     route = ModelRoute.objects.create(name="Writers")
     stop = RouteStop.objects.create(route=route, position=1, model=model)
     allowance = Allowance.objects.create(department=legal, provider=model.provider)
+    now, some = timezone.now(), {"workflow_id": workflow.pk, "month": date(2026, 11, 1)}
+    paid = {**some, "run_id": run.pk, "step_id": step.pk, "provider": "P", "model": "m", "reserved_usd": 1}
+    spent = [ModelCall.objects.create(department=legal, **paid), Budget.objects.create(department=legal)]
+    spent += [Spending.objects.create(department=legal, subject=run.pk, month=date(2000, 1, 1))]
+    spent += [Cost.objects.create(department=legal, **some, provider="P", model="m")]
+    spent += [Breaker.objects.create(model=model, opened_at=now, open_until=now)]
     key = IdempotencyKey.objects.create(key="k", actor="token:1", route="POST /api/v1/runs", body=SECRET)
     rows = [key, workflow, version, run, step, attempt, journal, task, make_file(legal, f"{SECRET}.pdf"), model, entry]
+    rows += spent
     rows += [route, stop, allowance, task.assignees.get(), voice, looked, manual]
     rows += [Taken.objects.create(workflow=workflow, step_id="a", source="0" * 64, key="1" * 64, run=run, path="a")]
     trigger = Trigger.objects.create(

@@ -25,3 +25,15 @@ def next_attempt(policy: Retry, attempt: int, error: StepError, now: datetime, d
         return None
     delay_s = min(policy.first_delay_s * 2 ** (attempt - 1), policy.longest_s) * dice.uniform(0.8, 1.2)
     return now + max(timedelta(seconds=delay_s), asked or timedelta())
+
+
+LONGEST_PATIENCE = timedelta(minutes=4)
+
+
+def ask_again(after: timedelta, times: int, dice: random.Random) -> timedelta:
+    """How long to wait once a step was put off for this time (1 is the first), so that many do not come at once.
+
+    Up to half as long again, and longer each time up to four minutes; what is longer by itself stays as long.
+    """
+    longer = after * (1 + min(times - 1, 20) / 4)
+    return max(after, min(longer, LONGEST_PATIENCE)) + min(after, LONGEST_PATIENCE) * dice.uniform(0, 0.5)

@@ -1,3 +1,4 @@
+from workflows.models.budget import Budget
 from workflows.models.drafting import Deed, DraftEdit
 from workflows.models.file import StoredFile
 from workflows.models.idempotency import IdempotencyKey
@@ -24,6 +25,7 @@ __all__ = [
     "Assignee",
     "Attempt",
     "Awaited",
+    "Budget",
     "Decision",
     "Deed",
     "DraftEdit",

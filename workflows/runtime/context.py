@@ -20,7 +20,7 @@ from connectors.sdk.context import Files, ReadFeed, ReadPage, RunFacts
 from workflows.engine import conditions, params
 from workflows.engine.definition import Arm
 from workflows.models import RunMode
-from workflows.runtime import files, setting_aside, signed_in, values
+from workflows.runtime import files, paying, setting_aside, signed_in, values
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.outside import Fence, StepHttp, StepLines, unfenced
 from workflows.runtime.taking import Taker
@@ -113,8 +113,8 @@ class Context:
     def models(self) -> StepModels:
         self.fence(Effect.PURE)
         remarks = setting_aside.remarks_for(self.journey, self.path)
-        department_id = self.journey.run.department_id
-        return StepModels(self.calls, self.deadline, remarks, notes=self.notes, department_id=department_id)
+        payer = paying.payer_of(self.journey, self.at, self.now)
+        return StepModels(self.calls, self.deadline, remarks, notes=self.notes, payer=payer)
 
     @cached_property
     def http(self) -> StepHttp:

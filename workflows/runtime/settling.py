@@ -15,10 +15,11 @@ from uuid import UUID
 import uuid_utils.compat as uuid
 
 from connectors.sdk import BadParams, Call, Done, Enter, Rejected, SendBack, Spawn, StepError, Stop, Unavailable, Wait
+from connectors.sdk.errors import NotNow
 from workflows.engine import params, plan, strict
 from workflows.engine.definition import Retry
 from workflows.engine.drill import model_of
-from workflows.engine.retry import next_attempt
+from workflows.engine.retry import ask_again, next_attempt
 from workflows.models import Run, RunStatus, StepStatus, Task
 from workflows.runtime import (
     approved,
@@ -78,6 +79,9 @@ class Settlement:
 
     def apply(self, step: Step, attempted: Attempted) -> None:
         """Write the end of an attempt into the step."""
+        if isinstance(attempted.error, NotNow) and self._may_wait(attempted.error):
+            self._postpone(step, attempted.error, attempted)
+            return
         if step.signal == {"kind": "children"}:
             self._count_children(step)
         step.attempts += 1
@@ -225,6 +229,40 @@ class Settlement:
         if node.on_error == "continue":
             step.inside = {**step.inside, "tolerated": True}
         self.say("step.failed", step.path, **step.error, tolerated=node.on_error == "continue")
+
+    def _may_wait(self, error: NotNow) -> bool:
+        """Who tests a workflow looks on: a budget that is used up is told at once."""
+        return error.code != "budget" or not self.run.is_test
+
+    def _postpone(self, step: Step, error: NotNow, attempted: Attempted) -> None:
+        """No try of the step: it waits as it is, and asks again by itself or when somebody has made room."""
+        node = self.journey.tree.node(step.step_id)
+        step.claims, step.claim_token = 0, None
+        self.touch(step)
+        for note in attempted.notes:
+            self.say("step.note", step.path, note=note)
+        if attempted.calls:
+            step.attempts += 1
+            step.inside = {**step.inside, "tries_before": int(step.inside.get("tries_before", 0)) + 1}
+            self._count(step, attempted)
+        asks = error.code == "budget" and node.on_error == "ask" and kinds()[step.kind].by_hand
+        if (by_hand := self._by_hand_now(step, error, attempted)) is not None:
+            self._take(step, by_hand)
+            return
+        if asks:
+            self._ask_instead(step, self._described(step, error.code, error.message))
+            return
+        self._wait_for_room(step, error)
+
+    def _wait_for_room(self, step: Step, error: NotNow) -> None:
+        times = int(step.inside.get("postponed", 0)) + 1
+        is_news = step.error is None or step.error.get("code") != error.code
+        step.inside = {**step.inside, "postponed": times}
+        step.status = StepStatus.READY
+        step.run_after = self.run.expires_at if error.after is None else self.now + ask_again(error.after, times, DICE)
+        step.error = self._described(step, error.code, error.message)
+        if is_news:
+            self.say("step.postponed", step.path, **step.error, at=step.run_after.isoformat())
 
     def _by_hand_now(self, step: Step, error: StepError, attempted: Attempted) -> performing.ByHand | None:
         """Manual mode came on while the model was asked: a person need not wait for its next try."""

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.sealer import Sealer
+from connectors import mending
 from connectors.anchor_places import BadPlace, places
 from departments.ledger_watch import Watch
 from workflows.runtime.scheduler import Scheduler
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     help = "Runs the scheduler until it is stopped; it needs only the database."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        strikes = (task_clock.strike, clocks.strike, watching.Watcher().strike, endings.strike)
+        strikes = (task_clock.strike, clocks.strike, watching.Watcher().strike, endings.strike, mending.settle_unknown)
         scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())

@@ -1,0 +1,110 @@
+"""A model that fails again and again is left alone for a while (rule L4).
+
+Per provider, address and model; all processes share the row. Calls write nothing here while all is well: health is
+counted from the rows of the calls when one has failed.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from audit import sql
+from connectors.models_gateway.request import Way
+from connectors.sdk.errors import NotNow
+
+log = logging.getLogger(__name__)
+
+LEAST_CALLS = 20
+WINDOW = timedelta(seconds=60)
+OPEN_FOR = timedelta(seconds=30)
+
+
+def is_sick(calls: int, failures: int) -> bool:
+    """At least half of at least twenty calls of the last minute have failed."""
+    return calls >= LEAST_CALLS and 2 * failures >= calls
+
+
+def refused(way_named: str, after_s: float) -> NotNow:
+    return NotNow(
+        f"{way_named} has failed again and again and is left alone for a moment. The step asks again by itself.",
+        code="breaker_open",
+        after=timedelta(seconds=max(after_s, 1)),
+    )
+
+
+def require_probe(way: Way) -> None:
+    """Become the one probe of a model whose rest is over. Raises NotNow where somebody else is it."""
+    try:
+        if not sql.changed(_PROBE, [way.clocks.total_s, way.model_id]):
+            raise refused(f'The model "{way.model}" ({way.provider})', OPEN_FOR.total_seconds())
+    finally:
+        sql.release()
+
+
+def give_up_probe(way: Way) -> None:
+    """The probe was not asked after all: the next one may."""
+    try:
+        sql.execute("UPDATE connectors_breaker SET probe_until = NULL WHERE model_id = %s", [way.model_id])
+    finally:
+        sql.release()
+
+
+def learn(way: Way, went: str, said: str) -> None:
+    """How a call went: "ok", "fault" or "client"; the last one says that the provider lives."""
+    if way.model_id is None or (went != "fault" and not way.probes):
+        return
+    try:
+        if went != "fault":
+            if sql.changed(_CLOSE, [way.model_id]):
+                log.warning("breaker.closed: %s (%s) answers again", way.model, way.provider)
+        elif way.probes:
+            sql.execute(_REOPEN, [OPEN_FOR.total_seconds(), said[:300], way.model_id])
+        else:
+            _count(way, said)
+    finally:
+        sql.release()
+
+
+def _count(way: Way, said: str) -> None:
+    found = sql.row(_HEALTH, [way.model_id, WINDOW.total_seconds(), way.model_id])
+    calls, failures = found if found is not None else (0, 0)
+    if not is_sick(calls, failures):
+        return
+    values = [way.model_id, way.provider_url, OPEN_FOR.total_seconds(), failures, calls, said[:300]]
+    if sql.changed(_OPEN, values):
+        log.warning("breaker.opened: %s (%s), %s of %s calls failed", way.model, way.provider, failures, calls)
+
+
+_HEALTH = """
+SELECT count(*), count(*) FILTER (WHERE went = 'fault') FROM connectors_modelcall
+WHERE model_row = %s AND went IN ('ok', 'fault')
+    AND ended_at > (SELECT clock_timestamp()) - make_interval(secs => %s)
+    AND ended_at > coalesce((SELECT closed_at FROM connectors_breaker WHERE model_id = %s), '-infinity')
+"""
+
+_OPEN = """
+INSERT INTO connectors_breaker AS breaker (model_id, base_url, opened_at, open_until, failures, calls, said)
+VALUES (%s, %s, clock_timestamp(), clock_timestamp() + make_interval(secs => %s), %s, %s, %s)
+ON CONFLICT (model_id) DO UPDATE
+SET base_url = excluded.base_url, opened_at = excluded.opened_at, open_until = excluded.open_until,
+    probe_until = NULL, failures = excluded.failures, calls = excluded.calls, said = excluded.said
+WHERE breaker.open_until IS NULL OR breaker.base_url <> excluded.base_url
+"""
+
+_PROBE = """
+UPDATE connectors_breaker SET probe_until = clock_timestamp() + make_interval(secs => %s)
+WHERE model_id = %s AND open_until <= clock_timestamp()
+    AND (probe_until IS NULL OR probe_until < clock_timestamp())
+"""
+
+_REOPEN = """
+UPDATE connectors_breaker
+SET open_until = clock_timestamp() + make_interval(secs => %s), probe_until = NULL, said = %s
+WHERE model_id = %s AND open_until IS NOT NULL
+"""
+
+_CLOSE = """
+UPDATE connectors_breaker SET open_until = NULL, probe_until = NULL, closed_at = clock_timestamp()
+WHERE model_id = %s AND open_until IS NOT NULL
+"""

@@ -1,0 +1,150 @@
+"""Whose money an attempt of a step spends, and who is told when it runs low."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from audit import sql
+from connectors.models_gateway.payer import Limit, Payer
+from departments import notices
+from departments.models import Role, User
+from workflows.models import Budget
+
+if TYPE_CHECKING:
+    from workflows.runtime.journey import Journey, Step
+
+
+def payer_of(journey: Journey, step: Step, now: datetime) -> Payer:
+    """One query; one more where the run is inside another, whose budget it spends."""
+    run = journey.run
+    try:
+        budgets = _budgets(run.department_id, run.workflow_id)
+        root = run.pk if run.parent_id is None else _root(run.pk)
+    finally:
+        sql.release()
+    whole, own = budgets.get(None), budgets.get(run.workflow_id)
+    month = month_of(now)
+    return Payer(
+        department=_limit(run.department_id, run.department.name, month, whole),
+        workflow=_limit(run.workflow_id, f"the workflow “{run.workflow.name}”", month, own),
+        run=Limit(root, "this run", usd=_least("run_usd", whole, own), calls=_least("calls_per_run", whole, own)),
+        step_id=step.id,
+        calls_per_step=_least("calls_per_step", whole, own),
+        is_repeat=step.error is not None and step.attempts > int(step.inside.get("tries_before", 0)),
+        tell=partial(_tell, run.department_id, {limit_of(each): each for each in budgets.values()}),
+    )
+
+
+def month_of(now: datetime) -> date:
+    """Its first day."""
+    return now.astimezone(UTC).date().replace(day=1)
+
+
+def limit_of(budget: Budget) -> UUID:
+    """The subject that the budget limits."""
+    return budget.workflow_id or budget.department_id
+
+
+def _budgets(department_id: UUID, workflow_id: UUID) -> dict[UUID | None, Budget]:
+    rows = Budget.objects.filter(Q(workflow=None) | Q(workflow=workflow_id), department=department_id)
+    return {row.workflow_id: row for row in rows}
+
+
+def _root(run_id: UUID) -> UUID:
+    found = sql.row(_ROOT, [run_id])
+    assert found is not None
+    root: UUID = found[0]
+    return root
+
+
+def _limit(subject: UUID, named: str, month: date, budget: Budget | None) -> Limit:
+    if budget is None:
+        return Limit(subject, named, month)
+    return Limit(
+        subject,
+        named,
+        month,
+        usd=budget.month_usd,
+        soft_usd=budget.soft_usd,
+        calls_per_hour=budget.calls_per_hour,
+        stopped_by=budget.stopped_by,
+    )
+
+
+def _least(name: str, *budgets: Budget | None) -> Any:
+    found = [getattr(each, name) for each in budgets if each is not None]
+    return min((value for value in found if value is not None), default=None)
+
+
+# ── telling the owner ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tell(department_id: UUID, budgets: dict[UUID, Budget], limit: Limit, kind: str) -> None:
+    """Once in a month. `kind`: soft or hard."""
+    budget = budgets.get(limit.subject)
+    if budget is None or getattr(budget, f"{kind}_told") == limit.month:
+        return
+    field = f"{kind}_told"
+    with transaction.atomic():
+        rows = Budget.objects.filter(Q(**{field: None}) | ~Q(**{field: limit.month}), pk=budget.pk)
+        if rows.update(**{field: limit.month}):
+            for person in owners_of(budget):
+                _notify(person, budget, limit, kind)
+
+
+def owners_of(budget: Budget) -> Iterable[User]:
+    """The owner while they are a member, else the managers."""
+    members = User.objects.filter(is_active=True, memberships__department=budget.department_id)
+    owner = members.filter(pk__in=[budget.owner_id]).distinct()
+    return owner or members.filter(memberships__role=Role.MANAGER).distinct()
+
+
+def _notify(person: User, budget: Budget, limit: Limit, kind: str) -> None:
+    subject, text = (_soft if kind == "soft" else _hard)(limit)
+    notices.notify(
+        person,
+        key=f"budget.{kind}.{budget.pk}.{limit.month}.{person.pk}",
+        kind="budget",
+        subject=subject,
+        text=f"{text}\n\n{settings.PUBLIC_URL}/budgets/{budget.pk}/",
+        department=budget.department,
+    )
+
+
+def _soft(limit: Limit) -> tuple[str, str]:
+    return (
+        f"AI budget: {limit.named} has come to {_said(limit.soft_usd)}",
+        f"What {limit.named} spends on AI models in {limit.month:%B %Y} has come to {_said(limit.soft_usd)}. May it go "
+        f"on, or do you stop it?{f' At {_said(limit.usd)} runs wait.' if limit.usd is not None else ''}",
+    )
+
+
+def _hard(limit: Limit) -> tuple[str, str]:
+    return (
+        f"AI budget: {limit.named} has used it up",
+        f"{limit.named[0].upper()}{limit.named[1:]} may ask no more AI models for now: the limit is reached. Runs wait "
+        "and nothing is lost. They go on when you raise it, or by themselves in the next month (or hour, where "
+        "it is the limit of an hour).",
+    )
+
+
+def _said(usd: Decimal | None) -> str:
+    return f"{usd:.2f} US dollars"
+
+
+_ROOT = """
+WITH RECURSIVE up AS (
+    SELECT id, parent_id FROM workflows_run WHERE id = %s
+    UNION ALL SELECT run.id, run.parent_id FROM workflows_run AS run JOIN up ON run.id = up.parent_id
+)
+SELECT id FROM up WHERE parent_id IS NULL
+"""

@@ -1,0 +1,154 @@
+"""What AI may cost: budgets set, stopped and let go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from audit import sql
+from audit.services import record
+from departments.access import Actor, Verb, require_manager, visible
+from departments.models import Department, User
+from workflows.models import Budget, StepRun, StepStatus, Workflow
+from workflows.services.refusals import Conflict, ValidationError
+
+LIMITS: Final = ("month_usd", "soft_usd", "run_usd", "calls_per_run", "calls_per_step", "calls_per_hour")
+
+
+def budgets_of(actor: Actor) -> QuerySet[Budget]:
+    """Those of the departments whose member the actor is."""
+    rows = visible(Budget.objects.all(), actor)
+    return rows.select_related("department", "workflow", "owner").order_by("department__name", "workflow__name")
+
+
+def set_budget(
+    department: Department,
+    workflow: Workflow | None = None,
+    *,
+    limits: Mapping[str, Any],
+    owner: User | None = None,
+    actor: Actor,
+) -> Budget:
+    """Set all limits of the department or of one of its workflows; what is not named is without limit.
+
+    Who waits for money goes on. Raises PermissionDenied, and ValidationError by field.
+    """
+    require_manager(actor, department)
+    _check(department, workflow, owner)
+    with transaction.atomic():
+        budget = Budget.objects.select_for_update(of=("self",)).filter(department=department, workflow=workflow).first()
+        before = _limits(budget) if budget else {}
+        budget = budget or Budget(department=department, workflow=workflow)
+        for name in LIMITS:
+            setattr(budget, name, limits.get(name))
+        budget.owner = owner
+        budget.soft_told = budget.hard_told = None
+        _clean(budget)
+        budget.save()
+        budget.refresh_from_db()
+        said = {name: value for name, value in _limits(budget).items() if value != before.get(name)}
+        woken = wake(budget)
+        record("budget.set", actor=actor, department=department.slug, thing=budget, woken=woken, **said)
+    return budget
+
+
+def remove_budget(budget: Budget, *, actor: Actor) -> None:
+    require_manager(actor, budget.department)
+    with transaction.atomic():
+        record("budget.removed", actor=actor, department=budget.department.slug, thing=budget)
+        woken = Budget(department=budget.department, workflow=budget.workflow)
+        budget.delete()
+        wake(woken)
+
+
+def stop_budget(budget: Budget, *, actor: Actor) -> None:
+    """Ask no more AI models for now: runs wait. Raises Conflict saying who was first."""
+    _require_say(budget, actor)
+    with transaction.atomic():
+        rows = Budget.objects.filter(pk=budget.pk, stopped_at=None)
+        if not rows.update(stopped_at=Now(), stopped_by=actor.label[:254]):
+            raise Conflict(_("Somebody has stopped it already. Look at it again."))
+        budget.refresh_from_db()
+        record("budget.stopped", actor=actor, department=budget.department.slug, thing=budget)
+
+
+def let_go_on(budget: Budget, *, actor: Actor) -> int:
+    """Take the stop back; how many steps go on at once."""
+    _require_say(budget, actor)
+    with transaction.atomic():
+        rows = Budget.objects.filter(pk=budget.pk).exclude(stopped_at=None)
+        if not rows.update(stopped_at=None, stopped_by=""):
+            raise Conflict(_("It is not stopped. Look at it again."))
+        budget.refresh_from_db()
+        woken = wake(budget)
+        record("budget.let_go_on", actor=actor, department=budget.department.slug, thing=budget, woken=woken)
+    return woken
+
+
+def may_say(budget: Budget, actor: Actor) -> bool:
+    """Whether the actor may stop it and let it go on: its owner, and whoever may set it."""
+    is_owner = actor.kind == "person" and budget.owner_id is not None and actor.id == str(budget.owner_id)
+    return (is_owner and actor.may(Verb.VIEW, budget.department_id)) or may_set(budget.department, actor)
+
+
+def may_set(department: Department, actor: Actor) -> bool:
+    return actor.is_administrator or actor.may(Verb.MANAGE, department.pk)
+
+
+def wake(budget: Budget) -> int:
+    """Steps that wait for money of this budget ask again now. One statement."""
+    rows = StepRun.objects.filter(
+        department_id=budget.department_id, status=StepStatus.READY, run_after__gt=Now(), error__code="budget"
+    )
+    if budget.workflow_id is not None:
+        rows = rows.filter(run__workflow=budget.workflow_id)
+    return rows.update(run_after=Now(), handed_out_at=None)
+
+
+# ── pieces ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _require_say(budget: Budget, actor: Actor) -> None:
+    if not may_say(budget, actor):
+        require_manager(actor, budget.department)
+
+
+def _check(department: Department, workflow: Workflow | None, owner: User | None) -> None:
+    if workflow is not None and workflow.department_id != department.pk:
+        raise ValidationError({"workflow": _("This is no workflow of %(name)s.") % {"name": department.name}})
+    if owner is not None and not owner.memberships.filter(department=department).exists():
+        said = _("%(person)s is nobody in %(name)s.") % {"person": owner, "name": department.name}
+        raise ValidationError({"owner": said})
+
+
+def _clean(budget: Budget) -> None:
+    soft, hard = budget.soft_usd, budget.month_usd
+    if soft is not None and hard is not None and soft > hard:
+        said = _("The owner would be asked too late: write no more than the most for a month.")
+        raise ValidationError({"soft_usd": said})
+    try:
+        budget.clean_fields(exclude=["department", "workflow", "owner"])
+    except DjangoValidationError as error:
+        raise ValidationError(error.message_dict) from None
+
+
+def _limits(budget: Budget) -> dict[str, Any]:
+    """As the ledger keeps them: JSON values."""
+    values = {name: getattr(budget, name) for name in LIMITS}
+    return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
+
+
+def used_of(budget: Budget, month: Any) -> tuple[Decimal, Decimal, int]:
+    """(spent, put aside, questions) of the month, in US dollars."""
+    found = sql.row(_USED, [budget.workflow_id or budget.department_id, month])
+    return found if found is not None else (Decimal(0), Decimal(0), 0)
+
+
+_USED = "SELECT spent_usd, reserved_usd, calls FROM connectors_spending WHERE subject = %s AND month = %s"
