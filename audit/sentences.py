@@ -24,6 +24,7 @@ SENTENCES: Mapping[str, Any] = {
     "connection.connected": _("{actor} connected an account of {object}"),
     "connection.removed": _("{actor} removed a connection to {object}"),
     "connection.signed_in": _("{actor} signed in for a connection to {object}"),
+    "costs.taken_along": _("{actor} took the AI costs of {object} along as a table"),
     "department.created": _("{actor} created the department {object}"),
     "department.deciding_by_mail_changed": _("{actor} changed how {object} decides from a mail"),
     "department.hours_changed": _("{actor} changed when {object} works"),

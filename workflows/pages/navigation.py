@@ -55,6 +55,10 @@ class Navigation:
         return _address("absence")
 
     @cached_property
+    def costs(self) -> str:
+        return _address("costs") if self.request.actor.departments() else ""  # type: ignore[attr-defined]
+
+    @cached_property
     def department(self) -> str:
         """For managers: in the menu of the account, as the bar is full."""
         manages = self.request.actor.departments(Verb.MANAGE)  # type: ignore[attr-defined]

@@ -104,12 +104,15 @@ def may_set(department: Department, actor: Actor) -> bool:
 
 def wake(budget: Budget) -> int:
     """Steps that wait for money of this budget ask again now. One statement."""
+    return waiting_for(budget).update(run_after=Now(), handed_out_at=None)
+
+
+def waiting_for(budget: Budget) -> QuerySet[StepRun]:
+    """Steps that wait for money, of its department or of its workflow."""
     rows = StepRun.objects.filter(
         department_id=budget.department_id, status=StepStatus.READY, run_after__gt=Now(), error__code="budget"
     )
-    if budget.workflow_id is not None:
-        rows = rows.filter(run__workflow=budget.workflow_id)
-    return rows.update(run_after=Now(), handed_out_at=None)
+    return rows if budget.workflow_id is None else rows.filter(run__workflow=budget.workflow_id)
 
 
 # ── pieces ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,15 @@ def due(moment: datetime) -> dict[str, Any]:
     left = moment - timezone.now()
     tone = "bad" if left < timedelta(0) else "wait" if left < timedelta(days=1) else "plain"
     return {"moment": moment, "tone": tone}
+
+
+@register.simple_tag
+def bar_top(share: float) -> str:
+    """Where a column of this height (of 100) begins, from above."""
+    return f"{100 - share:.1f}"
+
+
+@register.filter
+def plain(number: Decimal) -> str:
+    """Without the zeros at its end: 0.2500 → 0.25."""
+    return f"{number.normalize():f}"

@@ -24,7 +24,7 @@ from tests.workflows.pages.scenes import Scene
 from workflows import urls
 from workflows.models import RunStatus, SavedStep
 from workflows.runtime import files
-from workflows.services import copies, drafting, mail_links
+from workflows.services import budgets, copies, drafting, mail_links
 from workflows.services.manual_mode import switch_off, switch_on
 from workflows.services.saving import archive_saved, keep_prompt
 from workflows.services.telling import Told
@@ -193,6 +193,16 @@ def _mailed(scene: Scene) -> list[object]:
     return [mail_links.link_for(task, told, timezone.now() + timedelta(hours=1))]
 
 
+def _budget(scene: Scene) -> list[object]:
+    return [budgets.set_budget(scene.department, limits={"month_usd": 5}, actor=SYSTEM).pk]
+
+
+def _stopped(scene: Scene) -> list[object]:
+    budget = budgets.set_budget(scene.department, limits={}, actor=SYSTEM)
+    budgets.stop_budget(budget, actor=SYSTEM)
+    return [budget.pk]
+
+
 FILLED = (("in-brief", "Round-Up"), ("in-forbidden", "guaranteed"), ("in-channels", "E-mail"))
 
 
@@ -316,6 +326,15 @@ ROUTES = [
     Route("connection_signed_in", answer=302),
     Route("connection_sign_in", _signs_in, "post", (), "builder", "operator"),
     Route("connection_remove", _connection, "post", (), "builder", "operator", 302),
+    Route("costs"),
+    Route("costs_csv"),
+    Route("models"),
+    Route("budgets"),
+    Route("budget_new", right="manager", wrong="builder"),
+    Route("budget", _budget),
+    Route("budget_stop", _budget, "post", (), "manager", "builder", 302),
+    Route("budget_go_on", _stopped, "post", (), "manager", "builder", 302),
+    Route("budget_remove", _budget, "post", (), "manager", "builder", 302),
     Route("manual"),
     Route("manual_on", method="post", right="builder", wrong="viewer", answer=422),
     Route("manual_mode", _manual),
