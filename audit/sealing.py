@@ -49,14 +49,15 @@ def seal(refused: set[UUID]) -> Sealed | None:
             return None
         head = Batch.objects.order_by("-number").defer("entries").first()
         rows, before = _waiting(head, refused)
-        good = [row for row in rows if _holds(row, before)]
-        refused.update(UUID(row.id) for row in set_aside(rows, good))
+        encoded = [(row, encoding.entry_bytes(row)) for row in rows]
+        good = [(row, entry) for row, entry in encoded if _holds(row, entry, before)]
+        refused.update(UUID(row.id) for row in set_aside(rows, [row for row, _ in good]))
         if not good:
             return None
         batch = _batch(head, good, before)
         batch.save(force_insert=True)
         sql.execute("DELETE FROM audit_unsealed WHERE entry_id = ANY(%s)", [batch.entries])
-    return Sealed(batch.number, batch.count, any(is_of_high_risk(row.verb) for row in good))
+    return Sealed(batch.number, batch.count, any(is_of_high_risk(row.verb) for row, _ in good))
 
 
 def waiting(most: int) -> int:
@@ -127,17 +128,18 @@ def row_from(values: Sequence[Any]) -> Row:
     return Row(**{**named, "id": str(named["id"]), "run_id": run_id, "detail": detail, "mac": bytes(named["mac"])})
 
 
-def _holds(row: Row, before: bool) -> bool:
+def _holds(row: Row, entry: bytes, before: bool) -> bool:
     """Whether its code is the one that only Tandem can have made; what is from before has none."""
     if before:
         return row.form == encoding.BEFORE
     key = settings.LEDGER_KEYS.known.get(row.mac_key) or settings.LEDGER_KEYS.read_anew().get(row.mac_key)
-    return key is not None and row.form == encoding.FORM and row.mac == encoding.mac_of(encoding.entry_bytes(row), key)
+    return key is not None and row.form == encoding.FORM and row.mac == encoding.mac_of(entry, key)
 
 
-def _batch(head: Batch | None, rows: Sequence[Row], before: bool) -> Batch:
+def _batch(head: Batch | None, encoded: Sequence[tuple[Row, bytes]], before: bool) -> Batch:
     name, key = signer()
-    leaves = [encoding.leaf_of(encoding.entry_bytes(row), row.mac) for row in rows]
+    rows = [row for row, _ in encoded]
+    leaves = [encoding.leaf_of(entry, row.mac) for row, entry in encoded]
     batch = Batch(
         number=head.number + 1 if head else 1,
         before=before,

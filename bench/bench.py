@@ -43,8 +43,8 @@ class Sizes:
     deciding_s: float = 10.0
     waiting: int = 100_000
     secrets: tuple[int, int] = (500, 10_000)
-    ledger: tuple[int, int] = (20, 1_000_000)
-    """Blocks of runs with and without the ledger; entries that are verified."""
+    ledger: tuple[int, int] = (3_000, 1_000_000)
+    """Runs with the ledger, and as many without; entries that are verified."""
     storm: tuple[int, float] = (1_000, 30.0)
     """Calls of a webhook a second, and for how many seconds."""
     warm_up_runs: int = 100
@@ -67,7 +67,7 @@ QUICK = Sizes(
     deciding_s=1.0,
     waiting=200,
     secrets=(20, 200),
-    ledger=(2, 2_000),
+    ledger=(40, 2_000),
     storm=(100, 2.0),
     warm_up_runs=10,
 )

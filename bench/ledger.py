@@ -1,4 +1,4 @@
-"""`python -m bench.ledger cost ROUNDS`, `verify N`: what the ledger costs a run, how long its verifier takes (JSON)."""
+"""`python -m bench.ledger seal N`, `verify N`: what the ledger costs a run, how long its verifier takes (JSON)."""
 
 from __future__ import annotations
 
@@ -9,69 +9,32 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from statistics import median
 from typing import Any
 from uuid import UUID
 
 from config.env import ROOT
 
-BLOCK = 50
+BLOCK = 200
 ENTRIES_OF_RUN = 3
 
 
-def cost(rounds: int) -> dict[str, Any]:
-    """Runs of ten local steps, by turns with the ledger and without it, in blocks: seconds a run of each, the median.
-
-    The seconds with it have those that sealing its entry takes, in the same process.
-    """
-    from audit.models import Entry
-    from workflows.services import runs
-
-    kept, took = runs.record, {"with": [], "without": []}
-    _block()
-    for _ in range(rounds):
-        runs.record = kept
-        before = Entry.objects.count()
-        took["with"].append(_block())
-        assert Entry.objects.count() == before + BLOCK, "each run has its entry"
-        runs.record = lambda *_, **__: None  # type: ignore[assignment]
-        took["without"].append(_block())
-        assert Entry.objects.count() == before + BLOCK, "and without the ledger none"
-    runs.record = kept
-    return {"with_s": median(took["with"]), "without_s": median(took["without"]), "seal_s": _sealing(), "took_s": took}
-
-
-def _block() -> float:
-    from bench.workflows import DEFINITIONS
-    from departments.access import SYSTEM
-    from workflows.models import Workflow
-    from workflows.services.runs import start_run
-
-    named = Workflow.objects.select_related("department").filter(name=DEFINITIONS["ten"]["name"])
-    workflow = named.order_by("department__slug")[0]
-    began = time.perf_counter()
-    for number in range(BLOCK):
-        start_run(workflow, inputs={"topic": f"spring {number}"}, actor=SYSTEM)
-    return (time.perf_counter() - began) / BLOCK
-
-
-def _sealing() -> float:
-    """Seconds an entry, sealed in batches as large as half a second of runs makes them."""
+def seal(count: int) -> dict[str, Any]:
+    """Seconds an entry takes the sealer, in batches as large as a busy second makes them."""
     from django.db import transaction
 
     from audit import sealing
     from audit.services import Server, record
 
-    spent, count = 0.0, 0
-    for _ in range(10):
+    spent, sealed_entries = 0.0, 0
+    for _ in range(max(1, count // BLOCK)):
         with transaction.atomic():
-            for _ in range(200):
+            for _ in range(BLOCK):
                 record("thing.done", actor=Server(), department="bench")
         began = time.perf_counter()
         while sealed := sealing.seal(set()):
-            count += sealed.count
+            sealed_entries += sealed.count
         spent += time.perf_counter() - began
-    return spent / max(count, 1)
+    return {"took_s": spent / max(sealed_entries, 1)}
 
 
 def verify(count: int) -> dict[str, Any]:
@@ -163,7 +126,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
     django.setup()
     what, number = sys.argv[1:]
-    print(json.dumps({"cost": cost, "verify": verify}[what](int(number))))
+    print(json.dumps({"seal": seal, "verify": verify}[what](int(number))))
 
 
 if __name__ == "__main__":

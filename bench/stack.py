@@ -21,7 +21,7 @@ from bench.seeding import Seeded
 from config import embedded, programs
 from config.env import ROOT, Env
 from config.parts import embedded_parts
-from config.processes import Program
+from config.processes import Process, Program
 from config.supervisor import Supervisor
 
 MODEL_ANSWERS_AFTER_S = 1.0
@@ -152,6 +152,18 @@ class Stack:
             "department": department,
             "token": self.seeded.tokens[department],
         }
+
+    @contextmanager
+    def web_without_ledger(self) -> Iterator[int]:
+        """The port of one more web process, in which starting a run writes no deed (bench/without_ledger.py)."""
+        port = free_port()
+        web = self._web(len(self.ports) + 1, port)
+        process = Process(replace(web, env={**web.env, "BENCH_WITHOUT_LEDGER": "1"}))
+        try:
+            process.wait_until_ready()
+            yield port
+        finally:
+            process.stop()
 
     def _web(self, number: int, port: int) -> Program:
         web = self._ours(programs.web(replace(self.env, port=port)))

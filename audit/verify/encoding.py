@@ -77,33 +77,37 @@ class Anchor(NamedTuple):
 
 def encode(value: Any) -> bytes:
     """Raises TypeError for what JSON does not know, ValueError for a number that is not finite."""
-    parts: list[bytes] = []
+    parts: list[str] = []
     _write(value, parts.append)
-    return b"".join(parts)
+    return "".join(parts).encode()
 
 
-def _write(value: Any, add: Callable[[bytes], None]) -> None:
+def _write(value: Any, add: Callable[[str], None]) -> None:
     if isinstance(value, str):
-        text = value.encode()
-        add(b"s%d:%b" % (len(text), text))
+        add(_text(value))
     elif value is None:
-        add(b"n")
-    elif isinstance(value, bool):
-        add(b"t" if value else b"f")
+        add("n")
+    elif value is True or value is False:
+        add("t" if value else "f")
     elif isinstance(value, int | float | Decimal):
-        number = number_text(value).encode()
-        add(b"d%d:%b" % (len(number), number))
+        number = number_text(value)
+        add(f"d{len(number)}:{number}")
     elif isinstance(value, Mapping):
-        add(b"m%d:" % len(value))
+        add(f"m{len(value)}:")
         for name in sorted(value):
-            _write(name, add)
+            add(_text(name))
             _write(value[name], add)
     elif isinstance(value, list | tuple):
-        add(b"l%d:" % len(value))
+        add(f"l{len(value)}:")
         for item in value:
             _write(item, add)
     else:
         raise TypeError(f"{type(value).__name__} has no form in the ledger")
+
+
+def _text(text: str) -> str:
+    """Its length is that of its bytes in UTF-8."""
+    return f"s{len(text) if text.isascii() else len(text.encode())}:{text}"
 
 
 def number_text(value: int | float | Decimal) -> str:
