@@ -43,6 +43,7 @@ class Sealer:
     hurry: bool = False
 
     def run(self, stop: threading.Event) -> None:
+        anchoring.publish_keys(self.public_keys)
         while not stop.is_set():
             self.tick()
             stop.wait(TICK_S)

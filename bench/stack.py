@@ -154,14 +154,14 @@ class Stack:
         }
 
     @contextmanager
-    def web_without_ledger(self) -> Iterator[int]:
-        """The port of one more web process, in which starting a run writes no deed (bench/without_ledger.py)."""
+    def web_without_ledger(self) -> Iterator[tuple[int, Group]]:
+        """One more web process, in which starting a run writes no deed (bench/without_ledger.py), and its port."""
         port = free_port()
         web = self._web(len(self.ports) + 1, port)
         process = Process(replace(web, env={**web.env, "BENCH_WITHOUT_LEDGER": "1"}))
         try:
             process.wait_until_ready()
-            yield port
+            yield port, Group("web", (process.pid,))
         finally:
             process.stop()
 

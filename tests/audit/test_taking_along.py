@@ -18,11 +18,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from audit import exporting
+from audit import anchoring, exporting, sealing
 from audit.models import Entry
 from audit.verify import __main__ as program
 from audit.verify.bundle import verify_bundle
 from audit.verify.checking import verify
+from audit.verify.encoding import Anchor
 from audit.verify.sources import CannotRead, Connection, Dump, opened
 from audit.verify.trust import Trust, anchors, keys
 from config.env import ROOT
@@ -165,6 +166,31 @@ def test_the_command_knows_the_database_the_keys_and_the_anchors(
     assert tested.value.code == 0
     assert lines[-1].endswith("manipulations, 0 missed.")
     assert int(lines[-1].split()[0]) >= 12
+
+
+def test_a_restored_database_is_found_until_somebody_says_that_they_know(ledger: Path) -> None:
+    """Rule A14: the anchors tell of a batch that is gone, and the ledger tells when that was noticed."""
+    name, key = sealing.signer()
+    lost = Anchor(9, bytes(32), 99, sealing.clock(), name)
+    with (ledger / "anchors.jsonl").open("a") as told:
+        told.write(anchoring.line_of(lost, key) + "\n")
+    seal(sealer(ledger))
+
+    found = verify(Connection.to(address()), trust_of(ledger))
+    known = verify(Connection.to(address()), trust_of(ledger), accept_set_back=True)
+
+    assert Entry.objects.filter(verb="ledger.history_replaced").count() == 1
+    assert [kind for kind, _ in found.findings.told] == ["anchor"]
+    assert (known.findings.told, known.set_back) == ([], 1)
+
+
+def test_a_ledger_that_was_never_sealed_needs_no_keys_and_a_sealed_one_does(tmp_path: Path) -> None:
+    deed()
+    nowhere = [address(), "--public-keys", str(tmp_path / "nowhere")]
+    before = program.main(nowhere)
+    seal(sealer(tmp_path))
+
+    assert (before, program.main(nowhere)) == (0, 2)
 
 
 def test_what_the_database_says_of_keys_and_anchors_is_never_asked(ledger: Path) -> None:

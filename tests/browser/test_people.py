@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.db import transaction
 from playwright.sync_api import Page, expect
 
+from audit.models import Verification
 from audit.services import record
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
 from departments.models import Department, Role, User
+from tests.audit.sealed import seal, sealer
 from tests.factories import make_department, make_run, make_user, make_version, make_workflow
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -78,11 +81,15 @@ def test_a_wrong_password_and_a_used_link_say_what_to_do(page: Page, seen: Seen)
 
 
 def test_the_ledger_is_searched_while_typing_and_leads_to_the_run(
-    page: Page, legal: Department, sign_in: SignIn, seen: Seen
+    page: Page, legal: Department, sign_in: SignIn, seen: Seen, tmp_path: Path
 ) -> None:
     write_ledger(legal)
     write_ledger(make_department("Marketing"))
     sign_in(make_user("Henrik Falk", legal, Role.MANAGER))
+    seal(sealer(tmp_path))
+    Verification.objects.create(
+        exit_code=1, entries=6, findings=["[gone] Entry 0190b2b0-0000-7000-8000-000000000001 is gone."]
+    )
 
     page.goto("/ledger/")
     lines = page.get_by_role("region", name="Entries").get_by_role("listitem")

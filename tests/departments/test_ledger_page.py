@@ -279,10 +279,23 @@ def test_the_page_says_how_far_the_ledger_is_sealed_anchored_and_verified(
     assert "Nothing yet" in before
     assert "Nowhere yet" in before
     page = whole.content.decode()
-    for text in ("1 entry, until 20", "outside the database", "nothing was found in 1 entry"):
+    for text in ("until 20", "outside the database", "UTC: nothing was found"):
         assert text in page
     assert whole.context["standing"].troubles == {}
     assert "outside the database" not in fragment.content.decode()
+
+
+def test_what_is_wrong_with_the_ledger_is_told_to_auditors_and_to_managers_only_that_it_is(
+    client: Client, auditor: User, legal: Department
+) -> None:
+    Verification.objects.create(exit_code=1, findings=["[number] Of department press entries are missing: number 3."])
+    pages = []
+    for user in (auditor, make_user(department=legal, role=Role.MANAGER)):
+        client.force_login(user)
+        pages.append(client.get("/ledger/").content.decode())
+
+    assert ["entries are missing" in page for page in pages] == [True, False]
+    assert ["administrators have been told" in page for page in pages] == [False, True]
 
 
 def test_what_is_found_is_taken_along_as_a_table_and_as_lines_and_the_ledger_says_so(

@@ -1,8 +1,8 @@
 """What must hold over the whole database, whatever struck: I1 to I12 of trust-tests.md.
 
-I9 (budgets) comes with the budgets themselves (issue 8). I7 is what the ledger can say of itself today: that the
-triggers which refuse every change are on; its rows have no numbers yet whose gaps would tell of a deletion. I4 and I10
-are seen by `witness`, as they happen.
+I9 (budgets) comes with the budgets themselves (issue 8). I7 is what of the ledger can be asked in any state: that the
+triggers which refuse every change are on, that its numbers have no gaps and agree with the counters, that each entry
+waits for its seal or has one; tests/audit verifies whole ledgers. I4 and I10 are seen by `witness`, as they happen.
 """
 
 from __future__ import annotations
@@ -210,4 +210,17 @@ FROM workflows_steprun
 WHERE status = 'running' AND lease_until > clock_timestamp() + make_interval(secs => %s)
 """
 
-STATEMENTS = (_STUCK, _LEFT_BEHIND, _TWICE, _GAPS, _STEPS_UNTOLD, _RUNS_UNTOLD, _DEEDS_UNTOLD)
+_NUMBERS = """
+SELECT format('I7 of %s the ledger has %s entries, numbered up to %s, and %s were counted', scope, count(*), max(seq),
+    min(counter.last))
+FROM (SELECT coalesce(run_id::text, department) AS scope, seq, run_id FROM audit_entry) AS entry
+LEFT JOIN audit_counter AS counter USING (scope)
+GROUP BY scope, run_id HAVING count(*) <> max(seq) OR max(seq) <> coalesce(min(counter.last), 1)
+"""
+
+_SEALED_OR_NOT = """
+SELECT format('I7 entry %s (%s) is in no batch and waits for none', id, verb) FROM audit_entry
+WHERE id NOT IN (SELECT entry_id FROM audit_unsealed UNION ALL SELECT unnest(entries) FROM audit_batch)
+"""
+
+STATEMENTS = (_NUMBERS, _SEALED_OR_NOT, _STUCK, _LEFT_BEHIND, _TWICE, _GAPS, _STEPS_UNTOLD, _RUNS_UNTOLD, _DEEDS_UNTOLD)

@@ -112,6 +112,17 @@ def test_i6_a_deed_that_the_ledger_tells_twice(run: Run) -> None:
     assert f"run {run.pk} was accepted, and the ledger says so 2 times" in violations(tell_again)
 
 
+def test_i7_an_entry_that_was_taken_out_of_the_ledger_or_of_its_queue(run: Run) -> None:
+    def take_out(what: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_entry DISABLE TRIGGER ledger_keeps_rows")
+            cursor.execute(what)
+
+    first = "(SELECT id FROM audit_entry WHERE run_id IS NULL ORDER BY id LIMIT 1)"
+    assert "numbered up to" in violations(lambda: take_out(f"DELETE FROM audit_entry WHERE id = {first}"))
+    assert "waits for none" in violations(lambda: take_out(f"DELETE FROM audit_unsealed WHERE entry_id = {first}"))
+
+
 def test_i7_a_ledger_whose_guards_are_asleep(run: Run) -> None:
     def put_to_sleep() -> None:
         with connection.cursor() as cursor:
