@@ -57,10 +57,11 @@ def guard(bench: Bench) -> Values:
 def ledger_cost(bench: Bench) -> Values:
     """How much more of the cores runs of ten local steps need with the ledger than without it (case A19).
 
-    Started over HTTP, by turns at a web process as it is and at one that writes no deeds. CPU of web and database, for
-    that is what limits throughput; times drift with the neighbours. What the sealer takes for an entry is added in full.
+    Started over HTTP, by turns at a web process as it is and at one that writes no deeds. CPU of web and database, as
+    this limits throughput; times drift with the neighbours. What the sealer takes for an entry is added in full.
     """
-    count, spent = bench.sizes.ledger[0] // BLOCKS, {"with": [], "without": []}
+    count = bench.sizes.ledger[0] // BLOCKS
+    spent: dict[str, list[float]] = {"with": [], "without": []}
     with bench.stack.web_without_ledger() as (port, other):
         sides = {"with": (bench.stack.ports[0], bench.stack.groups()["web"]), "without": (port, other)}
         for turn in range(1 + BLOCKS):
