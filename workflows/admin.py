@@ -28,6 +28,8 @@ from workflows.models import (
     Sample,
     SavedStep,
     SavedStepVersion,
+    Series,
+    SeriesRow,
     StepRun,
     StoredFile,
     Taken,
@@ -262,6 +264,24 @@ class TriggerAdmin(RowsOfTheProduct):
     search_fields = ("title", "workflow__name", "department__name")
     date_hierarchy = "created_at"
     list_select_related = ("department", "workflow")
+
+
+@admin.register(Series)
+class SeriesAdmin(RowsOfTheProduct):
+    list_display = ("opens", "workflow", "department", "total", "created_at", "finished_at")
+    list_filter = ("department",)
+    search_fields = ("workflow__name", "department__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("workflow", "department")
+
+
+@admin.register(SeriesRow)
+class SeriesRowAdmin(RowsOfTheProduct):
+    department_path = "series__department"
+    list_display = ("opens", "series_id", "number", "state")
+    list_filter = ("state", "series__department")
+    search_fields = ("series__workflow__name",)
+    list_select_related = ("series",)
 
 
 @admin.register(Awaited)

@@ -67,6 +67,8 @@ from workflows.models import (
     Sample,
     SavedStep,
     SavedStepVersion,
+    Series,
+    SeriesRow,
     StepRun,
     StoredFile,
     Taken,
@@ -84,7 +86,7 @@ APPS = ["audit", "departments", "connectors", "workflows"]
 MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models()]
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode, Taken]
-CONTENT += [Trigger, TriggerEvent, Awaited]
+CONTENT += [Trigger, TriggerEvent, Awaited, Series, SeriesRow]
 SEALS = [Anchored, Batch, Counter, Unsealed, Verification]
 NEVER_CHANGED = [
     Run,
@@ -164,6 +166,10 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     )
     rows += [trigger, TriggerEvent.objects.create(trigger=trigger, key="1", title=SECRET, data=written, said=SECRET)]
     rows += [Awaited.objects.create(trigger=trigger, step=step, reference=SECRET)]
+    series = Series.objects.create(
+        department=legal, workflow=workflow, key="k", title=SECRET, total=1, started_by="Lea"
+    )
+    rows += [series, SeriesRow.objects.create(series=series, number=1, values=written, said=SECRET)]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}

@@ -45,6 +45,13 @@ class Numbered(Pages):
     position = int
 
 
+class ByNumber(Pages):
+    """The rows of a table, in their order."""
+
+    ordering = "number"
+    position = int
+
+
 class InOrder(Pages):
     """A journal: oldest first, by its dense numbers."""
 

@@ -6,6 +6,7 @@ from workflows.models.library import SavedKind, SavedStep, SavedStepVersion
 from workflows.models.publishing import PublishRequest, RequestStatus
 from workflows.models.run import Attempt, JournalEntry, Run, StepRun
 from workflows.models.sample import Sample
+from workflows.models.series import RowState, Series, SeriesRow
 from workflows.models.states import (
     Priority,
     RunMode,
@@ -37,6 +38,7 @@ __all__ = [
     "Priority",
     "PublishRequest",
     "RequestStatus",
+    "RowState",
     "Run",
     "RunMode",
     "RunStatus",
@@ -44,6 +46,8 @@ __all__ = [
     "SavedKind",
     "SavedStep",
     "SavedStepVersion",
+    "Series",
+    "SeriesRow",
     "StepRun",
     "StepStatus",
     "StoredFile",

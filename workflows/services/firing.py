@@ -128,7 +128,7 @@ def _start(trigger: Trigger, event: Event, priority: int) -> Fired:
             run = accept_run(trigger.workflow, inputs=given, actor=actor, priority=priority, title=event.title).run
         return Fired(Heard.STARTED, True, run.pk)
     except ValidationError as error:
-        return Fired(Heard.REFUSED, True, said=_in_words(error))
+        return Fired(Heard.REFUSED, True, said=in_words(error))
     except (Conflict, params.BadText, conditions.BadCondition) as error:
         return Fired(Heard.REFUSED, True, said=str(error))
 
@@ -155,7 +155,7 @@ def live_definition(trigger: Trigger) -> Definition | None:
     return journey.tree_of(live).definition if live is not None else None
 
 
-def _in_words(error: ValidationError) -> str:
+def in_words(error: ValidationError) -> str:
     if not hasattr(error, "message_dict"):
         return " ".join(error.messages)
     return " ".join(f"{name}: {' '.join(said)}" for name, said in error.message_dict.items())

@@ -20,7 +20,8 @@ from tests import factories
 from tests.connectors.manifests.petshop import described
 from tests.workflows.api.program import ROOT, Program, assert_problem
 from tests.workflows.api.test_workflows import DEFINITION
-from workflows.models import RunStatus, Workflow
+from workflows.models import RunStatus, Series, SeriesRow, Workflow
+from workflows.runtime import files
 from workflows.services.manual_mode import switch_on
 from workflows.services.saving import keep_prompt
 from workflows.services.triggers import Wanted, set_up
@@ -106,6 +107,13 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("POST", "services/{service}/renew", {"document": described("https://shop.example").decode()}, "builder"),
     ("POST", "services/{service}/remove", {}, "builder"),
     ("PUT", "workflows/{workflow}/tool", {"enabled": True}, "builder"),
+    ("GET", "series", None, "viewer"),
+    ("GET", "workflows/{workflow}/series", None, "viewer"),
+    ("POST", "workflows/{workflow}/series", "table", "operator"),
+    ("GET", "series/{series}", None, "viewer"),
+    ("GET", "series/{series}/rows", None, "viewer"),
+    ("POST", "series/{series}/stop", {}, "operator"),
+    ("POST", "series/{series}/go-on", {}, "operator"),
     ("GET", "trigger-kinds", None, "viewer"),
     ("GET", "triggers", None, "viewer"),
     ("GET", "workflows/{workflow}/triggers", None, "viewer"),
@@ -145,6 +153,7 @@ CREATING = (
     "connections",
     "services",
     "triggers",
+    "series",
 )
 LACKS = {
     "builder": (Role.VIEWER, Role.OPERATOR, Role.APPROVER),
@@ -195,6 +204,7 @@ def things(program: Program) -> dict[str, str]:
         "connection": str(_connected(program).pk),
         "service": str(factories.make_manifest(described("https://shop.example"), program.department).pk),
         "trigger": str(set_up(version.workflow, "web.hook", Wanted(), actor=SYSTEM)[0].pk),
+        "series": str(_handed_in(version.workflow).pk),
         "asked": str(factories.make_publish_request(version.workflow).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }
@@ -204,9 +214,22 @@ def _file() -> SimpleUploadedFile:
     return SimpleUploadedFile("brief.txt", b"Hello")
 
 
+def _handed_in(workflow: Workflow) -> Series:
+    series = Series.objects.create(department=workflow.department, workflow=workflow, key="k", title="A", total=2)
+    SeriesRow.objects.create(series=series, number=1, state="waiting")
+    SeriesRow.objects.create(series=series, number=2, state="refused")
+    return series
+
+
+def _table(program: Program) -> dict[str, str]:
+    return {"file": str(files.save(program.department.pk, "people.csv", b"name,x\r\nAda,1\r\n", "").pk)}
+
+
 def ask(program: Program, method: str, path: str, body: Any) -> Any:
     if body == "upload":
         return program.upload({"file": _file()})
+    if body == "table":
+        body = _table(program)
     if method == "GET":
         return program.get(path)
     return program.put(path, body) if method == "PUT" else program.post(path, body)

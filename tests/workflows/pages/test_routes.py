@@ -22,7 +22,7 @@ from tests.factories import make_absence, make_group, make_manifest, make_publis
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows import urls
-from workflows.models import RunStatus, SavedStep
+from workflows.models import RunStatus, SavedStep, Series, SeriesRow
 from workflows.runtime import files
 from workflows.services import budgets, copies, drafting, mail_links
 from workflows.services.manual_mode import switch_off, switch_on
@@ -108,6 +108,20 @@ def _hosted(scene: Scene) -> list[object]:
 def _hook(scene: Scene) -> list[object]:
     made, _ = set_up(scene.workflow, "web.hook", Wanted("Press room"), actor=SYSTEM)
     return [scene.workflow.pk, made.pk]
+
+
+def _table(scene: Scene) -> list[object]:
+    file = files.save(scene.department.pk, "briefs.csv", b"Brief,Tone\r\nSpring,warm\r\n", "")
+    return [scene.workflow.pk, file.pk]
+
+
+def _series(scene: Scene) -> list[object]:
+    series = Series.objects.create(
+        department=scene.department, workflow=scene.workflow, key="k", title="Briefs", total=2, columns=["Brief"]
+    )
+    SeriesRow.objects.create(series=series, number=1, values={"Brief": "Spring"})
+    SeriesRow.objects.create(series=series, number=2, values={"Brief": "Autumn"}, state="refused", said="No.")
+    return [series.pk]
 
 
 def _task(scene: Scene) -> list[object]:
@@ -305,6 +319,13 @@ ROUTES = [
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
     Route("hosted_form", _hosted),
     Route("workflow_tool", _workflow, "post", (("on", "1"),), "builder", "operator", 302),
+    Route("series_new", _workflow, right="operator", wrong="viewer"),
+    Route("series_empty", _workflow, right="operator", wrong="viewer"),
+    Route("series_check", _table, right="operator", wrong="viewer"),
+    Route("series", _series),
+    Route("series_stop", _series, "post", (), "operator", "viewer", 302),
+    Route("series_go_on", _series, "post", (), "operator", "viewer", 302),
+    Route("series_results", lambda scene: [*_series(scene), "csv"]),
     Route("trigger_new", _workflow, right="builder", wrong="operator"),
     Route("trigger", _trigger),
     Route("trigger_change", _trigger, "post", (("how", "cron"), ("cron", "no")), "builder", "operator", 422),

@@ -13,14 +13,15 @@ from connectors import mending
 from connectors.anchor_places import BadPlace, places
 from departments.ledger_watch import Watch
 from workflows.runtime.scheduler import Scheduler
-from workflows.services import clocks, endings, task_clock, watching
+from workflows.services import clocks, endings, series_turns, task_clock, watching
 
 
 class Command(BaseCommand):
     help = "Runs the scheduler until it is stopped; it needs only the database."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        strikes = (task_clock.strike, clocks.strike, watching.Watcher().strike, endings.strike, mending.settle_unknown)
+        triggers = (clocks.strike, watching.Watcher().strike, endings.strike)
+        strikes = (task_clock.strike, *triggers, series_turns.strike, mending.settle_unknown)
         scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
