@@ -17,18 +17,21 @@ from departments.models import Absence, Department, Group, Membership, Notice, N
 from workflows.models import (
     Assignee,
     Decision,
+    Happening,
     PublishRequest,
     Run,
     RunMode,
     StepRun,
     StepStatus,
     StoredFile,
+    Subscription,
     Task,
     TaskKind,
     Version,
     Workflow,
 )
 from workflows.runtime import tasks
+from workflows.services import subscriptions
 
 _numbers = count(1)
 
@@ -237,6 +240,16 @@ def make_file(department: Department | None = None, name: str = "brief.txt", **f
             **fields,
         }
     )
+
+
+def make_subscription(department: Department | None = None, address: str = "", **asked: Any) -> Subscription:
+    """Its host is listed for the department; without `events` it is told all of them."""
+    department = department or make_department()
+    address = address or "https://archive.example/events"
+    department.egress_hosts = [*department.egress_hosts, "archive.example"]
+    department.save(update_fields=["egress_hosts"])
+    wanted = subscriptions.Asked(address, **{"events": Happening.values, "title": "Archive", **asked})
+    return subscriptions.set_up(department, wanted, actor=SYSTEM).subscription
 
 
 def make_manifest(content: bytes, department: Department | None = None, *, choose: bool = True) -> Manifest:

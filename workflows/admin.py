@@ -18,6 +18,8 @@ from workflows.models import (
     Attempt,
     Awaited,
     Decision,
+    Delivery,
+    DeliveryTry,
     DraftEdit,
     IdempotencyKey,
     JournalEntry,
@@ -32,6 +34,7 @@ from workflows.models import (
     SeriesRow,
     StepRun,
     StoredFile,
+    Subscription,
     Taken,
     Task,
     Trigger,
@@ -300,6 +303,35 @@ class TriggerEventAdmin(RowsOfTheProduct):
     search_fields = ("trigger__title",)
     date_hierarchy = "at"
     list_select_related = ("trigger",)
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(RowsOfTheProduct):
+    list_display = ("title", "opens", "department", "workflow", "enabled", "health", "last_sent_at", "removed_at")
+    list_filter = ("health", "enabled", "department")
+    search_fields = ("title", "department__name")
+    date_hierarchy = "created_at"
+    list_select_related = ("department", "workflow")
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(RowsOfTheProduct):
+    department_path = "subscription__department"
+    list_display = ("type", "opens", "subscription", "at", "status", "tries", "next_at")
+    list_filter = ("status", "type", "subscription__department")
+    search_fields = ("type", "subscription__title")
+    date_hierarchy = "at"
+    list_select_related = ("subscription",)
+
+
+@admin.register(DeliveryTry)
+class DeliveryTryAdmin(RowsOfTheProduct):
+    department_path = "delivery__subscription__department"
+    list_display = ("at", "opens", "delivery", "code", "took_ms")
+    list_filter = ("code",)
+    search_fields = ("delivery__type",)
+    date_hierarchy = "at"
+    list_select_related = ("delivery",)
 
 
 @admin.register(IdempotencyKey)

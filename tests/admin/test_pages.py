@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.apps import apps
@@ -47,6 +48,7 @@ from tests.factories import (
     make_publish_request,
     make_run,
     make_step,
+    make_subscription,
     make_task,
     make_user,
     make_version,
@@ -58,6 +60,8 @@ from workflows.models import (
     Awaited,
     Budget,
     Decision,
+    Delivery,
+    DeliveryTry,
     DraftEdit,
     IdempotencyKey,
     JournalEntry,
@@ -71,6 +75,7 @@ from workflows.models import (
     SeriesRow,
     StepRun,
     StoredFile,
+    Subscription,
     Taken,
     Task,
     Trigger,
@@ -87,6 +92,7 @@ MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models
 CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredFile, Sample, DraftEdit]
 CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode, Taken]
 CONTENT += [Trigger, TriggerEvent, Awaited, Series, SeriesRow]
+CONTENT += [Subscription, Delivery, DeliveryTry]
 SEALS = [Anchored, Batch, Counter, Unsealed, Verification]
 NEVER_CHANGED = [
     Run,
@@ -170,6 +176,13 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
         department=legal, workflow=workflow, key="k", title=SECRET, total=1, started_by="Lea"
     )
     rows += [series, SeriesRow.objects.create(series=series, number=1, values=written, said=SECRET)]
+    subscription = make_subscription(legal, f"https://archive.example/?{quote(SECRET)}")
+    delivery = Delivery.objects.create(subscription=subscription, type="run.failed", data=written, said=SECRET)
+    rows += [
+        subscription,
+        delivery,
+        DeliveryTry.objects.create(delivery=delivery, code=500, answer=SECRET, problem=SECRET),
+    ]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}

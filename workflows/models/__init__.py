@@ -17,6 +17,7 @@ from workflows.models.states import (
     Verdict,
     Why,
 )
+from workflows.models.subscription import Delivery, DeliveryStatus, DeliveryTry, Happening, Subscription
 from workflows.models.taken import Taken
 from workflows.models.task import Assignee, Decision, Look, ManualMode, Task
 from workflows.models.trigger import Awaited, Heard, Trigger, TriggerEvent
@@ -29,7 +30,11 @@ __all__ = [
     "Budget",
     "Decision",
     "Deed",
+    "Delivery",
+    "DeliveryStatus",
+    "DeliveryTry",
     "DraftEdit",
+    "Happening",
     "Heard",
     "IdempotencyKey",
     "JournalEntry",
@@ -51,6 +56,7 @@ __all__ = [
     "StepRun",
     "StepStatus",
     "StoredFile",
+    "Subscription",
     "Taken",
     "Task",
     "TaskKind",

@@ -52,7 +52,7 @@ def listed(request: Request) -> HttpResponse:
     context = {
         "rows": shown,
         "several": len({each.department_id for each in rows}) > 1,
-        "may_connect": bool(_departments(request)),
+        "may_connect": bool(departments_to_connect(request)),
     }
     return render(request, "workflows/connections/connections.html", context)
 
@@ -87,14 +87,14 @@ def _page(request: Request, connection: Connection, form: Form, status: int = 20
 @never_cache
 def new(request: Request) -> HttpResponse:
     """First which system, then its form. What was connected is tried at once; it is kept even where that fails."""
-    departments = _departments(request)
+    departments = departments_to_connect(request)
     if not departments:
         raise PermissionDenied(_("Your role does not let you connect accounts. A builder or manager can."))
     name = request.GET.get("connector", "")
     if accounts.connector(name) is None:
         return _choices(request, departments)
 
-    department = _chosen(departments, request.POST.get("department") or request.GET.get("department", ""))
+    department = chosen(departments, request.POST.get("department") or request.GET.get("department", ""))
     kind = _kind(name, department)
     form = _form(kind)
     if request.method == "POST":
@@ -202,11 +202,11 @@ def _with_refusals(form: Form, refused: ValidationError) -> Form:
 # ── who and what ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _departments(request: Request) -> list[Department]:
+def departments_to_connect(request: Request) -> list[Department]:
     return list(Department.objects.filter(pk__in=request.actor.departments(Verb.CONNECT)).order_by("name"))
 
 
-def _chosen(departments: list[Department], slug: str) -> Department:
+def chosen(departments: list[Department], slug: str) -> Department:
     """Raises Http404 for one that the person may not connect for."""
     if not slug:
         return departments[0]

@@ -31,6 +31,7 @@ AT_ONCE = True
 CLAIMS_AT_ONCE = 40
 """So many claims may be made at the same moment: the database connections of two worker processes."""
 EVENTS_KEPT = timedelta(days=90)
+DELIVERIES_KEPT = timedelta(days=30)
 KEYS_KEPT = timedelta(hours=48)
 """How long a repeated request with an Idempotency-Key gets the same answer (rule S19 asks for 24 hours)."""
 LOOK_S = 120.0

@@ -33,6 +33,7 @@ def sweep(hands: Hands, *more: Callable[[], int]) -> int:
         expire_runs,
         forget_keys,
         forget_events,
+        forget_deliveries,
         partial(hand_out, hands),
         partial(take_up_forgotten, hands),
         *more,
@@ -76,6 +77,13 @@ def forget_events() -> int:
     """What triggers have heard long ago, with what other systems sent; no repeat comes so late."""
     with connection.cursor() as cursor:
         cursor.execute(_OLD_EVENTS, [limits.SWEEP_BATCH, limits.EVENTS_KEPT.total_seconds()])
+        return int(cursor.rowcount)
+
+
+def forget_deliveries() -> int:
+    """What other systems were told long ago, and each try of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLD_DELIVERIES, [limits.SWEEP_BATCH, limits.DELIVERIES_KEPT.total_seconds()])
         return int(cursor.rowcount)
 
 
@@ -205,6 +213,16 @@ WHERE status NOT IN ('succeeded', 'failed', 'cancelled') AND status <> ALL(%s) L
 _OLD_EVENTS = """
 DELETE FROM workflows_triggerevent USING (SELECT id, at FROM workflows_triggerevent ORDER BY id LIMIT %s) AS oldest
 WHERE workflows_triggerevent.id = oldest.id AND oldest.at < clock_timestamp() - make_interval(secs => %s)
+"""
+
+_OLD_DELIVERIES = """
+WITH old AS (
+    SELECT id FROM (SELECT id, at FROM workflows_delivery ORDER BY id LIMIT %s) AS oldest
+    WHERE oldest.at < clock_timestamp() - make_interval(secs => %s)
+), tried AS (
+    DELETE FROM workflows_deliverytry USING old WHERE delivery_id = old.id
+)
+DELETE FROM workflows_delivery USING old WHERE workflows_delivery.id = old.id
 """
 
 _OLD_KEYS = """

@@ -17,7 +17,7 @@ from connectors import scrubbing
 from connectors.models import Health
 from departments import notices
 from departments.models import Membership, Role, User
-from workflows.models import Trigger
+from workflows.models import Subscription, Trigger
 
 TELL_AFTER: Final = 3
 """Looks that fail one after another: a server that is away for a minute wakes nobody."""
@@ -51,17 +51,17 @@ def _tell(trigger: Trigger, said: str) -> None:
     subject = _("“%(workflow)s” does not start by itself") % {"workflow": workflow.name}
     address = settings.PUBLIC_URL + reverse("trigger", args=[workflow.pk, trigger.pk])
     text = f"{trigger.title}: {said}\n\n{address}"
-    for person in _people(trigger):
+    for person in responsible(trigger):
         key = f"trigger:{trigger.pk}:{now:%Y-%m-%d}:{person.pk}"
         notices.notify(
             person, key=key, kind="trigger", subject=subject, text=text, department=trigger.department, about=trigger.pk
         )
 
 
-def _people(trigger: Trigger) -> Iterable[User]:
+def responsible(thing: Trigger | Subscription) -> Iterable[User]:
     """Its owner; when they have left the department, its managers."""
-    owner = trigger.owner
-    if owner is not None and owner.is_active and owner.memberships.filter(department=trigger.department_id).exists():
+    owner = thing.owner
+    if owner is not None and owner.is_active and owner.memberships.filter(department=thing.department_id).exists():
         return [owner]
-    rows = Membership.objects.filter(department=trigger.department_id, role=Role.MANAGER, user__is_active=True)
+    rows = Membership.objects.filter(department=thing.department_id, role=Role.MANAGER, user__is_active=True)
     return [row.user for row in rows.select_related("user")]

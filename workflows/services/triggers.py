@@ -68,7 +68,7 @@ def set_up(workflow: Workflow, kind: str, wanted: Wanted, *, actor: Actor) -> tu
         if Trigger.objects.filter(workflow=workflow, removed_at=None).count() >= MOST:
             raise Conflict(f"“{workflow.name}” has {MOST} triggers already; more are not allowed.")
         trigger = Trigger(
-            department=workflow.department, workflow=workflow, kind=kind, owner=_person(actor), made_by=actor.label
+            department=workflow.department, workflow=workflow, kind=kind, owner=person_of(actor), made_by=actor.label
         )
         _fill(trigger, made, wanted, given)
         if shown.path:
@@ -283,7 +283,7 @@ def _locked(trigger: Trigger) -> Trigger:
     return found
 
 
-def _person(actor: Actor) -> User | None:
+def person_of(actor: Actor) -> User | None:
     return User.objects.filter(pk=actor.id).first() if actor.kind == "person" else None
 
 

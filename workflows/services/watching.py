@@ -8,15 +8,13 @@ looks again, or all of it.
 from __future__ import annotations
 
 import logging
-import threading
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from audit import sql
@@ -29,6 +27,7 @@ from workflows.runtime import limits, store
 from workflows.runtime.kinds import triggers
 from workflows.runtime.outlook import Outlook
 from workflows.services import firing, trigger_health
+from workflows.services.lanes import Lanes
 from workflows.services.triggers import settings_of
 
 log = logging.getLogger(__name__)
@@ -37,42 +36,11 @@ LONGEST_PAUSE: Final = timedelta(hours=1)
 ODD: Final = "Something went wrong that Tandem does not know. Who runs the server finds it in the log."
 
 
-class Watcher:
-    """The looks of one scheduler. Each has a thread of its own, so that a server that hangs holds nobody up."""
+class Watcher(Lanes):
+    """The looks of one scheduler."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.under_way: Counter[UUID] = Counter()
-
-    def strike(self) -> int:
-        """Begin what is due, as far as there is room. Gives 0: nothing is moved yet."""
-        for trigger_id, department_id in _due():
-            if self._has_room(department_id) and (lease := take(trigger_id)):
-                self._begin(trigger_id, department_id, lease)
-        return 0
-
-    def _begin(self, trigger_id: UUID, department_id: UUID, lease: datetime) -> None:
-        with self.lock:
-            self.under_way[department_id] += 1
-        # A daemon: a scheduler that is stopped waits for no other server, and the lease lapses.
-        thread = threading.Thread(target=self._look, args=(trigger_id, department_id, lease), name="look", daemon=True)
-        thread.start()
-
-    def _look(self, trigger_id: UUID, department_id: UUID, lease: datetime) -> None:
-        try:
-            look(trigger_id, lease)
-        except Exception:
-            # The database is away, say. The lease lapses, and somebody looks again.
-            log.exception("look.failed: %s", trigger_id)
-        finally:
-            connection.close()
-            with self.lock:
-                self.under_way[department_id] -= 1
-
-    def _has_room(self, department_id: UUID) -> bool:
-        with self.lock:
-            own = self.under_way[department_id]
-            return own < limits.LOOKS_OF_ONE_DEPARTMENT and self.under_way.total() < limits.LOOKS_AT_ONCE
+        super().__init__("look", _due, take, look)
 
 
 def look_soon(trigger: Trigger) -> None:

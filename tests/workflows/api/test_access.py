@@ -24,6 +24,7 @@ from workflows.models import RunStatus, Series, SeriesRow, Workflow
 from workflows.runtime import files
 from workflows.services.manual_mode import switch_on
 from workflows.services.saving import keep_prompt
+from workflows.services.subscriptions import send_test
 from workflows.services.triggers import Wanted, set_up
 
 pytestmark = pytest.mark.django_db
@@ -124,6 +125,22 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "triggers/{trigger}/events", None, "viewer"),
     ("POST", "triggers/{trigger}/secret", {}, "builder"),
     ("POST", "triggers/{trigger}/remove", {}, "builder"),
+    ("GET", "subscriptions", None, "builder"),
+    ("POST", "subscriptions", {"address": "https://archive.example/", "events": ["run.failed"]}, "builder"),
+    ("GET", "subscriptions/{subscription}", None, "builder"),
+    (
+        "PUT",
+        "subscriptions/{subscription}",
+        {"address": "https://archive.example/", "events": ["run.failed"]},
+        "builder",
+    ),
+    ("PUT", "subscriptions/{subscription}/enabled", {"enabled": False}, "builder"),
+    ("POST", "subscriptions/{subscription}/secret", {}, "builder"),
+    ("POST", "subscriptions/{subscription}/test", {}, "builder"),
+    ("POST", "subscriptions/{subscription}/remove", {}, "builder"),
+    ("GET", "subscriptions/{subscription}/deliveries", None, "builder"),
+    ("GET", "deliveries/{delivery}", None, "builder"),
+    ("POST", "deliveries/{delivery}/again", {}, "builder"),
     ("GET", "step-kinds", None, "viewer"),
     ("GET", "step-kinds/text.compose", None, "viewer"),
     ("GET", "templates", None, "viewer"),
@@ -154,6 +171,7 @@ CREATING = (
     "services",
     "triggers",
     "series",
+    "subscriptions",
 )
 LACKS = {
     "builder": (Role.VIEWER, Role.OPERATOR, Role.APPROVER),
@@ -193,6 +211,7 @@ def things(program: Program) -> dict[str, str]:
     failed = factories.make_run(version, status=RunStatus.FAILED)
     factories.make_step(failed, status="failed")
     file = program.upload({"file": _file()}).json()["id"]
+    subscription = factories.make_subscription(program.department)
     return {
         "workflow": str(version.workflow_id),
         "run": str(run.pk),
@@ -205,6 +224,8 @@ def things(program: Program) -> dict[str, str]:
         "service": str(factories.make_manifest(described("https://shop.example"), program.department).pk),
         "trigger": str(set_up(version.workflow, "web.hook", Wanted(), actor=SYSTEM)[0].pk),
         "series": str(_handed_in(version.workflow).pk),
+        "subscription": str(subscription.pk),
+        "delivery": str(send_test(subscription, actor=SYSTEM).pk),
         "asked": str(factories.make_publish_request(version.workflow).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }
@@ -313,7 +334,7 @@ def test_the_right_role_may(things: dict, program: Program, method: str, path: s
 
     answer = ask(right, method, path.format_map(things), body)
 
-    creates = method == "POST" and path.rpartition("/")[2] in CREATING
+    creates = method == "POST" and (path.rpartition("/")[2] in CREATING or path.endswith("subscription}/test"))
     assert answer.status_code == (201 if creates else 200), answer.content
 
 

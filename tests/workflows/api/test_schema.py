@@ -67,7 +67,11 @@ def _below(shape: type[BaseModel]) -> list[type[BaseModel]]:
     return [found for child in shape.__subclasses__() for found in (child, *_below(child))]
 
 
-ASKS_OTHERS = {"/api/v1/connections/{id}/test", "/api/v1/triggers/{id}/secret"}
+ASKS_OTHERS = {
+    "/api/v1/connections/{id}/test",
+    "/api/v1/triggers/{id}/secret",
+    "/api/v1/subscriptions/{id}/secret",
+}
 """What asks another system each time, outside of any transaction: asked again, it is to look again. And what tells a
 secret: an answer that is kept for a repeat would keep it.
 """

@@ -18,13 +18,13 @@ from connectors import connections, net
 from departments.access import SYSTEM, actor_for_user
 from departments.models import User
 from tests.connectors.manifests.petshop import described
-from tests.factories import make_absence, make_group, make_manifest, make_publish_request
+from tests.factories import make_absence, make_group, make_manifest, make_publish_request, make_subscription
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows import urls
 from workflows.models import RunStatus, SavedStep, Series, SeriesRow
 from workflows.runtime import files
-from workflows.services import budgets, copies, drafting, mail_links
+from workflows.services import budgets, copies, drafting, mail_links, subscriptions
 from workflows.services.manual_mode import switch_off, switch_on
 from workflows.services.saving import archive_saved, keep_prompt
 from workflows.services.telling import Told
@@ -122,6 +122,14 @@ def _series(scene: Scene) -> list[object]:
     SeriesRow.objects.create(series=series, number=1, values={"Brief": "Spring"})
     SeriesRow.objects.create(series=series, number=2, values={"Brief": "Autumn"}, state="refused", said="No.")
     return [series.pk]
+
+
+def _subscription(scene: Scene) -> list[object]:
+    return [make_subscription(scene.department).pk]
+
+
+def _delivery(scene: Scene) -> list[object]:
+    return [subscriptions.send_test(make_subscription(scene.department), actor=SYSTEM).pk]
 
 
 def _task(scene: Scene) -> list[object]:
@@ -335,6 +343,16 @@ ROUTES = [
     Route("trigger_remove", _trigger, "post", (), "builder", "operator", 302),
     Route("connections"),
     Route("connection_new", right="builder", wrong="operator"),
+    Route("subscriptions", right="builder", wrong="operator"),
+    Route("subscription_new", right="builder", wrong="operator"),
+    Route("subscription", _subscription, right="builder", wrong="operator"),
+    Route("subscription_change", _subscription, "post", (), "builder", "operator", 422),
+    Route("subscription_switch", _subscription, "post", (("on", "0"),), "builder", "operator", 302),
+    Route("subscription_renew", _subscription, "post", (), "builder", "operator"),
+    Route("subscription_test", _subscription, "post", (), "builder", "operator", 302),
+    Route("subscription_remove", _subscription, "post", (), "builder", "operator", 302),
+    Route("delivery", _delivery, right="builder", wrong="operator"),
+    Route("delivery_again", _delivery, "post", (), "builder", "operator", 302),
     Route("services"),
     Route("service_import", right="builder", wrong="operator"),
     Route("service", _service),

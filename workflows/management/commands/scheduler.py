@@ -1,4 +1,4 @@
-"""`manage.py scheduler`: due timers, lost workers, forgotten hand-outs, the time of tasks and triggers; the sealer."""
+"""`manage.py scheduler`: timers, lost workers, hand-outs, time of tasks and triggers, telling others; the sealer."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from connectors import mending
 from connectors.anchor_places import BadPlace, places
 from departments.ledger_watch import Watch
 from workflows.runtime.scheduler import Scheduler
-from workflows.services import clocks, endings, series_turns, task_clock, watching
+from workflows.services import clocks, delivering, endings, series_turns, task_clock, watching
 
 
 class Command(BaseCommand):
     help = "Runs the scheduler until it is stopped; it needs only the database."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        triggers = (clocks.strike, watching.Watcher().strike, endings.strike)
+        others = (watching.Watcher().strike, delivering.Courier().strike)
+        triggers = (clocks.strike, endings.strike, *others)
         strikes = (task_clock.strike, *triggers, series_turns.strike, mending.settle_unknown)
         scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
