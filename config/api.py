@@ -59,6 +59,7 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("runs/<str:id>/retry", runs.Retry.as_view(), "api_retry"),
     ("runs/<str:id>/resume", runs.Resume.as_view(), "api_resume"),
     ("runs/<str:id>/journal", runs.Journal.as_view(), "api_journal"),
+    ("runs/<str:id>/events", runs.Events.as_view(), "api_run_events"),
     ("runs/<str:id>/record", runs.Record.as_view(), "api_record"),
     ("tasks", tasks.Tasks.as_view(), "api_tasks"),
     ("tasks/<str:id>", tasks.One.as_view(), "api_task"),

@@ -44,18 +44,20 @@ def operation(
     repeats: bool = False,
     refusals: tuple[int, ...] = (),
     tagged: bool = False,
+    bare: Mapping[int, str] | None = None,
 ) -> Callable[[View], View]:
     """`also`: other successes by status. `repeats`: a POST that takes an Idempotency-Key.
 
     `refusals`: statuses beside those of every address. `tagged`: something that is read again and again.
+    `bare`: answers without a body, and when they are given.
     """
     refused = {*ALWAYS, *(WRITING if body is not None else ()), *refusals}
     parameters = [*_query(question), *_headers({**(headers or {}), **(IF_NONE_MATCH if tagged else {})})]
     parameters += [KEY] if repeats else []
     successes = {status: answer, **(also or {})}
     responses: dict[Any, Any] = {(code, content_type): shape for code, shape in successes.items()}
-    if tagged:
-        responses[304] = OpenApiResponse(description="It is still what If-None-Match names.")
+    bodiless = {**(bare or {}), **({304: "It is still what If-None-Match names."} if tagged else {})}
+    responses |= {code: OpenApiResponse(description=says) for code, says in bodiless.items()}
     responses |= {(code, CONTENT_TYPE): _refusal(code) for code in sorted(refused)}
 
     def described(view: View) -> View:

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
 from departments.access import visible
-from workflows.api import answers, asked, record, waiting
+from workflows.api import answers, asked, record, streams, waiting
 from workflows.api.endpoint import Endpoint, answer, identifier
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import InOrder, page
-from workflows.models import Run, RunMode, StepRun
+from workflows.models import Run, RunMode, RunStatus, StepRun
 from workflows.services.runs import cancel_run, resume_run, retry_run
 
 UNREAD = ("workflow__draft", "workflow__sample", "version__definition", "scope")
@@ -106,6 +107,28 @@ class Journal(OfRun):
         return page(request, self.run(id).journal.all(), answers.Event, answers.Event.of, InOrder)
 
 
+class Events(OfRun):
+    @operation(
+        "hear_run",
+        "Hear what happens in a run",
+        answer={"type": "string", "description": "Server-sent events."},
+        bare={204: "The run is over, and all of it is known."},
+        content_type=streams.CONTENT_TYPE,
+        headers={"Last-Event-ID": "The last `id` that was heard; only what came after it is told."},
+    )
+    def get(self, request: Request, id: str) -> HttpResponseBase:
+        """Each entry of the journal as an event with its number as `id`; `run` where the status has changed, at the end
+        `run.ended`. Closes after a minute at the latest: come back with `Last-Event-ID`. 429 beyond three at a time.
+        """
+        run = self.run(id)
+        known = _number(request.headers.get("Last-Event-ID", ""))
+        if RunStatus(run.status).is_over and known >= run.seq:
+            return HttpResponse(status=204)
+        stream = streams.Stream(run.pk, self.token.pk, known)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingHttpResponse(stream, content_type=streams.CONTENT_TYPE, headers=headers)
+
+
 class Record(OfRun):
     @operation("read_record", "All the evidence of one run", answer=record.Record)
     def get(self, request: Request, id: str) -> HttpResponse:
@@ -130,6 +153,10 @@ def _filtered(rows: QuerySet[Run], question: asked.RunsQuestion) -> QuerySet[Run
         "finished_at__gt": question.finished_after,
     }
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _belongs(parent: str) -> Q:

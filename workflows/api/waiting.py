@@ -21,13 +21,22 @@ def wait_for(run: Run, seconds: float) -> bool:
 
     False at once when too many wait here already.
     """
-    if not _places.acquire(blocking=False):
+    if not take_place():
         return False
     try:
         _wait(run, time.monotonic() + seconds)
     finally:
-        _places.release()
+        give_back()
     return True
+
+
+def take_place() -> bool:
+    """Whether there is one left for somebody who holds a thread for a while."""
+    return _places.acquire(blocking=False)
+
+
+def give_back() -> None:
+    _places.release()
 
 
 def _wait(run: Run, deadline: float) -> None:
