@@ -16,6 +16,7 @@ from departments.tokens import LONGEST, create_token
 
 class Command(BaseCommand):
     help = "Makes an API token for another program and prints it. It is shown this once; only its hash is kept."
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--department", required=True, metavar="SLUG", help="short name of the department")
