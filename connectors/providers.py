@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from audit.services import record
-from connectors.models import AiModel, Provider, SchemaSupport
+from connectors.models import AiModel, DataClass, Provider, SchemaSupport
 from departments.access import SYSTEM, Actor
 
 OPENAI_PROVIDER = "OpenAI-compatible"
@@ -27,6 +27,8 @@ PRACTICE_MODEL: dict[str, Any] = {
     "title": "Practice model",
     "context_tokens": 8_192,
     "schema_support": SchemaSupport.FULL,
+    "data_class": DataClass.PRIVILEGED,
+    "jurisdiction": "this server",
     "first_byte_s": 240,
     "idle_s": 60,
     "total_s": 300,

@@ -109,8 +109,11 @@ class StepModels:
         scrubbing.learn([way.key])
         try:
             given = door.ask(request, self._calls, known_secrets=scrubbing.known().values, purse=purse)
-        except AuthFailed:
-            _remember(way)
+        except StepError as error:
+            if isinstance(error, AuthFailed):
+                _remember(way)
+            if self._payer is not None and error.code in (AuthFailed.code, "quota"):
+                self._payer.tell_of(way.provider, error)
             raise
         self._watch_name(way, given.model)
         return Answer(

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from connectors.sdk.errors import NotNow
+from connectors.sdk.errors import NotNow, StepError
 
 ALWAYS = date(2000, 1, 1)
 """The month of what has no months: a run."""
@@ -33,7 +33,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """One attempt of a step, and whose money it spends. `tell` is called with a limit that is crossed: soft or hard."""
+    """One attempt of a step, and whose money it spends. `tell` is called with a limit that is crossed: soft or hard.
+
+    `tell_of` is called with a provider that will answer nobody: it wants money, or does not know our key.
+    """
 
     department: Limit
     workflow: Limit
@@ -42,6 +45,7 @@ class Payer:
     calls_per_step: int | None = None
     is_repeat: bool = False
     tell: Callable[[Limit, str], None] = lambda _limit, _kind: None
+    tell_of: Callable[[str, StepError], None] = lambda _provider, _error: None
 
     @property
     def limits(self) -> tuple[Limit, Limit, Limit]:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.models import Entry
-from connectors.models import AiModel, Manifest, Provider
+from connectors.models import AiModel, Manifest, ModelRoute, Provider
 from departments.models import ApiToken, Department, Group, Membership, Role, User
 from departments.tokens import token_for
 from tests.connectors.manifests.petshop import described
@@ -27,6 +27,7 @@ from tests.factories import (
     make_user,
     make_workflow,
 )
+from workflows.models import Budget
 
 pytestmark = pytest.mark.django_db
 
@@ -457,3 +458,47 @@ def test_a_service_is_imported_and_changed_by_versions(desk: Client, robin: User
     assert "holds no description" in bad.content.decode()
     assert (shop.title, shop.latest) == ("Shop of pets", 2)
     assert [verb for verb, *_ in written()] == ["manifest.imported", "manifest.changed"]
+
+
+def test_a_key_is_sealed_and_never_shown_and_who_may_use_the_provider_is_named(desk: Client, legal: Department) -> None:
+    provider = make_provider("Northwind AI", for_all=False)
+    form = {"name": "Northwind AI", "enabled": "on", "key": "sk-northwind-0123456789"}
+    form |= {"allowances-TOTAL_FORMS": "1", "allowances-INITIAL_FORMS": "0", "allowances-0-provider": str(provider.pk)}
+    form |= {"allowances-0-department": str(legal.pk), "allowances-0-model": ""}
+
+    desk.post(address(provider, "change"), form)
+    page = desk.get(address(provider, "change")).content.decode()
+
+    provider.refresh_from_db()
+    assert provider.secret is not None
+    assert "sk-northwind" not in page
+    assert [(verb, department) for verb, department, _, _ in written()] == [
+        ("provider.changed_in_admin", ""),
+        ("provider.key_sealed", ""),
+        ("allowance.given", "legal"),
+    ]
+
+
+def test_a_route_takes_models_that_are_alike_only(desk: Client) -> None:
+    first, other = make_model(jurisdiction="EU"), make_model(jurisdiction="United States")
+    form = {"name": "writers", "enabled": "on", "stops-TOTAL_FORMS": "2", "stops-INITIAL_FORMS": "0"}
+    form |= {"stops-0-position": "1", "stops-0-model": str(first.pk)}
+    form |= {"stops-1-position": "2", "stops-1-model": str(other.pk)}
+
+    refused = desk.post(address(ModelRoute, "add"), form).content.decode()
+    AiModel.objects.update(jurisdiction="EU")
+    desk.post(address(ModelRoute, "add"), form)
+
+    assert "may not stand in one route" in refused
+    assert [stop.model for stop in ModelRoute.objects.get().stops.all()] == [first, other]
+    assert [verb for verb, *_ in written()] == ["modelroute.added_in_admin", "route.changed"]
+
+
+def test_a_budget_is_set_by_its_service(desk: Client, legal: Department) -> None:
+    form = {"department": str(legal.pk), "month_usd": "50", "soft_usd": "40"}
+
+    refused = desk.post(address(Budget, "add"), {**form, "soft_usd": "60"})
+    desk.post(address(Budget, "add"), form)
+
+    assert (refused.status_code, Budget.objects.get().soft_usd) == (200, 40)
+    assert [(verb, thing) for verb, _, thing, _ in written()] == [("budget.set", "Legal")]

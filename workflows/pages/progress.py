@@ -138,6 +138,15 @@ class Line:
         return (self.step.error or {}).get("message", "") if self.step else ""
 
     @property
+    def waits_for_money(self) -> bool:
+        """Then its sentence says all: when it goes on is for people to decide."""
+        return (
+            self.status == StepStatus.READY
+            and self.step is not None
+            and (self.step.error or {}).get("code") == "budget"
+        )
+
+    @property
     def retries_at(self) -> datetime | None:
         """When a step that failed will be tried again."""
         is_waiting = self.step is not None and self.status == StepStatus.READY and bool(self.error)

@@ -15,8 +15,9 @@ from django.db.models import Q
 
 from audit import sql
 from connectors.models_gateway.payer import Limit, Payer
+from connectors.sdk import StepError
 from departments import notices
-from departments.models import Role, User
+from departments.models import Department, Role, User
 from workflows.models import Budget
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def payer_of(journey: Journey, step: Step, now: datetime) -> Payer:
         step_id=step.id,
         calls_per_step=_least("calls_per_step", whole, own),
         is_repeat=step.error is not None and step.attempts > int(step.inside.get("tries_before", 0)),
-        tell=partial(_tell, run.department_id, {limit_of(each): each for each in budgets.values()}),
+        tell=partial(_tell, {limit_of(each): each for each in budgets.values()}),
+        tell_of=partial(_tell_of, run.department),
     )
 
 
@@ -88,7 +90,7 @@ def _least(name: str, *budgets: Budget | None) -> Any:
 # ── telling the owner ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _tell(department_id: UUID, budgets: dict[UUID, Budget], limit: Limit, kind: str) -> None:
+def _tell(budgets: dict[UUID, Budget], limit: Limit, kind: str) -> None:
     """Once in a month. `kind`: soft or hard."""
     budget = budgets.get(limit.subject)
     if budget is None or getattr(budget, f"{kind}_told") == limit.month:
@@ -99,6 +101,23 @@ def _tell(department_id: UUID, budgets: dict[UUID, Budget], limit: Limit, kind: 
         if rows.update(**{field: limit.month}):
             for person in owners_of(budget):
                 _notify(person, budget, limit, kind)
+
+
+def _tell_of(department: Department, provider: str, error: StepError) -> None:
+    """The managers, and who can do something about it: each once a day (case M02)."""
+    today = datetime.now(UTC).date()
+    managers = Q(memberships__department=department, memberships__role=Role.MANAGER)
+    with transaction.atomic():
+        for person in User.objects.filter(managers | Q(is_superuser=True), is_active=True).distinct():
+            notices.notify(
+                person,
+                key=f"provider.{error.code}.{provider}.{today}.{person.pk}",
+                kind="provider",
+                subject=f"AI: {provider} does not answer",
+                text=f"{error.message}\n\nAI steps that need it fail, or another model of their route answers.",
+                department=department if not person.is_superuser else None,
+            )
+    sql.release()
 
 
 def owners_of(budget: Budget) -> Iterable[User]:

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from connectors.allowances import models_for, routes_for
 from departments.access import Actor, Verb, require
 from departments.models import Department
 from workflows.engine import definition as definitions
@@ -134,7 +133,6 @@ def _plain(definition: Definition, sample: Mapping[str, Any]) -> dict[str, Any]:
 
 def _missing(definition: Definition, department: Department) -> Iterator[str]:
     yield from _missing_kinds(definition)
-    yield from _missing_models(definition, department)
     yield from (problem.message for problem in missing_here(department, definition))
     yield from _missing_workflows(definition, department)
     yield from _missing_hosts(definition, department)
@@ -147,16 +145,6 @@ def _missing_kinds(definition: Definition) -> Iterator[str]:
                 "kind": node.kind,
                 "step": node.title or node.id,
             }
-
-
-def _missing_models(definition: Definition, department: Department) -> Iterator[str]:
-    asked = {model for node in definition.nodes() if (model := _written(node, "model"))}
-    known: set[str] = set()
-    if asked:
-        known |= {*models_for(department.pk).filter(name__in=asked).values_list("name", flat=True)}
-        known |= {*routes_for(department.pk).filter(name__in=asked).values_list("name", flat=True)}
-    for model in sorted(asked - known):
-        yield _("No AI model called “%(name)s” is in use here. Choose another one in its steps.") % {"name": model}
 
 
 def _missing_workflows(definition: Definition, department: Department) -> Iterator[str]:

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
 from connectors import allowances, mending
 from connectors.models import AiModel, Breaker, Cost, ModelCall, ModelRoute, Spending
+from connectors.models_gateway import routing
+from connectors.models_gateway.purse import Purse
 from departments.access import SYSTEM, Actor, actor_for_user
-from departments.models import Department, Notice, Role
+from departments.models import Department, Notice, Role, User
 from tests import factories
-from tests.scripted_provider import MODEL, Reply, ScriptedProvider, fails, gives, scripted_provider
-from tests.workflows.runtime.harness import carried, published, run_of
+from tests.scripted_provider import MODEL, Reply, ScriptedProvider, fails, gives, out_of_quota, scripted_provider
+from tests.workflows.runtime.harness import carried, claim, lose_the_worker, published, run_of
 from workflows.models import Budget, JournalEntry, Run, RunMode, StepRun, Task
+from workflows.runtime import paying
 from workflows.services import budgets
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 
@@ -266,3 +270,54 @@ def test_another_model_behind_the_same_name_is_noted(legal: Department, provider
                      f'another model stands behind "{MODEL}".'),
     ]  # fmt: skip
     assert step_of(runs[2]).tries.get().calls[0]["changed_from"] == "large-1-may"
+
+
+def test_who_can_do_something_about_a_provider_without_credit_is_told_once(
+    legal: Department, mona: Actor, provider: ScriptedProvider
+) -> None:
+    robin = factories.make_user("Robin", is_superuser=True)
+    provider.reply = lambda _asked: out_of_quota()
+    workflow = published([WRITE], legal, output=GIVES)
+
+    runs = [carried(run_of(workflow)) for _ in range(3)]
+
+    assert [(run.status, run.error["code"]) for run in runs] == [("failed", "quota")] * 3  # type: ignore[index]
+    assert provider.calls == 3
+    told = Notice.objects.filter(kind="provider").order_by("person__name")
+    assert [str(notice.person_id) for notice in told] == [mona.id, str(robin.pk)]
+    assert "The credit at Far away is used up" in told[0].text
+
+
+@pytest.mark.parametrize("on_page", [False, True])
+def test_the_page_of_a_run_says_what_it_waits_for(
+    legal: Department, mona: Actor, provider: ScriptedProvider, client: Client, on_page: bool
+) -> None:
+    set_limits(legal, mona, **({"month_usd": Decimal("0.01")} if on_page else {"run_usd": Decimal("0.01")}))
+    run = carried(run_of(published([WRITE], legal, output=GIVES)))
+    client.force_login(User.objects.get(pk=mona.id))
+
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+
+    assert "The budget of Legal is used up" in page if on_page else "The budget of this run is used up" in page
+    assert "Tries again" not in page
+
+
+def test_a_call_whose_worker_died_is_counted_beside_the_one_that_was_made_again(
+    legal: Department, provider: ScriptedProvider
+) -> None:
+    run = run_of(published([WRITE], legal, output=GIVES))
+    work = claim(run)
+    way = routing.choose("", legal.pk)
+    Purse(paying.payer_of(work.journey, work.step, work.now)).put_aside(way, Decimal("0.25"))
+    lose_the_worker(run, "write")
+
+    carried(run)
+    ModelCall.objects.filter(status="reserved").update(at=Now() - timedelta(hours=2))
+    mending.settle_unknown()
+
+    assert run.status == "succeeded"
+    assert list(ModelCall.objects.order_by("id").values_list("status", "cost_usd")) == [
+        ("unknown", Decimal("0.25")), ("settled", run.cost_usd),
+    ]  # fmt: skip
+    assert (Cost.objects.get().calls, Cost.objects.get().cost_usd) == (2, run.cost_usd + Decimal("0.25"))
+    assert Spending.objects.get(subject=legal.pk).reserved_usd == Decimal("0.25")

@@ -126,11 +126,13 @@ def test_a_megabyte_of_commas_is_refused_in_seconds_not_minutes(legal: Departmen
 
 def test_what_is_missing_here_is_told(legal: Department, builder: Actor) -> None:
     factories.make_model(name="known-model")
+    factories.make_model(factories.make_provider(for_all=False), "closed-model")
     factories.make_user("Eva", legal, email="eva@tandem.example")
     factories.make_version(factories.make_workflow(legal, name="Known", slug="known"))
     steps: list[dict[str, Any]] = [
         {"id": "a", "kind": "ai.write", "with": {"model": "known-model"}},
         {"id": "b", "kind": "ai.write", "with": {"model": "other-model"}},
+        {"id": "m", "kind": "ai.write", "with": {"model": "closed-model"}},
         {"id": "c", "kind": "people.approve", "with": {"person": "eva@tandem.example"}},
         {"id": "d", "kind": "people.approve", "with": {"person": "adam@tandem.example"}},
         {"id": "e", "kind": "flow.workflow", "with": {"workflow": "known"}},
@@ -149,6 +151,7 @@ def test_what_is_missing_here_is_told(legal: Department, builder: Actor) -> None
     assert found.missing == (
         "This server has no step kind “slack.post_message”, which “Post it” needs.",
         "No AI model called “other-model” is in use here. Choose another one in its steps.",
+        "Legal may not use the AI model “closed-model”. Choose another one, or ask an administrator.",
         "Nobody in Legal has the address “adam@tandem.example”. Choose who is asked.",
         "Legal has no published workflow “unknown”, which this one calls.",
         "The workflows of Legal may not reach “other.example”. An administrator can allow it.",
