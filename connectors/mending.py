@@ -19,14 +19,28 @@ LOST_AFTER = timedelta(hours=1)
 SETTLED_AFTER = timedelta(hours=24)
 """Then the money of a call with an unknown outcome counts as spent, as much as we estimate."""
 BATCH = 200
+CALLS_KEPT = timedelta(days=92)
+"""Longer than a run may live: caps of a step count its calls. What they cost stays in the sums and in the attempts."""
+
+
+def mend() -> int:
+    """What the scheduler does."""
+    return settle_unknown() + forget_calls()
 
 
 def settle_unknown() -> int:
-    """What the scheduler does: calls whose maker is gone count as estimated, and in the end as spent."""
+    """Calls whose maker is gone count as estimated, and in the end as spent."""
     lost = ModelCall.objects.filter(status=CallStatus.RESERVED, at__lt=Now() - LOST_AFTER)
     old = ModelCall.objects.filter(status=CallStatus.UNKNOWN, at__lt=Now() - SETTLED_AFTER)
     counted = sum(_settle(call, call.reserved_usd, CallStatus.UNKNOWN) for call in lost.order_by("at")[:BATCH])
     return counted + sum(_settle(call, call.cost_usd, CallStatus.SETTLED) for call in old.order_by("at")[:BATCH])
+
+
+def forget_calls() -> int:
+    """Settled calls of long ago. Ids rise with time, so that nothing is read where nothing is old."""
+    oldest = ModelCall.objects.order_by("id").values("pk")[:BATCH]
+    rows = ModelCall.objects.filter(pk__in=oldest, status=CallStatus.SETTLED, at__lt=Now() - CALLS_KEPT)
+    return rows.delete()[0]
 
 
 def settle_by_hand(call: ModelCall, usd: Decimal, *, actor: Actor) -> bool:

@@ -190,9 +190,12 @@ def test_calls_that_nobody_settled_are_counted_and_in_the_end_spent(
     lost = mending.settle_unknown()
     between = Spending.objects.get(subject=legal.pk).reserved_usd
     ModelCall.objects.update(at=Now() - timedelta(hours=25))
-    old = mending.settle_unknown()
+    old = mending.mend()
+    ModelCall.objects.update(at=Now() - timedelta(days=93))
+    mending.mend()
 
     assert (young, lost, between, old) == (0, 1, Decimal("0.5"), 1)
+    assert not ModelCall.objects.exists()
     spending = Spending.objects.get(subject=legal.pk)
     assert (spending.spent_usd, spending.reserved_usd) == (Decimal("0.5"), 0)
     assert (Cost.objects.get().cost_usd, Cost.objects.get().calls) == (Decimal("0.5"), 1)

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         others = (watching.Watcher().strike, delivering.Courier().strike)
         triggers = (clocks.strike, endings.strike, *others)
-        strikes = (task_clock.strike, *triggers, series_turns.strike, mending.settle_unknown)
+        strikes = (task_clock.strike, *triggers, series_turns.strike, mending.mend)
         scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
