@@ -28,7 +28,16 @@ from workflows.pages.page import PAGE_SIZE, Request, page, whole_number, words
 from workflows.pages.workflows import find, sentences
 from workflows.services import series as services
 from workflows.services.files import store_file
-from workflows.services.sheets import MOST_PROBLEMS, MOST_ROWS, asked_of, live_of, matched, problems_of, read_sheet
+from workflows.services.sheets import (
+    MOST_PROBLEMS,
+    MOST_ROWS,
+    RowProblem,
+    asked_of,
+    live_of,
+    matched,
+    problems_of,
+    read_sheet,
+)
 
 ROWS_SHOWN = 5
 AT_ONCE = 10
@@ -140,7 +149,7 @@ def _check_page(
         "sheet": sheet,
         "shown": [[row.get(column) for column in sheet.columns] for row in islice(sheet.rows, ROWS_SHOWN)],
         "asked": _asked(asked, columns, refused),
-        "problems": problems[:MOST_PROBLEMS],
+        "problems": [(each.number, _in_words(each, asked)) for each in problems[:MOST_PROBLEMS]],
         "bad": len(problems),
         "good": len(sheet.rows) - len(problems),
         "other": refused.get("at_once", ""),
@@ -232,6 +241,11 @@ def _asked(asked: Mapping[str, Input], columns: Mapping[str, str], refused: Mapp
 
 def _typed(request: Request, name: str) -> str:
     return request.POST.get(name, "").replace("\x00", "").strip()[:100]
+
+
+def _in_words(problem: RowProblem, asked: Mapping[str, Input]) -> str:
+    titles = {name: one.title for name, one in asked.items()}
+    return " ".join(f"{titles.get(name) or name}: {said}" for name, said in problem.fields.items())
 
 
 def _chosen(request: Request, workflow: Workflow) -> dict[str, str]:

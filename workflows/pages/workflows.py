@@ -31,6 +31,7 @@ from workflows.services.triggers import triggers_of
 
 RATE_SPAN = timedelta(days=30)
 RECENT_RUNS = 8
+RECENT_TABLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +155,7 @@ def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[s
         "runs": shown.runs.live().order_by("-pk")[:RECENT_RUNS],
         "versions": shown.versions.order_by("-number")[:20],
         "made": made_of_it(shown),
+        "tables": list(shown.series.order_by("-pk")[:RECENT_TABLES]),
         "triggers": triggers_of(shown.pk),
         "may_publish": request.actor.may(Verb.PUBLISH, shown.department_id),
         **switch_of(request, shown),
