@@ -61,6 +61,7 @@ ROUTES: list[tuple[str, Callable[..., Any], str]] = [
     ("runs/<str:id>/journal", runs.Journal.as_view(), "api_journal"),
     ("runs/<str:id>/events", runs.Events.as_view(), "api_run_events"),
     ("runs/<str:id>/record", runs.Record.as_view(), "api_record"),
+    ("runs/<str:id>/ledger", runs.RunLedger.as_view(), "api_run_ledger"),
     ("tasks", tasks.Tasks.as_view(), "api_tasks"),
     ("tasks/<str:id>", tasks.One.as_view(), "api_task"),
     ("tasks/<str:id>/decide", tasks.Decide.as_view(), "api_decide"),

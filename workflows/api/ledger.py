@@ -51,6 +51,18 @@ class Deed(answers.Answer):
         )
 
 
+class Bundle(answers.Answer):
+    """What the verifier reads, as a file with exactly these bytes (docs/ledger.md)."""
+
+    tandem: str
+    form: int
+    run: str
+    entries: list[dict[str, Any]] = Field(
+        description="Each entry, its batch, its position in it and the way to the root."
+    )
+    batches: list[dict[str, Any]] = Field(description="The signed headers of these batches.")
+
+
 class Ledger(Endpoint):
     @operation("list_ledger", "Who did or decided what", answer=answers.page_of(Deed), question=asked.LedgerQuestion)
     def get(self, request: Request) -> HttpResponse:

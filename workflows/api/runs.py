@@ -13,11 +13,12 @@ from rest_framework.request import Request
 from departments.access import visible
 from workflows.api import answers, asked, record, streams, waiting
 from workflows.api.endpoint import Endpoint, answer, identifier
+from workflows.api.ledger import Bundle
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import InOrder, page
 from workflows.models import Run, RunMode, RunStatus, StepRun
-from workflows.services.runs import cancel_run, resume_run, retry_run
+from workflows.services.runs import cancel_run, resume_run, retry_run, take_ledger
 
 UNREAD = ("workflow__draft", "workflow__sample", "version__definition", "scope")
 UNREAD_STEP = ("signal", "summary", "made_by")
@@ -136,6 +137,14 @@ class Record(OfRun):
         drafts, word differences and answers, each deed. The page `…/record/` and the PDF of a run tell the same."""
         whole = Run.objects.select_related("workflow", "department", "version")
         return answer(record.record_of(self.find(whole, id)))
+
+
+class RunLedger(OfRun):
+    @operation("read_run_ledger", "The sealed entries about one run, with their proof", answer=Bundle)
+    def get(self, request: Request, id: str) -> HttpResponse:
+        """The same file as on the page of the record. Who takes it along stands in the ledger."""
+        content = take_ledger(self.find(Run.objects.select_related("workflow", "department"), id), actor=self.actor)
+        return HttpResponse(content, content_type="application/json")
 
 
 def _filtered(rows: QuerySet[Run], question: asked.RunsQuestion) -> QuerySet[Run]:

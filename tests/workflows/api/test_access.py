@@ -85,6 +85,7 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("GET", "runs/{run}/journal", None, "viewer"),
     ("GET", "runs/{run}/record", None, "viewer"),
     ("GET", "runs/{run}/events", None, "viewer"),
+    ("GET", "runs/{run}/ledger", None, "viewer"),
     ("GET", "tasks", None, "viewer"),
     ("GET", "tasks/{task}", None, "viewer"),
     ("POST", "tasks/{task}/decide", {"decision": "approve"}, "approver"),
