@@ -43,7 +43,10 @@ ALLOWS: Mapping[str, frozenset[Verb]] = {
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Somebody with rights: a person, a token, or the server. `roles` maps a department's id to its roles."""
+    """Somebody with rights: a person, a token, or the server. `roles` maps a department's id to its roles.
+
+    `only`: of what the roles allow, no more than these verbs; nothing means all of it.
+    """
 
     kind: str
     id: str
@@ -51,13 +54,20 @@ class Actor:
     roles: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
     is_administrator: bool = False
     is_auditor: bool = False
+    only: frozenset[str] = frozenset()
 
     def may(self, verb: Verb, department_id: UUID) -> bool:
         if self.kind == "system":
             return True
+        if self.leaves_out(verb):
+            return False
         if self.is_auditor and verb is Verb.AUDIT:
             return True
         return any(verb in ALLOWS[role] for role in self.roles.get(department_id, ()))
+
+    def leaves_out(self, verb: Verb) -> bool:
+        """Whether it was made without this verb, whatever its role."""
+        return bool(self.only) and verb not in self.only
 
     def departments(self, verb: Verb = Verb.VIEW) -> list[UUID]:
         """Ids of the departments where the actor holds a role that allows this; `visible` knows who needs none."""
@@ -87,6 +97,7 @@ def actor_for_token(token: ApiToken) -> Actor:
         id=str(token.pk),
         label=token.name,
         roles={token.department_id: frozenset({token.role})},
+        only=frozenset(token.only),
     )
 
 

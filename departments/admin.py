@@ -21,6 +21,7 @@ from django.views.generic import RedirectView
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin, StrictAdmin
 from departments import groups, services
+from departments.access import Verb
 from departments.links import address_of, create_sign_in_link
 from departments.middleware import actor_of
 from departments.models import Absence, ApiToken, Department, Group, Membership, Notice, SignInLink, User
@@ -279,9 +280,17 @@ class AbsenceAdmin(ReadOnlyAdmin):
 class ApiTokenForm(forms.ModelForm):
     days = forms.IntegerField(label=gettext_lazy("days until it expires"), min_value=1, max_value=365, initial=365)
 
+    only = forms.MultipleChoiceField(
+        label=gettext_lazy("only these verbs"),
+        choices=[(verb.value, verb.value) for verb in Verb],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=gettext_lazy("None: all that the role may."),
+    )
+
     class Meta:
         model = ApiToken
-        fields = ("name", "department", "role")
+        fields = ("name", "department", "role", "only")
         help_texts = {"name": gettext_lazy("Which program uses it.")}
 
 
@@ -304,7 +313,8 @@ class ApiTokenAdmin(StrictAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         shown = ["created_by", "created_at", "expires_at", "last_used_at", "revoked_at"]
-        return ["name", "department", "role", "prefix", *shown] if obj else ["name", "department", "role", "days"]
+        own = ["name", "department", "role", "only"]
+        return [*own, "prefix", *shown] if obj else [*own, "days"]
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:
         lifetime = min(timedelta(days=form.cleaned_data["days"]), LONGEST)
@@ -314,6 +324,7 @@ class ApiTokenAdmin(StrictAdmin):
             name=obj.name,
             actor=actor_of(request),
             lifetime=lifetime,
+            only=form.cleaned_data["only"],
         )
         _become(obj, token)
         obj.secret = secret  # for the answer to this request, and never saved

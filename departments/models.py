@@ -274,6 +274,9 @@ class ApiToken(models.Model):
     department = models.ForeignKey(Department, models.CASCADE, related_name="tokens", verbose_name=_("department"))
     role = models.CharField(_("role"), max_length=20, choices=Role.choices)
     name = models.CharField(_("name"), max_length=80)
+    only: models.JSONField[list[str]] = models.JSONField(
+        _("only these verbs"), default=list, db_default=[], blank=True, help_text=_("None: all that the role may.")
+    )
     prefix = models.CharField(_("begins with"), max_length=16)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")

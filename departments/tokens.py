@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
+import orjson
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -21,7 +23,7 @@ from rest_framework.request import Request
 from audit import sql
 from audit.services import record
 from departments import allowances
-from departments.access import Actor, actor_for_token, require_manager
+from departments.access import ALLOWS, Actor, Verb, actor_for_token, require_manager
 from departments.allowances import Allowance, Limit
 from departments.models import ApiToken, Department, Role, User
 
@@ -50,14 +52,22 @@ class TokenHolder:
 
 
 def create_token(
-    department: Department, *, role: Role | str, name: str, actor: Actor, lifetime: timedelta = LONGEST
+    department: Department,
+    *,
+    role: Role | str,
+    name: str,
+    actor: Actor,
+    lifetime: timedelta = LONGEST,
+    only: Collection[str] = (),
 ) -> tuple[ApiToken, str]:
     """A new token and its secret, which exists nowhere else: 256 random bits as `tdm_` and 43 URL-safe characters.
 
-    Raises ValidationError for an unknown role, an empty name or a lifetime outside 0 to 365 days.
+    `only`: of what the role may, these verbs alone. Raises ValidationError for an unknown role, an empty name, a verb
+    that the role has not, or a lifetime outside 0 to 365 days.
     """
     require_manager(actor, department)
     _check(role, name, lifetime)
+    _check_verbs(role, only)
     secret = MARK + secrets.token_urlsafe(32)
 
     with transaction.atomic():
@@ -65,12 +75,14 @@ def create_token(
             department=department,
             role=role,
             name=name.strip(),
+            only=[verb.value for verb in Verb if verb in only],
             prefix=secret[:PREFIX_LENGTH],
             digest=digest_of(secret),
             created_by=User.objects.filter(pk=actor.id).first() if actor.kind == "person" else None,
             expires_at=timezone.now() + lifetime,
         )
-        record("token.created", actor=actor, department=department.slug, thing=token, role=str(role))
+        narrowed = {"only": token.only} if token.only else {}
+        record("token.created", actor=actor, department=department.slug, thing=token, role=str(role), **narrowed)
     return token, secret
 
 
@@ -98,6 +110,7 @@ def used(secret: str) -> tuple[ApiToken, Allowance] | None:
         return None
     *row, _who, free_at, now = found
     token = ApiToken.from_db("default", _TOKEN, row[: len(_TOKEN)])
+    token.only = orjson.loads(token.only)  # as text, past Django's own reading
     token.department = Department.from_db("default", _DEPARTMENT, row[len(_TOKEN) :])
     return token, allowances.after(f"token:{token.pk}", limit, free_at, now)
 
@@ -169,9 +182,27 @@ def _check(role: Role | str, name: str, lifetime: timedelta) -> None:
         raise ValidationError({"lifetime": _("A token lives at least a moment and at most 365 days.")})
 
 
+def _check_verbs(role: Role | str, only: Collection[str]) -> None:
+    held = [verb.value for verb in Verb if verb in ALLOWS[role]]
+    if strange := sorted(set(only) - set(held)):
+        problem = _("The role %(role)s may not “%(verb)s”. It may: %(held)s.")
+        raise ValidationError({"only": problem % {"role": role, "verb": strange[0], "held": ", ".join(held)}})
+
+
 _TOKEN = sql.columns(
     ApiToken,
-    *("id", "department_id", "role", "name", "prefix", "created_at", "expires_at", "last_used_at", "revoked_at"),
+    *(
+        "id",
+        "department_id",
+        "role",
+        "name",
+        "only",
+        "prefix",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    ),
 )
 _DEPARTMENT = sql.columns(Department, "id", "name", "slug", "time_zone")
 _USABLE = f"""

@@ -206,3 +206,21 @@ def test_the_command_prints_the_token_and_nothing_else(legal: Department) -> Non
 def test_the_command_names_the_departments_when_the_given_one_is_unknown(legal: Department) -> None:
     with pytest.raises(CommandError, match=r"no department “sales”. There are: legal\."):
         call_command("create_token", "--department", "sales", "--role", "viewer", "--name", "x")
+
+
+def test_a_token_may_have_less_than_its_role(legal: Department) -> None:
+    token, secret = create_token(legal, role=Role.MANAGER, name="Starter", actor=SYSTEM, only=["run", "view"])
+
+    found = token_for(secret)
+    assert found is not None
+    actor = actor_for_token(found)
+
+    assert [verb for verb in Verb if actor.may(verb, legal.pk)] == [Verb.VIEW, Verb.RUN]
+    assert (actor.departments(Verb.EDIT), actor.departments(Verb.RUN)) == ([], [legal.pk])
+    assert Entry.objects.get(verb="token.created").detail == {"role": "manager", "only": ["view", "run"]}
+    assert token.only == ["view", "run"]
+
+
+def test_a_token_never_gets_more_than_its_role(legal: Department) -> None:
+    with pytest.raises(ValidationError, match="may not “publish”"):
+        create_token(legal, role=Role.OPERATOR, name="x", actor=SYSTEM, only=["publish"])

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from departments.access import Actor, visible
+from departments.access import Actor, Verb, visible
 from departments.models import Group, Role, User
 from departments.standing_in import acts_for
 from workflows.models import Assignee, Task, TaskStatus
@@ -47,7 +47,7 @@ def seat_of(task: Task, actor: Actor) -> Seat | None:
     """None for somebody who is not asked, or who must not answer."""
     if actor.kind == "system":
         return Seat(None)
-    if reason_against(task, actor):
+    if actor.leaves_out(Verb.DECIDE) or reason_against(task, actor):
         return None
     held = actor.roles.get(task.department_id, frozenset())
     if not held:
@@ -145,6 +145,8 @@ def _asked(condition: Q) -> Exists:
 
 def _by_role(actor: Actor) -> Q:
     mine = Q(pk__in=[])
+    if actor.leaves_out(Verb.DECIDE):
+        return mine
     for department_id, held in actor.roles.items():
         asked = ~Q(role="") if Role.MANAGER in held else Q(role__in=held)
         mine |= Q(task__department_id=department_id) & asked

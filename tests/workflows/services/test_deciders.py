@@ -147,3 +147,16 @@ def test_who_has_taken_a_task_has_it_until_they_or_a_manager_give_it_back(legal:
     handing_over.release_task(task, actor=actor(mona))
 
     assert handing_over.claim_task(task, actor=actor(ben)).claimed_by == ben
+
+
+def test_a_token_that_was_made_without_deciding_decides_nothing_whatever_its_role() -> None:
+    task = factories.make_task()
+    tokens = [
+        create_token(task.department, role=Role.APPROVER, name="x", actor=SYSTEM, only=only)[0]
+        for only in ([], ["view"])
+    ]
+
+    for token, may in zip(tokens, (True, False), strict=True):
+        actor = actor_for_token(token)
+        assert may_decide(task, actor) is may
+        assert tasks_for(actor).exists() is may
