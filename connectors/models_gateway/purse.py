@@ -29,6 +29,7 @@ EXTRA_SHARE = 10
 EXTRA_FREE = 10
 """So many are always allowed: ten percent of a few calls would be none."""
 TURNS = 5
+NOTHING = Used(Decimal(0), Decimal(0), 0, 0)
 
 
 class _Refused(Exception):
@@ -84,22 +85,19 @@ class Purse:
             if limit.stopped_by:
                 raise stopped(limit)
         return [
-            *(value for limit in payer.limits for value in _room(limit, usd)),
+            *(value for limit in payer.limits for value in _room(payer.department.subject, limit, usd)),
             *(reserve, payer.department.subject, payer.workflow.subject, payer.run.subject, payer.step_id),
             *(payer.department.month, way.provider, way.model, way.model_id, is_extra, usd),
         ]
 
     def _raise_why(self, usd: Decimal) -> None:
-        """Say which limit it was. Where none is to be found, rows were missing or others were quicker: try again."""
+        """Say which limit it was. Where none is to be found any more, others have given back: try again."""
         subjects = [limit.subject for limit in self.payer.limits]
         months = [limit.month for limit in self.payer.limits]
-        found = {row[0]: row for row in sql.rows(_USED, [subjects, months])}
+        *rows, (_nobody, *_nothing, now) = sql.rows(_USED, [subjects, months])
+        found = {subject: Used(*used) for subject, *used, _now in rows}
         for limit in reversed(self.payer.limits):
-            if limit.subject not in found:
-                sql.execute(_BEGIN, [self.payer.department.subject, limit.subject, limit.month])
-                continue
-            _subject, *used, now = found[limit.subject]
-            if (why := why_not(limit, Used(*used), usd, now)) is not None:
+            if (why := why_not(limit, found.get(limit.subject, NOTHING), usd, now)) is not None:
                 self.payer.tell(limit, "hard")
                 raise why
 
@@ -124,9 +122,10 @@ def settle(reserve: UUID, call: CallRecord, went: str, *, status: str) -> bool:
     return sql.row(_SETTLE, values) is not None
 
 
-def _room(limit: Limit, usd: Decimal) -> list[object]:
+def _room(department_id: UUID, limit: Limit, usd: Decimal) -> list[object]:
     money, calls, hourly = limit.usd, limit.calls, limit.calls_per_hour
-    return [usd, limit.subject, limit.month, money, usd, money, calls, calls, hourly, hourly]
+    first = [department_id, limit.subject, limit.month, usd, money, usd, money, calls, hourly]
+    return [*first, money, money, calls, calls, hourly, hourly]
 
 
 def _require_patience(way: Way) -> None:
@@ -144,18 +143,24 @@ def _require_patience(way: Way) -> None:
 
 _THIS_HOUR = "date_trunc('hour', clock_timestamp())"
 _ROOM = f"""
-    UPDATE connectors_spending SET reserved_usd = reserved_usd + %s, calls = calls + 1, hour = {_THIS_HOUR},
-        hour_calls = CASE WHEN hour = {_THIS_HOUR} THEN hour_calls + 1 ELSE 1 END
-    WHERE subject = %s AND month = %s
-        AND (%s::numeric IS NULL OR spent_usd + reserved_usd + %s::numeric <= %s::numeric)
-        AND (%s::integer IS NULL OR calls < %s::integer)
-        AND (%s::integer IS NULL OR hour IS DISTINCT FROM {_THIS_HOUR} OR hour_calls < %s::integer)
+    INSERT INTO connectors_spending AS spending (department_id, subject, month, spent_usd, reserved_usd, calls, hour,
+        hour_calls)
+    SELECT %s, %s, %s::date, 0, %s::numeric, 1, {_THIS_HOUR}, 1
+    WHERE (%s::numeric IS NULL OR %s::numeric <= %s::numeric) AND coalesce(%s::integer, 1) > 0
+        AND coalesce(%s::integer, 1) > 0 {{after}}
+    ON CONFLICT (subject, month) DO UPDATE
+    SET reserved_usd = spending.reserved_usd + excluded.reserved_usd, calls = spending.calls + 1, hour = excluded.hour,
+        hour_calls = CASE WHEN spending.hour = excluded.hour THEN spending.hour_calls + 1 ELSE 1 END
+    WHERE (%s::numeric IS NULL OR spending.spent_usd + spending.reserved_usd + excluded.reserved_usd <= %s::numeric)
+        AND (%s::integer IS NULL OR spending.calls < %s::integer)
+        AND (%s::integer IS NULL OR spending.hour IS DISTINCT FROM excluded.hour OR spending.hour_calls < %s::integer)
+    RETURNING spent_usd + reserved_usd AS used
 """
 # Each part is begun by the one before it, so that all callers lock in the same order.
 _RESERVE = f"""
-WITH run AS ({_ROOM} RETURNING 1),
-workflow AS ({_ROOM} AND EXISTS (SELECT FROM run) RETURNING spent_usd + reserved_usd AS used),
-department AS ({_ROOM} AND EXISTS (SELECT FROM workflow) RETURNING spent_usd + reserved_usd AS used)
+WITH run AS ({_ROOM.format(after="")}),
+workflow AS ({_ROOM.format(after="AND EXISTS (SELECT FROM run)")}),
+department AS ({_ROOM.format(after="AND EXISTS (SELECT FROM workflow)")})
 INSERT INTO connectors_modelcall (id, department_id, workflow_id, run_id, step_id, month, provider, model, model_row,
     is_extra, reserved_usd, at, status, cost_usd, tokens_in, tokens_out, estimated, went, error)
 SELECT %s, %s, %s, %s, %s, %s::date, %s, %s, %s, %s, %s, clock_timestamp(), 'reserved', 0, 0, 0, false, '', ''
@@ -168,11 +173,7 @@ SELECT subject, spent_usd, reserved_usd, calls, CASE WHEN hour = {_THIS_HOUR} TH
     clock_timestamp()
 FROM connectors_spending
 WHERE (subject, month) IN (SELECT * FROM unnest(%s::uuid[], %s::date[]))
-"""
-
-_BEGIN = """
-INSERT INTO connectors_spending (department_id, subject, month, spent_usd, reserved_usd, calls, hour_calls)
-VALUES (%s, %s, %s, 0, 0, 0, 0) ON CONFLICT (subject, month) DO NOTHING
+UNION ALL SELECT NULL, 0, 0, 0, 0, clock_timestamp()
 """
 
 _OF_STEP = "SELECT count(*) FROM connectors_modelcall WHERE step_id = %s"
