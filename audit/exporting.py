@@ -35,7 +35,7 @@ TABLE = (
 def whole() -> Iterator[str]:
     """Everything that the verifier needs, line by line. Inside a transaction that sees one state."""
     yield _line("ledger", whole=True, form=encoding.FORM)
-    last = UUID(int=0)
+    last = str(UUID(int=0))
     while found := sql.rows(_AFTER, [last, CHUNK]):
         yield from (_line("entry", **told(values)) for values in found)
         last = found[-1][0]
@@ -81,9 +81,7 @@ def bundle(run_id: UUID) -> str:
 def told(values: Sequence[Any]) -> dict[str, Any]:
     """An entry by its columns; its detail is the text of a JSON object, in which every digit is kept."""
     named = dict(zip(encoding.COLUMNS, values, strict=True))
-    run_id = str(named["run_id"]) if named["run_id"] else None
-    at, mac = encoding.time_text(named["at"]), bytes(named["mac"]).hex()
-    return {**named, "id": str(named["id"]), "run_id": run_id, "at": at, "mac": mac}
+    return {**named, "at": encoding.time_text(named["at"]), "mac": named["mac"].hex()}
 
 
 def seal_of(batch: Batch) -> dict[str, Any]:
@@ -95,7 +93,7 @@ def seal_of(batch: Batch) -> dict[str, Any]:
 
 
 def _proof(values: Sequence[Any], batches: dict[int, Batch]) -> dict[str, Any]:
-    id: UUID = values[0]
+    id = UUID(values[0])
     batch = next((held for held in batches.values() if id in held.entries), None) or _batch_with(id)
     if batch is None:
         return {"entry": told(values), "batch": None}

@@ -166,7 +166,9 @@ def clock() -> datetime:
     return moment
 
 
-SELECTED: Final = ", ".join("entry.detail::text" if name == "detail" else f"entry.{name}" for name in encoding.COLUMNS)
+SELECTED: Final = ", ".join(
+    f"entry.{name}::text" if name in ("id", "run_id", "detail") else f"entry.{name}" for name in encoding.COLUMNS
+)
 _WAITING: Final = f"""
 SELECT {SELECTED} FROM audit_unsealed AS waiting JOIN audit_entry AS entry ON entry.id = waiting.entry_id
 WHERE waiting.entry_id <> ALL(%s) {{which}} ORDER BY waiting.entry_id LIMIT %s

@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import uuid_utils.compat as uuid
 from django.conf import settings
 from django.db import transaction
 
 from audit import sql
 from audit.models import Entry
 from audit.verify import encoding
+from audit.verify.encoding import Row
 
 
 class Doer(Protocol):
@@ -60,49 +62,49 @@ def record(
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction(verb)
 
-    entry = Entry(
-        verb=verb,
-        actor_kind=actor.kind,
-        actor_id=actor.id,
-        actor_label=_composed(actor.label)[:254],
-        department=department,
-        object_kind=thing._meta.model_name if thing is not None else "",
-        object_id=str(thing.pk) if thing is not None else "",
-        object_label=_composed(_label(thing))[:254] if thing is not None else "",
-        run_id=run_id,
-        detail=detail,
+    seq, at = (1, opened_at) if opened_at else _next(department, run_id)
+    return write(
+        Row(
+            id=str(uuid.uuid7()),
+            at=at,
+            department=department,
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            actor_label=_composed(actor.label)[:254],
+            verb=verb,
+            object_kind=thing._meta.model_name if thing is not None else "",
+            object_id=str(thing.pk) if thing is not None else "",
+            object_label=_composed(_label(thing))[:254] if thing is not None else "",
+            run_id=str(run_id) if run_id else None,
+            seq=seq,
+            detail=detail,
+            form=encoding.FORM,
+            mac_key="",
+            mac=b"",
+        )
     )
-    entry.seq, entry.at = (1, opened_at) if opened_at else _next(entry)
-    return write(entry, _composed(sql.document(detail)))
 
 
-def write(entry: Entry, document: str) -> Entry:
-    """The entry with its code, and its place in the queue of what is to be sealed. `document` is its detail as JSON."""
-    entry.mac_key, key = next(iter(settings.LEDGER_KEYS.known.items()))
-    entry.mac = encoding.mac_of(encoding.entry_bytes(row_of(entry, document)), key)
-    sql.execute(_INSERT, [getattr(entry, name) for name in _COLUMNS] + [document])
-    entry._state.adding, entry._state.db = False, "default"
-    return entry
+def write(row: Row) -> Entry:
+    """The row with its code, and its place in the queue of what is to be sealed."""
+    mac_key, key = next(iter(settings.LEDGER_KEYS.known.items()))
+    document = _composed(sql.document(row.detail))
+    # Taken from its JSON, as the verifier reads it.
+    told = row._replace(detail=encoding.parse(document), mac_key=mac_key)
+    mac = encoding.mac_of(encoding.entry_bytes(told), key)
+    sql.execute(_INSERT, [*row[:12], document, row.form, mac_key, mac])
+    run_id = UUID(row.run_id) if row.run_id else None
+    kept = {**row._asdict(), "id": UUID(row.id), "run_id": run_id, "mac_key": mac_key, "mac": mac}
+    return Entry.from_db("default", _FIELDS, [kept[name] for name in _FIELDS])
 
 
-def row_of(entry: Entry, document: str) -> encoding.Row:
-    """As the verifier reads it, which takes the detail from its JSON, with every digit."""
-    values = {name: getattr(entry, name) for name in encoding.COLUMNS}
-    run_id = str(entry.run_id) if entry.run_id else None
-    values |= {"id": str(entry.id), "run_id": run_id, "detail": encoding.parse(document), "mac": bytes(entry.mac)}
-    return encoding.Row(**values)
-
-
-def _next(entry: Entry) -> tuple[int, datetime]:
-    """The next number of its run or department, and the moment at which it was ours.
+def _next(department: str, run_id: UUID | None) -> tuple[int, datetime]:
+    """The next number of this run or department, and the moment at which it was ours.
 
     The row of the counter is held until the end of the transaction, so that numbers have no gaps: whoever records
     should have done what it waits for before.
     """
-    if entry.run_id:
-        found = sql.row(_NEXT_OF_RUN, [str(entry.run_id), entry.run_id])
-    else:
-        found = sql.row(_NEXT_OF_DEPARTMENT, [entry.department])
+    found = sql.row(_NEXT_OF_RUN, [str(run_id), run_id]) if run_id else sql.row(_NEXT_OF_DEPARTMENT, [department])
     assert found is not None
     return found[0], found[1]
 
@@ -116,11 +118,12 @@ def _label(thing: Any) -> str:
     return getattr(thing, "ledger_label", "") or str(thing)
 
 
-_COLUMNS = tuple(name for name in encoding.COLUMNS if name != "detail")
+_FIELDS = [field.attname for field in Entry._meta.concrete_fields]
+_TYPES = {"id": "uuid", "run_id": "uuid", "detail": "jsonb"}
 _INSERT = f"""
 WITH entry AS (
-    INSERT INTO audit_entry ({", ".join(_COLUMNS)}, detail)
-    VALUES ({", ".join(["%s"] * len(_COLUMNS))}, %s::jsonb) RETURNING id
+    INSERT INTO audit_entry ({", ".join(encoding.COLUMNS)})
+    VALUES ({", ".join(f"%s::{_TYPES[name]}" if name in _TYPES else "%s" for name in encoding.COLUMNS)}) RETURNING id
 )
 INSERT INTO audit_unsealed (entry_id) SELECT id FROM entry
 """

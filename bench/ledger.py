@@ -1,4 +1,4 @@
-"""`python -m bench.ledger seal N`, `verify N`: what the ledger costs a run, how long its verifier takes (JSON)."""
+"""`python -m bench.ledger verify N`: how long the sealer and the verifier take for so many entries (JSON)."""
 
 from __future__ import annotations
 
@@ -14,27 +14,7 @@ from uuid import UUID
 
 from config.env import ROOT
 
-BLOCK = 200
 ENTRIES_OF_RUN = 3
-
-
-def seal(count: int) -> dict[str, Any]:
-    """Seconds an entry takes the sealer, in batches as large as a busy second makes them."""
-    from django.db import transaction
-
-    from audit import sealing
-    from audit.services import Server, record
-
-    spent, sealed_entries = 0.0, 0
-    for _ in range(max(1, count // BLOCK)):
-        with transaction.atomic():
-            for _ in range(BLOCK):
-                record("thing.done", actor=Server(), department="bench")
-        began = time.perf_counter()
-        while sealed := sealing.seal(set()):
-            sealed_entries += sealed.count
-        spent += time.perf_counter() - began
-    return {"took_s": spent / max(sealed_entries, 1)}
 
 
 def verify(count: int) -> dict[str, Any]:
@@ -125,8 +105,7 @@ def main() -> None:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
     django.setup()
-    what, number = sys.argv[1:]
-    print(json.dumps({"seal": seal, "verify": verify}[what](int(number))))
+    print(json.dumps(verify(int(sys.argv[2]))))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+_DECODER = json.JSONDecoder(parse_float=Decimal)
+
 FORM = 1
 """The form in which entries are written now."""
 BEFORE = 0
@@ -128,7 +130,7 @@ def time_text(moment: datetime) -> str:
 
 def parse(document: str | bytes) -> Any:
     """JSON with every digit of its numbers."""
-    return json.loads(document, parse_float=Decimal)
+    return _DECODER.decode(document if isinstance(document, str) else document.decode())
 
 
 def entry_bytes(row: Row) -> bytes:
