@@ -23,6 +23,7 @@ def decisions(bench: Bench) -> Values:
     """Each of so many approvers decides one task on its page, evenly over the time; each run then ends (case L05)."""
     count = bench.sizes.people
     _started(bench, count)
+    _until_told(bench)
     cookies = _crowd(bench, "people", count)
     paths = [f"/tasks/{task}/decide/" for task in _open_tasks(bench)]
     job = {"do": "decisions", "paths": paths, "cookies": cookies, "csrf": CSRF, "over_s": bench.sizes.deciding_s}

@@ -118,6 +118,8 @@ def withdraw_from(person: User, department: Department) -> int:
 
 
 def _withdraw(rows: QuerySet[Notice]) -> int:
+    if not rows.filter(status__in=_TO_WITHDRAW).exists():  # as always where no mail server is set up
+        return 0
     unsent = rows.filter(status__in=[NoticeStatus.WAITING, NoticeStatus.HELD]).update(**_NOT_NEEDED)
     rows.filter(status=NoticeStatus.SENDING).update(error=NOT_NEEDED)
     to_come = (NoticeStatus.WAITING, NoticeStatus.SENDING)
@@ -281,6 +283,7 @@ def _one_line(text: str, longest: int = 200) -> str:
 
 
 _NOT_NEEDED: Final[dict[str, Any]] = {"status": NoticeStatus.OFF, "next_at": None, "error": NOT_NEEDED}
+_TO_WITHDRAW: Final = (NoticeStatus.WAITING, NoticeStatus.HELD, NoticeStatus.SENDING, NoticeStatus.COLLECTED)
 _SENT: Final[dict[str, Any]] = {"status": NoticeStatus.SENT, "next_at": None, "error": "", "sent_at": Now()}
 
 _COLUMNS: Final = (

@@ -51,12 +51,12 @@ def task_difference(request: Request, pk: UUID) -> HttpResponse:
 def decide(request: Request, pk: UUID) -> HttpResponse:
     """Decide it. What cannot be taken comes back as it was typed (422); what is too late, too (409)."""
     asked = find(request, pk)
-    services.require_decider(asked, request.actor)
+    seat = services.require_decider(asked, request.actor)
     sent = sent_by(request, asked)
     if not sent.is_good:
         return _refused(request, asked, sent)
     try:
-        services.decide(asked, sent.said, actor=request.actor, seen=sent.seen)
+        services.decide(asked, sent.said, actor=request.actor, seen=sent.seen, seat=seat)
     except ValidationError as error:
         return _refused(request, asked, sent.refused(error))
     except Conflict as conflict:
