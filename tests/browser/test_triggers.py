@@ -68,12 +68,17 @@ def test_a_webhook_shows_its_secret_once_and_is_called(page: Page, workflow: Wor
     page.goto(f"/workflows/{workflow.pk}/triggers/new/?kind=web.hook")
     page.get_by_role("textbox", name="Name · optional", exact=True).fill("Press room")
     page.get_by_label("News").fill("{{ event.body.text }}")
+    page.get_by_role("button", name="Add a condition").click()
+    page.get_by_role("textbox", name="What to look at").fill("{{ event.body.kind }}")
+    page.get_by_role("textbox", name="Compared with").fill("news")
+    seen("trigger-webhook-new")
     page.get_by_role("button", name="Set up").click()
     secret = page.locator("code", has_text="whsec_").inner_text()
     address = page.locator("code", has_text="/hooks/").inner_text()
     seen("trigger-webhook")
 
-    body, now = '{"text": "All is well."}', datetime.now(UTC)
+    assert Trigger.objects.get().only_if == {"all": [{"value": "{{ event.body.kind }}", "is": "equal", "to": "news"}]}
+    body, now = '{"kind": "news", "text": "All is well."}', datetime.now(UTC)
     headers = {
         "webhook-id": "msg_1",
         "webhook-timestamp": str(int(now.timestamp())),

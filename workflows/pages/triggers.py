@@ -23,7 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from uuid_utils.compat import uuid7
 
-from connectors.forms import Field, Form, form_for_model, read
+from connectors.forms import Field, Form, condition_field, form_for_model, read
 from connectors.sdk.triggers import Clock, Told, Watch
 from connectors.sdk.triggers import Trigger as Kind
 from departments.access import Verb, visible
@@ -43,6 +43,7 @@ EVENTS_SHOWN = 30
 TIMES_SHOWN = 3
 INPUT = "input-"
 REFERENCE = "reference"
+ONLY_IF = "only_if"
 
 
 @page
@@ -206,7 +207,14 @@ def _form(workflow: Workflow, kind: type[Kind], trigger: Trigger | None = None) 
     title = Field("title", _("Name"), "text", help, kind.title, value=trigger.title if trigger else "")
     sources = sources_for(Asking(workflow), kind.Settings)
     own = form_for_model(kind.Settings, trigger.settings if trigger else None, sources=sources)
-    return Form((title, *own.fields, *_input_fields(workflow, trigger), _reference_field(trigger)))
+    return Form((title, *own.fields, *_input_fields(workflow, trigger), _condition(trigger), _reference_field(trigger)))
+
+
+def _condition(trigger: Trigger | None) -> Field:
+    help = _(
+        "An event for which this does not hold starts nothing. Look at data of the event, such as {{ event.title }}."
+    )
+    return condition_field(ONLY_IF, trigger.only_if if trigger else None, label=_("Only if"), help=help)
 
 
 def _reference_field(trigger: Trigger | None) -> Field:
@@ -247,7 +255,8 @@ def _gives(kind: type[Kind]) -> list[tuple[str, str, str]]:
 def _wanted(kind: type[Kind], values: Mapping[str, Any]) -> Wanted:
     own = {name: value for name, value in values.items() if name in kind.Settings.model_fields and value is not None}
     inputs = {name.removeprefix(INPUT): value for name, value in values.items() if name.startswith(INPUT) and value}
-    return Wanted(str(values.get("title") or ""), own, inputs, reference=str(values.get(REFERENCE) or ""))
+    only_if = values.get(ONLY_IF) or None
+    return Wanted(str(values.get("title") or ""), own, inputs, only_if, str(values.get(REFERENCE) or ""))
 
 
 def _with_refusals(form: Form, refused: ValidationError) -> Form:
