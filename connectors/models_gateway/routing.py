@@ -94,6 +94,15 @@ def _way(row: _Row) -> Way:
     )
 
 
+def provider_of(name: str, department_id: UUID | None = None) -> str:
+    """Whose model would be asked first, whether it can be asked now or not; nothing for a name that nobody knows."""
+    try:
+        found = _rows(name, department_id)
+    finally:
+        sql.release()
+    return next((row.model.provider.name for row in found if row.is_allowed), "")
+
+
 def prices_of(model: AiModel) -> Prices:
     """In US dollars."""
     rate, cached = model.usd_per_unit, model.price_cached

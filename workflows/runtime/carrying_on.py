@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from django.db.models import Q
 
@@ -48,19 +47,11 @@ def manual_mode(run: Run, step: Step, model: str) -> ByHand | None:
         return None
     here = Q(workflow=None) | Q(workflow=run.workflow_id)
     for row in ManualMode.objects.filter(here, department=run.department_id, off_at=None):
-        if not row.provider or row.provider == provider_of(model, run.department_id):
+        if not row.provider or row.provider == routing.provider_of(model, run.department_id):
             whose = f"the provider {row.provider}" if row.provider else "this workflow" if row.workflow_id else ""
             what = f"Manual mode is on{f' for {whose}' if whose else ''}"
             return ByHand("manual_mode", f"{what} since {row.on_by} switched it on: {row.reason}", str(row.pk))
     return None
-
-
-def provider_of(model: str, department_id: UUID) -> str:
-    """Nothing for a model that cannot be asked now: the step will say so itself."""
-    try:
-        return routing.choose(model, department_id).provider
-    except StepError:
-        return ""
 
 
 def _the_end(step: Step, answer: dict[str, str]) -> StepError:

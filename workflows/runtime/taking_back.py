@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from django.db import transaction
 
 from audit import sql
+from connectors.models_gateway import routing
 from workflows.engine.drill import model_of
 from workflows.models import ManualMode, Run, StepRun, StepStatus
 from workflows.models.states import RUN_OVER
-from workflows.runtime import carrying_on, journey, queue, store
+from workflows.runtime import journey, queue, store
 from workflows.runtime.kinds import kinds
 
 
@@ -25,7 +26,7 @@ def under_way(mode: ManualMode) -> Iterator[StepRun]:
     if mode.workflow_id is not None:
         rows = rows.filter(run__workflow=mode.workflow_id)
     for step in rows.select_related("run").defer("run__inputs", "output").order_by("run", "pk"):
-        if not mode.provider or carrying_on.provider_of(_model(step.run, step), step.department_id) == mode.provider:
+        if not mode.provider or routing.provider_of(_model(step.run, step), step.department_id) == mode.provider:
             yield step
 
 

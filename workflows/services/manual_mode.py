@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from psycopg.errors import LockNotAvailable
 
@@ -188,7 +188,8 @@ def _hurry(mode: ManualMode) -> int:
     )
     if mode.provider:
         tried = Attempt.objects.filter(step=OuterRef("pk"), calls__contains=[{"provider": mode.provider}])
-        rows = rows.filter(Exists(tried))
+        put_off = Q(error__code__in=("budget", "breaker_open", "retry_budget"))  # nobody was asked yet
+        rows = rows.filter(Exists(tried) | put_off)
     return rows.exclude(inside__has_key="by_machine").update(run_after=Now(), handed_out_at=None)
 
 

@@ -24,6 +24,7 @@ from tests.workflows.runtime.harness import carried, claim, lose_the_worker, pub
 from workflows.models import Budget, JournalEntry, Run, RunMode, StepRun, Task
 from workflows.runtime import paying
 from workflows.services import budgets
+from workflows.services.manual_mode import switch_on
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 
 __all__ = ["scripted_provider"]
@@ -324,3 +325,19 @@ def test_a_call_whose_worker_died_is_counted_beside_the_one_that_was_made_again(
     ]  # fmt: skip
     assert (Cost.objects.get().calls, Cost.objects.get().cost_usd) == (2, run.cost_usd + Decimal("0.25"))
     assert Spending.objects.get(subject=legal.pk).reserved_usd == Decimal("0.25")
+
+
+def test_people_take_over_from_a_provider_that_is_left_alone(
+    legal: Department, mona: Actor, provider: ScriptedProvider
+) -> None:
+    provider.reply = lambda _asked: fails(503)
+    ModelCall.objects.bulk_create(_calls(legal, AiModel.objects.get(name=MODEL).pk, 19))
+    workflow = published([WRITE], legal, output=GIVES)
+    runs = [carried(run_of(workflow)) for _ in range(2)]
+
+    switch_on(legal, provider="Far away", reason="Down.", actor=mona)
+    for run in runs:
+        carried(run)
+
+    assert provider.calls == 1
+    assert [task.why and task.why["code"] for task in Task.objects.all()] == ["manual_mode"] * 2
