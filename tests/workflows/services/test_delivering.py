@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -42,10 +42,14 @@ ASK = [{"id": "ok", "kind": "people.approve", "with": {"question": "All well?", 
 
 
 class Receiver:
-    """Another system. `answers` are given one after another, the last one for ever; `got` is what it was sent."""
+    """Another system. `answers` are given one after another, the last one for ever; `got` is what it was sent.
+
+    `before` is what happens while it has not answered yet.
+    """
 
     def __init__(self, server: HTTPServer) -> None:
-        self.answers: list[Response | Callable[[], Response]] = [Response("thanks")]
+        self.answers = [Response("thanks")]
+        self.before: Callable[[], None] = lambda: None
         self.got: list[Request] = []
         self.address = server.url_for("/events")
         server.expect_request("/events").respond_with_handler(self._answer)
@@ -53,7 +57,8 @@ class Receiver:
     def _answer(self, request: Request) -> Response:
         request.get_data()
         self.got.append(request)
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]  # type: ignore[return-value]
+        self.before()
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
     @property
     def said(self) -> list[dict[str, Any]]:
@@ -226,11 +231,14 @@ def test_who_has_lost_the_lease_writes_nothing(legal: Department, bea: Actor, re
     made = subscribed(legal, bea, receiver)
     happened(made.subscription)
 
-    lease = delivering.take(made.subscription.pk)
-    assert lease is not None
-    Subscription.objects.update(busy_until=F("busy_until") + timedelta(hours=1))
-    delivering.carry(made.subscription.pk, lease)
+    def meanwhile() -> None:
+        Subscription.objects.update(busy_until=F("busy_until") + timedelta(hours=1))
+        connection.close()
 
+    receiver.before = meanwhile
+    carry(made.subscription)
+
+    assert len(receiver.got) == 1
     assert not DeliveryTry.objects.exists()
     assert Delivery.objects.get().tries == 0
 
