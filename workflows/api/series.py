@@ -95,10 +95,10 @@ class OfWorkflow(Endpoint):
         "list_series_of_workflow",
         "List the series of a workflow",
         answer=answers.page_of(OneSeries),
-        question=asked.NoQuestion,
+        question=asked.Question,
     )
     def get(self, request: Request, id: str) -> HttpResponse:
-        self.question(asked.NoQuestion)
+        self.question(asked.Question)
         return page(request, _there().filter(workflow=self.workflow(id)), OneSeries, OneSeries.of)
 
     @operation(
@@ -141,12 +141,10 @@ class One(OfSeries):
 
 
 class Rows(OfSeries):
-    @operation(
-        "list_series_rows", "The rows of a series", answer=answers.page_of(SeriesLine), question=asked.NoQuestion
-    )
+    @operation("list_series_rows", "The rows of a series", answer=answers.page_of(SeriesLine), question=asked.Question)
     def get(self, request: Request, id: str) -> HttpResponse:
         """In their order, with the results of their runs."""
-        self.question(asked.NoQuestion)
+        self.question(asked.Question)
         return page(request, self.series(id).rows.select_related("run"), SeriesLine, SeriesLine.of, ByNumber)
 
 
@@ -177,9 +175,9 @@ class GoOn(OfSeries):
 
 
 class All(Endpoint):
-    @operation("list_series", "List series", answer=answers.page_of(OneSeries), question=asked.NoQuestion)
+    @operation("list_series", "List series", answer=answers.page_of(OneSeries), question=asked.Question)
     def get(self, request: Request) -> HttpResponse:
-        self.question(asked.NoQuestion)
+        self.question(asked.Question)
         return page(request, visible(_there(), self.actor), OneSeries, OneSeries.of)
 
 

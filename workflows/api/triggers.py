@@ -11,6 +11,7 @@ from django.urls import reverse
 from pydantic import Field
 from rest_framework.request import Request
 
+from connectors.models import Health
 from connectors.sdk.triggers import Trigger as Kind
 from departments.access import visible
 from workflows import models
@@ -144,11 +145,20 @@ class TriggerKinds(Endpoint):
         return answer(answers.page_of(TriggerKind).model_construct(results=found, next=None, previous=None))
 
 
+class TriggersQuestion(asked.Question):
+    kind: str = Field("", max_length=60, description="One of the trigger kinds.")
+    health: Health | None = Field(None, description="`fails`: those that do not work.")
+    enabled: bool | None = None
+
+
 class Triggers(Endpoint):
-    @operation("list_triggers", "List triggers", answer=answers.page_of(OneTrigger), question=asked.NoQuestion)
+    @operation("list_triggers", "List triggers", answer=answers.page_of(OneTrigger), question=TriggersQuestion)
     def get(self, request: Request) -> HttpResponse:
-        self.question(asked.NoQuestion)
-        return page(request, visible(_there(), self.actor), OneTrigger, OneTrigger.of)
+        question = self.question(TriggersQuestion)
+        wanted = {"kind": question.kind or None, "health": question.health, "enabled": question.enabled}
+        rows = visible(_there(), self.actor)
+        rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+        return page(request, rows, OneTrigger, OneTrigger.of)
 
 
 class OfWorkflow(Endpoint):
@@ -156,10 +166,10 @@ class OfWorkflow(Endpoint):
         "list_triggers_of_workflow",
         "List the triggers of a workflow",
         answer=answers.page_of(OneTrigger),
-        question=asked.NoQuestion,
+        question=asked.Question,
     )
     def get(self, request: Request, id: str) -> HttpResponse:
-        self.question(asked.NoQuestion)
+        self.question(asked.Question)
         rows = _there().filter(workflow=self.workflow(id))
         return page(request, rows, OneTrigger, OneTrigger.of)
 
@@ -223,11 +233,11 @@ class Events(OfTrigger):
         "list_trigger_events",
         "What a trigger has heard",
         answer=answers.page_of(EventLine),
-        question=asked.NoQuestion,
+        question=asked.Question,
     )
     def get(self, request: Request, id: str) -> HttpResponse:
         """The latest first."""
-        self.question(asked.NoQuestion)
+        self.question(asked.Question)
         return page(request, self.trigger(id).events.all(), EventLine, EventLine.of, Numbered)
 
 

@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.workflows.api.conftest import Program
 from tests.workflows.runtime.harness import published, silent_broker
-from workflows.models import IdempotencyKey, Run, Workflow
+from workflows.models import IdempotencyKey, Run, TriggerEvent, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -69,3 +69,25 @@ def test_what_cannot_be_is_said_at_its_field(program: Program, workflow: Workflo
 def test_another_departments_triggers_are_not_listed(program: Program, stranger: Program, workflow: Workflow) -> None:
     set_up(program, workflow, kind="web.hook")
     assert stranger.get("triggers").json()["results"] == []
+
+
+def test_long_lists_of_triggers_and_of_what_they_heard_are_read_piece_by_piece(
+    program: Program, workflow: Workflow
+) -> None:
+    ids = [set_up(program, workflow, kind="web.hook").json()["id"] for _ in range(3)]
+    TriggerEvent.objects.bulk_create(TriggerEvent(trigger_id=ids[0], key=str(number)) for number in range(3))
+    program.put(f"triggers/{ids[1]}/enabled", {"enabled": False})
+
+    def read(path: str) -> list[Any]:
+        found, there = [], f"/api/v1/{path}?page_size=1"
+        while there:
+            said = program.get(there).json()
+            found, there = found + said["results"], said["next"]
+        return found
+
+    assert [each["id"] for each in read("triggers")] == ids[::-1]
+    assert [each["id"] for each in read(f"workflows/{workflow.pk}/triggers")] == ids[::-1]
+    assert [each["key"] for each in read(f"triggers/{ids[0]}/events")] == ["2", "1", "0"]
+    off = program.get("triggers", {"enabled": "false"}).json()["results"]
+    assert [each["id"] for each in off] == [ids[1]]
+    assert program.get("triggers", {"health": "fails"}).json()["results"] == []
