@@ -46,7 +46,8 @@ WITH RECURSIVE family AS (
 )
 SELECT call ->> 'provider', coalesce(nullif(call ->> 'model_answered', ''), call ->> 'model_asked'),
        count(*), count(*) FILTER (WHERE coalesce(call ->> 'error', '') <> ''),
-       coalesce(sum((call ->> 'tokens_in')::bigint), 0), coalesce(sum((call ->> 'tokens_out')::bigint), 0),
+       coalesce(sum((call ->> 'tokens_in')::bigint), 0)::bigint,
+       coalesce(sum((call ->> 'tokens_out')::bigint), 0)::bigint,
        coalesce(sum(nullif(call ->> 'cost_usd', '')::numeric), 0)
 FROM family
 JOIN workflows_steprun step ON step.run_id = family.id

@@ -160,6 +160,7 @@ def test_runs_inside_name_who_decided_in_them_and_count_with_their_models(legal:
     assert [(used.model, used.calls, used.tokens_in, used.tokens_out) for used in record.models] == [
         ("practice", 1, 812, 64)
     ]
+    assert all(type(used.tokens_in) is type(used.tokens_out) is int for used in record.models), "as the API says"
 
 
 @pytest.mark.parametrize(
