@@ -19,6 +19,7 @@ from bench.stack import CannotMeasure
 from config.env import ROOT
 
 BLOCKS = 5
+SPENDERS = ("web", "postgres", "scheduler")
 SEALER_S = 7.0
 """Until the sealer has been there, whether or not there is something for it."""
 
@@ -62,29 +63,30 @@ def ledger_cost(bench: Bench) -> Values:
     scheduler until what was written is sealed, as CPU limits throughput; times drift with the neighbours.
     """
     count = bench.sizes.ledger[0] // BLOCKS
-    spent: dict[str, list[float]] = {"with": [], "without": []}
+    spent: dict[str, list[Phase]] = {"with": [], "without": []}
     with bench.stack.web_without_ledger() as (port, other):
         sides = {"with": (bench.stack.ports[0], bench.stack.groups()["web"]), "without": (port, other)}
         for turn in range(1 + BLOCKS):
             for name, (at, web) in sides.items():
-                cpu_s = _block_cpu_s(bench, at, web, count)
-                spent[name] += [cpu_s] if turn else []  # the first of each only warms up
-    whole, without = median(spent["with"]), median(spent["without"])
-    bench.notes["ledger_cost_percent"] = (
-        f"CPU of web, database and sealer {whole * 1000:.2f} ms a run with it, {without * 1000:.2f} ms without"
-    )
+                phase = _block(bench, at, web, count)
+                spent[name] += [phase] if turn else []  # the first of each only warms up
+    ms = {
+        name: {group: median(phase.cpu_s[group] for phase in phases) * 1000 / count for group in SPENDERS}
+        for name, phases in spent.items()
+    }
+    said = ", ".join(f"{group} {ms['with'][group]:.2f} and {ms['without'][group]:.2f}" for group in SPENDERS)
+    bench.notes["ledger_cost_percent"] = f"CPU in ms a run, with it and without: {said}"
+    whole, without = sum(ms["with"].values()), sum(ms["without"].values())
     return {"ledger_cost_percent": 100 * (whole - without) / whole}
 
 
-def _block_cpu_s(bench: Bench, port: int, web: Group, count: int) -> float:
-    """CPU seconds a run, of so many started there."""
+def _block(bench: Bench, port: int, web: Group, count: int) -> Phase:
+    """So many runs started there, and what their entries cost the sealer."""
     job = {"do": "start", "targets": [bench.stack.target("ten")], "count": count, "connections": CONNECTIONS}
-    shared = bench.stack.groups()
-    groups = {"web": web, "postgres": shared["postgres"], "scheduler": shared["scheduler"]}
-    with watched(Phase("ledger"), groups) as phase:
+    with watched(Phase("ledger"), {**bench.stack.groups(), "web": web}) as phase:
         bench.stack.ask({**job, "ports": [port], "inputs": {"topic": "the spring campaign"}})
         time.sleep(SEALER_S)
-    return sum(phase.cpu_s[name] for name in groups) / count
+    return phase
 
 
 def ledger_verification(bench: Bench) -> Values:
