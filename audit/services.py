@@ -42,6 +42,19 @@ class NotInTransaction(Exception):
     """A deed and its ledger entry are one transaction, or the entry proves nothing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """An entry that is not written yet: its row with its code, and its detail as JSON."""
+
+    row: Row
+    document: str
+
+    @property
+    def values(self) -> list[Any]:
+        """Of `INSERT`."""
+        return [*self.row[:12], self.document, *self.row[13:]]
+
+
 def record(
     verb: str,
     *,
@@ -59,43 +72,49 @@ def record(
     `detail` holds JSON values only, and no secrets. `opened_at` is given with the first deed of a run that is just
     being made: it needs no number from the database, and so no lock. Raises NotInTransaction outside a transaction.
     """
+    written = deed(verb, actor=actor, department=department, thing=thing, run_id=run_id, opened_at=opened_at, **detail)
+    sql.execute(INSERT, written.values)
+    run = UUID(written.row.run_id) if written.row.run_id else None
+    kept = {**written.row._asdict(), "id": UUID(written.row.id), "run_id": run, "detail": detail}
+    return Entry.from_db("default", _FIELDS, [kept[name] for name in _FIELDS])
+
+
+def deed(
+    verb: str,
+    *,
+    actor: Doer,
+    department: str = "",
+    thing: Any = None,
+    run_id: UUID | None = None,
+    opened_at: datetime | None = None,
+    **detail: Any,
+) -> Deed:
+    """As `record`, for who writes it with a statement of their own in this transaction, as the hot path does."""
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction(verb)
 
     seq, at = (1, opened_at) if opened_at else _next(department, run_id)
-    return write(
-        Row(
-            id=str(uuid.uuid7()),
-            at=at,
-            department=department,
-            actor_kind=actor.kind,
-            actor_id=actor.id,
-            actor_label=_composed(actor.label)[:254],
-            verb=verb,
-            object_kind=thing._meta.model_name if thing is not None else "",
-            object_id=str(thing.pk) if thing is not None else "",
-            object_label=_composed(_label(thing))[:254] if thing is not None else "",
-            run_id=str(run_id) if run_id else None,
-            seq=seq,
-            detail=detail,
-            form=encoding.FORM,
-            mac_key="",
-            mac=b"",
-        )
-    )
-
-
-def write(row: Row) -> Entry:
-    """The row with its code, and its place in the queue of what is to be sealed."""
     mac_key, key = next(iter(settings.LEDGER_KEYS.known.items()))
-    document = _composed(sql.document(row.detail))
-    # Taken from its JSON, as the verifier reads it.
-    told = row._replace(detail=encoding.parse(document), mac_key=mac_key)
-    mac = encoding.mac_of(encoding.entry_bytes(told), key)
-    sql.execute(_INSERT, [*row[:12], document, row.form, mac_key, mac])
-    run_id = UUID(row.run_id) if row.run_id else None
-    kept = {**row._asdict(), "id": UUID(row.id), "run_id": run_id, "mac_key": mac_key, "mac": mac}
-    return Entry.from_db("default", _FIELDS, [kept[name] for name in _FIELDS])
+    document = _composed(sql.document(detail))
+    row = Row(
+        id=str(uuid.uuid7()),
+        at=at,
+        department=department,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_label=_composed(actor.label)[:254],
+        verb=verb,
+        object_kind=thing._meta.model_name if thing is not None else "",
+        object_id=str(thing.pk) if thing is not None else "",
+        object_label=_composed(_label(thing))[:254] if thing is not None else "",
+        run_id=str(run_id) if run_id else None,
+        seq=seq,
+        detail=encoding.parse(document),  # from its JSON, as the verifier reads it
+        form=encoding.FORM,
+        mac_key=mac_key,
+        mac=b"",
+    )
+    return Deed(row._replace(mac=encoding.mac_of(encoding.entry_bytes(row), key)), document)
 
 
 def _next(department: str, run_id: UUID | None) -> tuple[int, datetime]:
@@ -120,13 +139,13 @@ def _label(thing: Any) -> str:
 
 _FIELDS = [field.attname for field in Entry._meta.concrete_fields]
 _TYPES = {"id": "uuid", "run_id": "uuid", "detail": "jsonb"}
-_INSERT = f"""
-WITH entry AS (
-    INSERT INTO audit_entry ({", ".join(encoding.COLUMNS)})
-    VALUES ({", ".join(f"%s::{_TYPES[name]}" if name in _TYPES else "%s" for name in encoding.COLUMNS)}) RETURNING id
-)
-INSERT INTO audit_unsealed (entry_id) SELECT id FROM entry
+ENTRY = f"""
+INSERT INTO audit_entry ({", ".join(encoding.COLUMNS)})
+VALUES ({", ".join(f"%s::{_TYPES[name]}" if name in _TYPES else "%s" for name in encoding.COLUMNS)}) RETURNING id
 """
+QUEUE = "INSERT INTO audit_unsealed (entry_id) SELECT id FROM entry"
+INSERT = f"WITH entry AS ({ENTRY}) {QUEUE}"
+"""An entry with its place in the queue; `Deed.values` are its values."""
 _COUNT = """
 ON CONFLICT (scope) DO UPDATE SET last = counter.last + 1 RETURNING last, clock_timestamp()
 """

@@ -79,7 +79,7 @@ def test_every_deed_that_is_recorded_has_a_sentence() -> None:
     floors = ("audit", "departments", "connectors", "workflows")
     sources = [file.read_text() for floor in floors for file in (ROOT / floor).rglob("*.py")]
 
-    recorded = {verb for source in sources for verb in re.findall(r'record\(\s*"([a-z_.]+)"', source)}
+    recorded = {verb for source in sources for verb in re.findall(r'(?:record|deed)\(\s*"([a-z_.]+)"', source)}
 
     assert "workflow.published" in recorded
     assert recorded <= set(SENTENCES)

@@ -8,6 +8,7 @@ from functools import partial
 
 from django.db import Error, transaction
 
+from audit.services import Deed
 from workflows.models import Run
 from workflows.runtime import journey, limits, queue, store, writing
 from workflows.runtime.faults import fault_point
@@ -18,17 +19,18 @@ from workflows.runtime.stints import AT_THE_START
 log = logging.getLogger(__name__)
 
 
-def accept(run: Run) -> Journey:
+def accept(run: Run, deed: Deed | None = None) -> Journey:
     """Write the run and hand out what is left to do; gives the run as it now is. Inside a transaction.
 
-    `run` has its department, workflow, inputs, `created_at` and `expires_at`, and is not saved.
+    `run` has its department, workflow, inputs, `created_at` and `expires_at`, and is not saved. `deed` is what the
+    ledger has to say of it, and is written by the same statement.
     """
     settlement = (_begun(run) if limits.AT_ONCE else None) or _waiting(run)
     ready = settlement.ready()
     may_tell = not ready or store.may_tell(run.department_id)
     for step in ready:
         step.is_told = may_tell
-    writing.accept(settlement)
+    writing.accept(settlement, deed)
     transaction.on_commit(partial(fault_point, "run_committed_before_publish"))
     if not settlement.journey.steps:
         queue.hand_out("run", [run.pk], run.priority)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit import exporting, sql
-from audit.services import record
+from audit.services import Deed, deed, record
 from departments.access import Actor, Verb, require
 from departments.models import Department
 from workflows.models import Priority, Run, RunMode, Version, Workflow
@@ -57,33 +57,23 @@ def accept_run(
     # Whatever fails in here undoes the idempotency key around it as well: no savepoint.
     with transaction.atomic(savepoint=False):
         now = store.clock()
-        accepted = accepting.accept(
-            Run(
-                id=uuid.uuid7(),
-                department=workflow.department,
-                workflow=workflow,
-                version_id=workflow.live_id,
-                mode=mode,
-                priority=priority,
-                title=title.strip()[:200] or title_from(given) or workflow.name,
-                inputs=given,
-                started_by=actor.label,
-                starter_kind=actor.kind,
-                starter_id=actor.id,
-                created_at=now,
-                handed_out_at=now,
-                expires_at=now + limits.RUN_LIFETIME,
-            )
+        run = Run(
+            id=uuid.uuid7(),
+            department=workflow.department,
+            workflow=workflow,
+            version_id=workflow.live_id,
+            mode=mode,
+            priority=priority,
+            title=title.strip()[:200] or title_from(given) or workflow.name,
+            inputs=given,
+            started_by=actor.label,
+            starter_kind=actor.kind,
+            starter_id=actor.id,
+            created_at=now,
+            handed_out_at=now,
+            expires_at=now + limits.RUN_LIFETIME,
         )
-        record(
-            "run.started",
-            actor=actor,
-            department=workflow.department.slug,
-            thing=accepted.run,
-            run_id=accepted.run.pk,
-            opened_at=now,
-            workflow=workflow.name,
-        )
+        accepted = accepting.accept(run, _started(run, actor))
         fault_point("before_run_commit")
     return accepted
 
@@ -163,6 +153,18 @@ def title_from(inputs: Mapping[str, Any]) -> str:
         if isinstance(value, dict) and value.get("name"):
             return str(value["name"])[:80]
     return ""
+
+
+def _started(run: Run, actor: Actor) -> Deed:
+    return deed(
+        "run.started",
+        actor=actor,
+        department=run.department.slug,
+        thing=run,
+        run_id=run.pk,
+        opened_at=run.created_at,
+        workflow=run.workflow.name,
+    )
 
 
 def _checked(version_id: UUID, given: Mapping[str, Any], department_id: UUID) -> dict[str, Any]:
