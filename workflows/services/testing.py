@@ -8,7 +8,7 @@ from typing import Any
 import uuid_utils.compat as uuid
 from django.db import transaction
 
-from audit.services import record
+from audit.services import Deed, deed
 from departments.access import Actor, Verb, require
 from workflows.engine import definition as definitions
 from workflows.engine.cutting import Extent, Part, cut
@@ -53,29 +53,27 @@ def start_test(
         version = _version(workflow, tested, part, actor)
         given = _inputs(workflow, whole, version, inputs)
         now = store.clock()
-        run = accepting.accept(
-            Run(
-                id=uuid.uuid7(),
-                department=workflow.department,
-                workflow=workflow,
-                version=version,
-                mode=RunMode.SENDING if send else RunMode.TEST,
-                priority=Priority.INTERACTIVE,
-                title=title_from(given) or workflow.name,
-                inputs=given,
-                scope=scope,
-                started_by=actor.label,
-                starter_kind=actor.kind,
-                starter_id=actor.id,
-                created_at=now,
-                handed_out_at=now,
-                expires_at=now + limits.RUN_LIFETIME,
-            )
-        ).run
+        begun = Run(
+            id=uuid.uuid7(),
+            department=workflow.department,
+            workflow=workflow,
+            version=version,
+            mode=RunMode.SENDING if send else RunMode.TEST,
+            priority=Priority.INTERACTIVE,
+            title=title_from(given) or workflow.name,
+            inputs=given,
+            scope=scope,
+            started_by=actor.label,
+            starter_kind=actor.kind,
+            starter_id=actor.id,
+            created_at=now,
+            handed_out_at=now,
+            expires_at=now + limits.RUN_LIFETIME,
+        )
+        run = accepting.accept(begun, _tested(begun, part, actor, send=send)).run
         if inputs is not None or part.extent is Extent.WHOLE:
             known = samples.sample_inputs(workflow, whole, made=False)
             samples.remember_inputs(workflow, {**known, **given}, run)
-        _record(workflow, run, part, actor, send=send)
     return run
 
 
@@ -151,15 +149,15 @@ def _inputs(workflow: Workflow, whole: Definition, version: Version, given: Mapp
         raise ValidationError(error.fields) from None
 
 
-def _record(workflow: Workflow, run: Run, part: Part, actor: Actor, *, send: bool) -> None:
-    record(
+def _tested(run: Run, part: Part, actor: Actor, *, send: bool) -> Deed:
+    return deed(
         "run.tested",
         actor=actor,
-        department=workflow.department.slug,
+        department=run.department.slug,
         thing=run,
         run_id=run.pk,
         opened_at=run.created_at,
-        workflow=workflow.name,
+        workflow=run.workflow.name,
         part=str(part),
         sends=send,
     )

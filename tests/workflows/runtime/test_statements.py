@@ -18,7 +18,7 @@ from workflows.services.runs import accept_run
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LOCAL = [{"id": f"s{number}", "kind": "text.compose", "with": {"text": "x"}} for number in range(10)]
-LIVE_LOCAL, LIVE_EFFECTS = 5, 20
+LIVE_LOCAL, LIVE_EFFECTS = 4, 19
 """Statements of one run, BEGIN and COMMIT among them."""
 EFFECTS = [{"id": f"s{number}", "kind": "probe.keyed", "with": {"value": number}} for number in range(3)]
 
