@@ -232,63 +232,66 @@ def test_every_model_has_its_page_and_can_be_searched(model: type[models.Model])
     assert len(page.list_display) > 2
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_an_administrator_lists_searches_and_filters_every_model(
-    model: type[models.Model], administrator: User, content: dict
-) -> None:
-    assert model in content, "give this test a row of the new model"
+def test_an_administrator_lists_searches_and_filters_every_model(administrator: User, content: dict) -> None:
+    assert set(MODELS) <= set(content), "give this test a row of the new model"
     client = signed_in(administrator)
+    for model in MODELS:
+        _list_search_and_filter(client, model)
+
+
+def _list_search_and_filter(client: Client, model: type[models.Model]) -> None:
     filters = [offer if isinstance(offer, str) else offer[0] for offer in admin.site.get_model_admin(model).list_filter]
     questions = [{}, {"q": "legal"}, {"q": "00000000-0000-0000-0000-000000000000"}, {"q": "\x00"}, {"o": "-1"}]
 
     for question in [*questions, *({f"{name}__isnull": "False"} for name in filters)]:
         answer = client.get(address(model, "changelist"), question)
-        assert answer.status_code == 200, question
+        assert answer.status_code == 200, (model, question)
         if not question.get("q"):
-            assert answer.context["cl"].result_count >= 1, question
+            assert answer.context["cl"].result_count >= 1, (model, question)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_admin_is_closed_to_everybody_else(model: type[models.Model], content: dict, legal: Department) -> None:
+def test_the_admin_is_closed_to_everybody_else(content: dict, legal: Department) -> None:
     nobody = Client()
     manager = signed_in(make_user(department=legal, role=Role.MANAGER))
     staff = signed_in(make_user(is_staff=True, department=legal, role=Role.MANAGER))
 
-    for path in pages(content[model]):
+    for path in (path for model in MODELS for path in pages(content[model])):
         assert nobody.get(path)["Location"].startswith("/admin/login/"), path
         assert manager.get(path)["Location"].startswith("/admin/login/"), path
         assert staff.get(path).status_code == 403, path
         assert staff.post(path, {"post": "yes"}).status_code == 403, path
     assert manager.get("/admin/login/").status_code == 403
     assert nobody.get("/admin/login/?next=/admin/")["Location"] == "/accounts/login/?next=%2Fadmin%2F"
-    assert type(content[model])._default_manager.filter(pk=content[model].pk).exists()
+    assert all(type(row)._default_manager.filter(pk=row.pk).exists() for row in content.values())
 
 
-@pytest.mark.parametrize("model", CONTENT)
-def test_content_is_opened_by_members_only(
-    model: type[models.Model], content: dict, administrator: User, legal: Department
-) -> None:
-    row = content[model]
+def test_content_is_opened_by_members_only(content: dict, administrator: User, legal: Department) -> None:
     client = signed_in(administrator)
-    change, history = address(model, "change", row.pk), address(model, "history", row.pk)
+    for model in CONTENT:
+        change, history = (address(model, page, content[model].pk) for page in ("change", "history"))
+        before = client.get(change), client.get(history), client.get(address(model, "changelist"))
+        assert [answer.status_code for answer in before] == [403, 403, 200], model
+        assert "members only" in before[2].content.decode(), model
 
-    before = client.get(change), client.get(history), client.get(address(model, "changelist"))
     Membership.objects.create(user=administrator, department=legal, role=Role.VIEWER)
-    after = client.get(change)
 
-    assert [answer.status_code for answer in before] == [403, 403, 200]
-    assert "members only" in before[2].content.decode()
-    assert after.status_code == 200
-    assert f'href="{row.pk}/change/"' in client.get(address(model, "changelist")).content.decode()
+    for model in CONTENT:
+        pk = content[model].pk
+        assert client.get(address(model, "change", pk)).status_code == 200, model
+        assert f'href="{pk}/change/"' in client.get(address(model, "changelist")).content.decode(), model
 
 
-@pytest.mark.parametrize("model", [*CONTENT, Entry, Notice])
-def test_no_list_search_filter_or_autocomplete_tells_an_administrator_what_people_wrote(
-    model: type[models.Model], content: dict, administrator: User
-) -> None:
+def test_no_list_or_search_tells_an_administrator_what_people_wrote(content: dict, administrator: User) -> None:
     client = signed_in(administrator)
-    found = [client.get(address(model, "changelist")), client.get(address(model, "changelist"), {"q": "northwind"})]
-    found += [
+    for model in (*CONTENT, Entry, Notice):
+        found = [client.get(address(model, "changelist")), client.get(address(model, "changelist"), {"q": "northwind"})]
+        assert SECRET not in "".join(answer.content.decode() for answer in found), model
+        assert found[1].context["cl"].result_count == 0, model
+
+
+def test_no_autocomplete_tells_an_administrator_what_people_wrote(content: dict, administrator: User) -> None:
+    client = signed_in(administrator)
+    found = [
         client.get(
             "/admin/autocomplete/", {"app_label": "workflows", "model_name": name, "field_name": field, "term": ""}
         )
@@ -302,8 +305,7 @@ def test_no_list_search_filter_or_autocomplete_tells_an_administrator_what_peopl
     ]
 
     assert SECRET not in "".join(answer.content.decode() for answer in found)
-    assert found[1].context["cl"].result_count == 0
-    assert [answer.json()["results"] for answer in found[2:]] == [[]] * 5
+    assert [answer.json()["results"] for answer in found] == [[]] * 5
 
 
 @pytest.mark.parametrize(
@@ -332,12 +334,14 @@ def test_a_column_that_is_not_offered_as_a_filter_answers_nothing(
     assert answer.status_code == 400
 
 
-@pytest.mark.parametrize("model", NEVER_CHANGED)
-def test_what_the_product_writes_nobody_changes_here(
-    model: type[models.Model], content: dict, administrator: User, legal: Department
-) -> None:
+def test_what_the_product_writes_nobody_changes_here(content: dict, administrator: User, legal: Department) -> None:
     Membership.objects.create(user=administrator, department=legal, role=Role.MANAGER)
-    client, row = signed_in(administrator), content[model]
+    client = signed_in(administrator)
+    for model in NEVER_CHANGED:
+        _cannot_be_changed(client, model, content[model])
+
+
+def _cannot_be_changed(client: Client, model: type[models.Model], row: models.Model) -> None:
     before = model._default_manager.filter(pk=row.pk).values().get()
 
     answers = [
@@ -351,7 +355,7 @@ def test_what_the_product_writes_nobody_changes_here(
         address(model, "changelist"), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
     )
 
-    assert [answer.status_code for answer in answers] == [403] * 5
+    assert [answer.status_code for answer in answers] == [403] * 5, model
     assert client.get(address(model, "change", row.pk)).status_code == 200
     assert model._default_manager.filter(pk=row.pk).values().get() == before
 
@@ -378,7 +382,7 @@ def test_permission_for_one_model_opens_this_one_only(content: dict) -> None:
     assert opened == [Department]
 
 
-@pytest.mark.parametrize("path", ["?_popup=1", "?_facets=True", "?all=", "?p=1000", "?o=99", "?e=1"])
+@pytest.mark.parametrize("path", ["?_popup=1&_facets=True&o=99", "?p=1000&all=", "?e=1"])
 def test_odd_addresses_do_no_harm(path: str, content: dict, administrator: User) -> None:
     for model in MODELS:
         answer = signed_in(administrator).get(address(model, "changelist") + path, follow=True)
@@ -386,15 +390,14 @@ def test_odd_addresses_do_no_harm(path: str, content: dict, administrator: User)
         assert SECRET not in answer.content.decode()
 
 
-@pytest.mark.parametrize("model", MODELS)
 def test_a_list_costs_the_same_however_many_rows(
-    model: type[models.Model], content: dict, administrator: User, django_assert_max_num_queries: Any
+    content: dict, administrator: User, django_assert_max_num_queries: Any
 ) -> None:
     client = signed_in(administrator)
-    client.get(address(model, "changelist"))
-
-    with django_assert_max_num_queries(14):
+    for model in MODELS:
         client.get(address(model, "changelist"))
+        with django_assert_max_num_queries(14, info=str(model)):
+            client.get(address(model, "changelist"))
 
 
 def test_the_site_is_called_by_its_name(administrator: User) -> None:
