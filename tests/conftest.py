@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,25 +47,32 @@ class Lanes(LoadScopeScheduling):
         return SERVERS if file.startswith(SERVERS) else file
 
 
-SLOW = (SERVERS, "tests/journeys", "tests/house", "tests/browser")
-"""Begun first, in this order: what takes minutes must not be begun when the others are done."""
+WATCHERS = (SERVERS, "tests/journeys", "tests/house", "tests/browser")
+"""What watches real processes and a real browser by the clock."""
+LONGEST = ("tests/journeys/test_examples.py", "tests/house/test_bench.py", "tests/house/test_up.py")
+"""Files of few tests that take minutes: begun first, so that nobody waits for them when all others are done."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Those that watch real processes and a real browser get a second try, which the report names."""
-    items.sort(key=_place)
+    """First the servers and what takes longest, then the files with the most tests; watchers get a second try."""
+    sizes = Counter(_file(item) for item in items)
+    items.sort(key=lambda item: (_rank(item), -sizes[_file(item)], _file(item)))
     for item in items:
-        if _place(item) < len(SLOW):
+        if item.nodeid.startswith(WATCHERS):
             item.add_marker(pytest.mark.flaky(reruns=1))
 
 
-def _place(item: pytest.Item) -> int:
-    return next((at for at, folder in enumerate(SLOW) if item.nodeid.startswith(folder)), len(SLOW))
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+def _rank(item: pytest.Item) -> int:
+    return 0 if item.nodeid.startswith(SERVERS) else 1 if _file(item) in LONGEST else 2
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
-    config.option.loadscopereorder = False  # the files with the fewest tests are the slow ones, and would come last
+    config.option.loadscopereorder = False  # done above
     return Lanes(config, log)
 
 
