@@ -29,6 +29,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture(autouse=True)
 def nobody_is_told() -> Iterator[None]:
+    probes.reset()
     with silent_broker():
         yield
 

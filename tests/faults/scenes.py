@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
+from departments.access import SYSTEM
 from departments.models import Department
 from tests.faults.sink import Sink
 from tests.faults.stack import Answer, Stack
 from tests.workflows.runtime.harness import published
 from workflows.models import Attempt, JournalEntry, Run, StepRun
+from workflows.services.triggers import Wanted, set_up
 
 CLASSES: Final = ("pure", "keyed", "checkable", "unsafe")
 NEVER_REPEATED: Final = ("keyed", "checkable", "unsafe")
@@ -39,6 +41,14 @@ class Scene:
         """Published; its slug."""
         number = Run.objects.count() + self.department.workflows.count()
         return published([dict(step) for step in steps], department=self.department, name=f"Kill {number}", **rest).slug
+
+    def listening(self) -> tuple[str, str]:
+        """The slug of a workflow that waits for the event with its number, and the path at which that is told."""
+        waits = {"id": "heard", "kind": "flow.event", "with": {"event": "heard", "reference": "{{ inputs.number }}"}}
+        slug = self.workflow([waits, self.effect("b")], inputs={"number": {"type": "text"}})
+        wanted = Wanted("Heard", {"proof": "none"}, reference="{{ event.body.number }}")
+        workflow = self.department.workflows.get(slug=slug)
+        return slug, f"/hooks/{set_up(workflow, 'web.hook', wanted, actor=SYSTEM)[1].path}"
 
     def start_each(self, count: int, classes: Sequence[str] = CLASSES) -> Runs:
         """Runs of two steps: `a` of the class, `b` with a key. All of them are accepted before this returns."""

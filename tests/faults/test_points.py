@@ -96,12 +96,16 @@ def test_every_fault_point_is_passed_by_work_of_all_kinds(scene: Scene) -> None:
     both = {"id": "both", "kind": "flow.parallel", "arms": [{"steps": [scene.effect(f"arm{n}")]} for n in range(2)]}
     slug = scene.workflow([scene.effect("a", "unsafe", sleep_s=1.2), nap, both, each, ask])
 
+    waits, place = scene.listening()
+    assert stack.call("POST", place, {"number": "1"}).status == 202
+
     kept, dropped = stack.start_runs(slug, 2)
+    heard = stack.start_runs(waits, 1, {"number": "1"})
     stack.wait(lambda: Task.objects.filter(status="open").count() == 2, 15, "two questions")
     task = Task.objects.get(run_id=kept)
     assert stack.call("POST", f"tasks/{task.pk}/decide", {"decision": "approve"}).status == 200
     assert stack.call("POST", f"runs/{dropped}/cancel").status == 200
-    stack.wait_for_end([kept, dropped], 10)
+    stack.wait_for_end([kept, dropped, *heard], 10)
 
     assert dict(Run.objects.filter(parent=None).values_list("status", "pk")).keys() == {"succeeded", "cancelled"}
     assert [point for point in POINTS if not stack.hits()[point]] == []

@@ -7,6 +7,7 @@ a row that says so, and the sweep looks in its place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from uuid import UUID
 
@@ -37,14 +38,19 @@ def trigger_for(run: Run, wanted: Listen) -> UUID:
 
 
 def listen(step: Step, trigger: UUID, reference: str) -> None:
-    """Inside the transaction that lets the step wait; looks once that stands."""
+    """Inside the transaction that lets the step wait; looks once that stands. What fails then is left to the sweep."""
     id = sql.row(_LISTEN, [step.id, trigger, kept(reference)])[0]  # type: ignore[index]
-    transaction.on_commit(partial(_look, trigger, kept(reference), _LOOKED_FOR_STEP, id))
+    _once_it_stands(partial(_look, trigger, kept(reference), _LOOKED_FOR_STEP, id))
 
 
 def look_for_event(event: int, trigger: UUID, reference: str) -> None:
-    """Once the transaction stands that wrote the event down."""
-    transaction.on_commit(partial(_look, trigger, reference, _LOOKED_FOR_EVENT, event))
+    """Once the transaction stands that wrote the event down: who told of it is answered, whatever comes of the look."""
+    _once_it_stands(partial(_look, trigger, reference, _LOOKED_FOR_EVENT, event))
+
+
+def _once_it_stands(look: Callable[[], None]) -> None:
+    # Not a partial: Django names what failed in the log by an attribute that only functions have.
+    transaction.on_commit(lambda: look(), robust=True)
 
 
 def kept(reference: str) -> str:

@@ -5,12 +5,13 @@ A series is locked while its rows are started, so that no row starts twice howev
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
@@ -25,6 +26,8 @@ from workflows.services.refusals import Conflict, ValidationError
 from workflows.services.runs import retry_run, start_run
 from workflows.services.series import Progress, progress_of
 from workflows.services.sheets import asked_of, given_by
+
+log = logging.getLogger(__name__)
 
 AT_A_TIME = 20
 """Rows started in one transaction."""
@@ -65,6 +68,7 @@ def _room(series: Series) -> int:
 
 
 def _start(series: Series, row: SeriesRow) -> None:
+    run_before = row.run_id
     try:
         # A savepoint: what is refused in there must not undo what the others have come to.
         with transaction.atomic():
@@ -73,6 +77,12 @@ def _start(series: Series, row: SeriesRow) -> None:
         row.state, row.said = RowState.REFUSED, in_words(error)
     except Conflict as error:
         row.state, row.said = RowState.REFUSED, str(error)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as defect:  # a row that is the end of its turn would be the end of all rows behind it
+        log.exception("series.defect: row %s of %s", row.number, series.pk)
+        row.run_id, row.state = run_before, RowState.REFUSED
+        row.said = f"An error in Tandem ({type(defect).__name__}). The log says more."
     row.save(update_fields=["run", "state", "said"])
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from connectors.documents.reading import read_document
 from connectors.sdk import StepError
+from workflows.engine import strict
 from workflows.engine.definition import Input
 from workflows.models import StoredFile, Workflow
 from workflows.runtime import files, inputs
@@ -56,6 +57,11 @@ def read_sheet(stored: StoredFile) -> Sheet:
     if len(rows) > MOST_ROWS:
         said = _("“%(name)s” has %(rows)s rows; at most %(most)s are taken at once. Split it.")
         raise ValidationError({"file": [said % {"name": stored.name, "rows": len(rows), "most": MOST_ROWS}]})
+    try:
+        strict.check(rows)
+    except strict.NotStrict as error:
+        said = _("“%(name)s” holds something that cannot be stored: %(why)s.")
+        raise ValidationError({"file": [said % {"name": stored.name, "why": error}]}) from None
     return Sheet(list(rows[0]), rows, found.problems)
 
 

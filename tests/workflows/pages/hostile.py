@@ -201,7 +201,7 @@ def tasks_of_every_kind(pen: Pen, scene: Scene, workflow: Workflow, person: User
     }
     made = []
     for kind in TaskKind:
-        run = factories.make_run(workflow.live, title=pen(200), status=RunStatus.WAITING, inputs={"text": pen(200)})
+        run = factories.make_run(workflow.live, title=pen(200), status=RunStatus.WAITING)
         step = scenes.a_step(run, "s1", "people.review", StepStatus.WAITING, waits_for="person")
         task = factories.make_task(
             step,

@@ -113,6 +113,21 @@ def test_who_dies_between_writing_and_looking_leaves_it_to_the_sweep(
     assert carried(run).status == "succeeded"
 
 
+def test_a_look_that_fails_is_no_business_of_whoever_told_of_the_event(
+    workflow: Workflow, signed: Trigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = waiting(workflow, "A")
+    monkeypatch.setattr(faults, "hook", breaks)
+    assert tells(signed, "A").outcome == "kept"
+    monkeypatch.setattr(faults, "hook", None)
+    assert carried(run).status == "succeeded"
+
+
+def breaks(point: str) -> None:
+    if point == "event_written_before_look":
+        raise RuntimeError("the database is away")
+
+
 class Killed(BaseException):
     pass
 

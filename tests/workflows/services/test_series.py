@@ -175,6 +175,25 @@ def test_a_row_whose_run_failed_goes_on_where_it_failed(legal: Department, olga:
     assert Entry.objects.filter(verb="run.retried").exists()
 
 
+def test_a_defect_at_one_row_holds_up_no_other(
+    workflow: Workflow, olga: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_by = series_turns.given_by
+
+    def breaks_at_ada(row: Any, *rest: Any) -> dict[str, Any]:
+        if row["Full name"] == "Ada":
+            raise KeyError("Ada")
+        return given_by(row, *rest)
+
+    monkeypatch.setattr(series_turns, "given_by", breaks_at_ada)
+    series = handed_in(workflow, olga, ["Ada", "Grace"])
+
+    struck()
+
+    assert [row.state for row in series.rows.all()] == ["refused", "started"]
+    assert series.rows.get(number=1).said == "An error in Tandem (KeyError). The log says more."
+
+
 def test_what_is_no_table_or_too_long_or_lacks_a_column_is_refused(
     workflow: Workflow, olga: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
