@@ -64,6 +64,7 @@ SENTENCES: Mapping[str, Any] = {
     "person.password_set": _("{actor} chose a password"),
     "person.reactivated": _("{actor} activated {object} again"),
     "person.rights_changed": _("{actor} changed what {object} may do on this server"),
+    "person.session_ended": _("{actor} ended a session of {object}"),
     "person.sign_in_failed": _("Somebody failed to sign in as {object}"),
     "person.signed_in": _("{actor} signed in"),
     "person.signed_out": _("{actor} signed out"),

@@ -44,6 +44,8 @@ class Env:
     mail_from: str
     api_per_minute: int
     api_failures_per_minute: int
+    session_idle_minutes: int
+    session_hours: int
 
     @property
     def log(self) -> Path:
@@ -91,6 +93,8 @@ def read() -> Env:
         mail_from=given("MAIL_FROM", "").strip(),
         api_per_minute=_number("TANDEM_API_PER_MINUTE", given("TANDEM_API_PER_MINUTE") or "6000"),
         api_failures_per_minute=_number("TANDEM_FAILURES_PER_MINUTE", given("TANDEM_FAILURES_PER_MINUTE") or "60"),
+        session_idle_minutes=_number("TANDEM_SESSION_IDLE_MINUTES", given("TANDEM_SESSION_IDLE_MINUTES") or "30"),
+        session_hours=_number("TANDEM_SESSION_HOURS", given("TANDEM_SESSION_HOURS") or "12"),
     )
 
 

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "allauth",
     "allauth.account",
+    "allauth.usersessions",
     "audit",
     "departments",
     "connectors",
@@ -57,6 +58,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "departments.middleware.SessionMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "departments.middleware.ActorMiddleware",
     "config.busy.BusyMiddleware",
@@ -114,10 +116,14 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,10/15m/key"}
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # mail to an address without an account would tell it apart
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-SESSION_COOKIE_AGE = 12 * 3600
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_IDLE_S = ENV.session_idle_minutes * 60
+SESSION_COOKIE_AGE = ENV.session_hours * 3600  # from the sign-in, whatever is done (departments/sessions.py)
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if SESSION_COOKIE_SECURE := PUBLIC_URL.startswith("https://"):
+    CSRF_COOKIE_SECURE = True
+    # A name that browsers take from this host alone, by TLS: no neighbour under the same domain can set one.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
 
 MAIL = mail.server_for(ENV)
 EMAIL_BACKEND = MAIL.backend

@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import Group as DjangoGroup
@@ -20,7 +21,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import RedirectView
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin, StrictAdmin
-from departments import groups, services
+from departments import groups, services, sessions
 from departments.access import Verb
 from departments.links import address_of, create_sign_in_link
 from departments.middleware import actor_of
@@ -34,7 +35,7 @@ admin.site.index_title = gettext_lazy("The whole server")
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = RedirectView.as_view(pattern_name="account_change_password")  # type: ignore
 # Roles take the place of Django's groups, and a person's one address stands in User.
-admin.site.unregister([DjangoGroup, EmailAddress])
+admin.site.unregister([DjangoGroup, EmailAddress, UserSession])
 
 
 class MembershipForm(forms.ModelForm):
@@ -109,7 +110,7 @@ class UserAdmin(WithMembers):
     )
     search_fields = ("name", "email")
     readonly_fields = ("last_login", "date_joined")
-    actions = ("make_links", "forget_passwords", "deactivate", "activate")
+    actions = ("make_links", "forget_passwords", "end_sessions", "deactivate", "activate")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -139,6 +140,11 @@ class UserAdmin(WithMembers):
     )
     def forget_passwords(self, request: HttpRequest, people: QuerySet[User]) -> HttpResponse:
         return self._show_links(request, people, forget_password=True)
+
+    @admin.action(description=gettext_lazy("Sign out everywhere"), permissions=["change"])
+    def end_sessions(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        found = UserSession.objects.filter(user__in=people).select_related("user")
+        sessions.end_sessions(found, actor=actor_of(request))
 
     @admin.action(description=gettext_lazy("Deactivate"), permissions=["change"])
     def deactivate(self, request: HttpRequest, people: QuerySet[User]) -> None:
@@ -338,6 +344,27 @@ class ApiTokenAdmin(StrictAdmin):
         with transaction.atomic():
             for token in tokens:
                 revoke_token(token, actor=actor_of(request))
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(ReadOnlyAdmin):
+    list_display = ("user", "program", "ip", "created_at", "last_seen_at")
+    list_display_links = None
+    search_fields = ("user__name", "user__email", "ip")
+    date_hierarchy = "created_at"
+    list_select_related = ("user",)
+    actions = ("end",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return obj is None and super().has_view_permission(request)  # its page would show the key
+
+    @admin.display(description=gettext_lazy("program"))
+    def program(self, row: UserSession) -> str:
+        return sessions.program_of(row)
+
+    @admin.action(description=gettext_lazy("End: sign them out"), permissions=["view"])
+    def end(self, request: HttpRequest, found: QuerySet[UserSession]) -> None:
+        sessions.end_sessions(found.select_related("user"), actor=actor_of(request))
 
 
 @admin.register(SignInLink)

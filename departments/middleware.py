@@ -1,14 +1,45 @@
-"""Gives every request its actor."""
+"""Gives every request its actor, and ends sessions that have lasted too long."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+from django.contrib import messages
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from departments import sessions
 from departments.access import NOBODY, Actor, actor_for_user
 from departments.models import User
+
+UNATTENDED = "X-Unattended"
+"""What a page asks by itself carries this header (static/tandem.js): nobody needs to sit before it."""
+
+
+class SessionMiddleware:
+    """Ends the session of somebody who did nothing for a while, or signed in long ago (case H04).
+
+    Stands before whatever asks who is signed in.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        session: Any = request.session
+        if SESSION_KEY in session:
+            self._look_at(request, session)
+        return self.get_response(request)
+
+    def _look_at(self, request: HttpRequest, session: Any) -> None:
+        if why := sessions.why_over(session):
+            sessions.forget(session.session_key)
+            session.flush()
+            messages.info(request, why)
+        elif UNATTENDED not in request.headers:
+            sessions.note(session, session.session_key)
 
 
 class ActorMiddleware:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from allauth.account.internal.flows.login import perform_login, record_authentication
+from allauth.account.models import Login
 from django.conf import settings
-from django.contrib.auth import login
+from django.contrib.auth import logout
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render, resolve_url
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from departments.links import find_link, is_open, use_link
 from departments.models import SignInLink, User
-from departments.signals import METHOD
 
 
 @never_cache
@@ -30,12 +31,14 @@ def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _sign_in(request: HttpRequest, link: SignInLink) -> HttpResponse:
+    has_password = link.user.has_usable_password()
+    then = resolve_url(settings.LOGIN_REDIRECT_URL if has_password else "account_set_password")
     with transaction.atomic():
         if not use_link(link):
             return _answer(request, 410)
-        setattr(request, METHOD, "link")
-        login(request, link.user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    return redirect(settings.LOGIN_REDIRECT_URL if link.user.has_usable_password() else "account_set_password")
+        logout(request)  # of whoever was signed in here before
+        record_authentication(request, link.user, method="link")
+        return perform_login(request, Login(user=link.user, redirect_url=then))
 
 
 def _answer(request: HttpRequest, status: int, person: User | None = None) -> HttpResponse:

@@ -8,10 +8,13 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context as current
+from allauth.core.internal.ratelimit import parse_rates
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
+from django.utils.functional import lazy
+from django.utils.translation import gettext as _
 
 from departments import mail
 
@@ -25,6 +28,10 @@ post = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
 class ClosedSignUp(DefaultAccountAdapter):
     """Sign-in with e-mail and password; accounts are made by administrators."""
 
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "too_many_login_attempts": lazy(lambda: too_many_tries(), str)(),
+    }
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
@@ -34,6 +41,15 @@ class ClosedSignUp(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         message = self.render_mail(template_prefix, email, {"request": current.request, "email": email, **context})
         post.submit(_send, message)
+
+
+def too_many_tries() -> str:
+    """The same for everybody: whether the address has an account is not said."""
+    minutes = max(rate.duration for rate in parse_rates(settings.ACCOUNT_RATE_LIMITS["login_failed"])) // 60
+    return _(
+        "Too many failed tries: for now nothing more is checked. Try again in %(minutes)d minutes. Who does not know "
+        "the password asks for a new one, or asks an administrator of this server for a sign-in link."
+    ) % {"minutes": minutes}
 
 
 def _send(message: EmailMessage) -> None:

@@ -5,25 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account import signals as account
+from allauth.account.internal.flows.login import get_authentication_records
 from django.contrib.auth import signals as auth
 from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from audit.services import record
+from departments import sessions
 from departments.access import NOBODY, actor_for_user
 from departments.models import User
-
-METHOD = "sign_in_method"  # attribute of the request: "link" when a one-time link was used
 
 
 @receiver(auth.user_logged_in)
 def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
-    _note("person.signed_in", user, method=getattr(request, METHOD, "password"))
+    sessions.begin(request.session)
+    ways = [done["method"] for done in get_authentication_records(request, user)]
+    _note("person.signed_in", user, method=ways[0] if ways else "password")
 
 
 @receiver(auth.user_logged_out)
-def note_sign_out(user: User | None, **_: Any) -> None:
+def note_sign_out(request: HttpRequest, user: User | None, **_: Any) -> None:
+    sessions.forget(request.session.session_key)
     if user is not None:
         _note("person.signed_out", user)
 

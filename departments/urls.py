@@ -5,7 +5,7 @@ from __future__ import annotations
 from allauth.account import views as account
 from django.urls import path, re_path
 
-from departments import ledger, pages
+from departments import ledger, my_sign_in, pages
 
 urlpatterns = [
     path("sign-in/<str:token>/", pages.sign_in_link, name="sign_in_link"),
@@ -26,6 +26,9 @@ urlpatterns = [
         account.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
+    path("accounts/sign-in/", my_sign_in.my_sign_in, name="my_sign_in"),
+    path("accounts/sessions/<int:number>/end/", my_sign_in.end_session, name="session_end"),
+    path("accounts/sessions/end-others/", my_sign_in.end_other_sessions, name="sessions_end_others"),
     path("ledger/", ledger.ledger, name="ledger"),
     path("ledger/ledger.csv", ledger.export, {"form": "csv"}, name="ledger_csv"),
     path("ledger/ledger.jsonl", ledger.export, {"form": "jsonl"}, name="ledger_jsonl"),

@@ -59,6 +59,11 @@
     for (const button of document.querySelectorAll("[data-once]:disabled")) button.disabled = false;
   });
 
+  // What a page asks by itself keeps nobody signed in.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.triggeringEvent) event.detail.headers["X-Unattended"] = "1";
+  });
+
   // While a run fills its page, the server is told which steps are open, and what was open stays so.
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.elt.matches("[data-keeps-open]")) return;

@@ -47,8 +47,8 @@ class Navigation:
         return _address("mail_choice")
 
     @cached_property
-    def password(self) -> str:
-        return _address("account_change_password")
+    def own_sign_in(self) -> str:
+        return _address("my_sign_in")
 
     @cached_property
     def absence(self) -> str:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import Error, connection
 
-from departments import allowances, notices
+from departments import allowances, notices, sessions
 from workflows.runtime import limits, queue, sweeping, worker
 
 log = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class Scheduler:
                 self.next_look_round = time.monotonic() + LOOK_ROUND_S
                 sweeping.name_strangers()
                 allowances.forget()
+                sessions.sweep()
             return sweeping.sweep(self, *self.more)
         except Error as error:
             log.warning("scheduler.waits: the database does not answer (%s)", type(error).__name__)
