@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from config import embedded, front_end, parts
 from config.processes import Process, Program
-from tests.emptying import ledger_is_emptied_between_tests  # noqa: F401  a fixture for every test
+from tests.emptying import rows_are_deleted_between_tests  # noqa: F401  a fixture for every test
 from tests.no_calls_in_transactions import (  # noqa: F401  two more
     no_refusal_was_swallowed,
     nothing_is_sent_inside_a_transaction,
