@@ -8,7 +8,16 @@ from config import embedded, env
 
 NEED_NO_DATABASE = {
     *("up", "test", "bench", "check", "help", "version", "diffsettings", "front_end", "collectstatic", "findstatic"),
-    *("makemigrations", "makemessages", "compilemessages", "spectacular", "sqlmigrate", "startapp", "startproject"),
+    *(
+        "makemigrations",
+        "makemessages",
+        "compilemessages",
+        "spectacular",
+        "sqlmigrate",
+        "startapp",
+        "startproject",
+        "roles_page",
+    ),
 }
 
 

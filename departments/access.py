@@ -1,44 +1,22 @@
-"""Who may do what: the one place where a role becomes a permission and a queryset gets its wall."""
+"""Who may do what: the one place where a role of the matrix becomes a permission and a queryset gets its wall."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 
-from departments.models import ApiToken, Department, Role, User
+from departments.matrix import ALLOWS, AUDITOR, Verb
+from departments.models import ApiToken, Department, User
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Row = TypeVar("Row", bound=Model)
-
-
-class Verb(StrEnum):
-    """What somebody wants to do in a department."""
-
-    VIEW = "view"
-    RUN = "run"
-    EDIT = "edit"
-    PUBLISH = "publish"
-    DECIDE = "decide"
-    CONNECT = "connect"
-    AUDIT = "audit"
-    MANAGE = "manage"
-
-
-ALLOWS: Mapping[str, frozenset[Verb]] = {
-    Role.VIEWER: frozenset({Verb.VIEW}),
-    Role.OPERATOR: frozenset({Verb.VIEW, Verb.RUN}),
-    Role.BUILDER: frozenset({Verb.VIEW, Verb.RUN, Verb.EDIT, Verb.PUBLISH, Verb.CONNECT}),
-    Role.APPROVER: frozenset({Verb.VIEW, Verb.DECIDE}),
-    Role.MANAGER: frozenset(Verb),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +39,7 @@ class Actor:
             return True
         if self.leaves_out(verb):
             return False
-        if self.is_auditor and verb is Verb.AUDIT:
+        if self.is_auditor and verb in AUDITOR:
             return True
         return any(verb in ALLOWS[role] for role in self.roles.get(department_id, ()))
 
@@ -121,7 +99,7 @@ def require_manager(actor: Actor, department: Department) -> None:
 
 def visible(rows: QuerySet[Row], actor: Actor, *, verb: Verb = Verb.VIEW, path: str = "department") -> QuerySet[Row]:
     """Only what belongs to the actor's departments; `path` leads from the row to its department."""
-    if actor.kind == "system" or (actor.is_auditor and verb is Verb.AUDIT):
+    if actor.kind == "system" or (actor.is_auditor and verb in AUDITOR):
         return rows
     return rows.filter(**{f"{path}__in": actor.departments(verb)})
 

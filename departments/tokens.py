@@ -23,8 +23,9 @@ from rest_framework.request import Request
 from audit import sql
 from audit.services import record
 from departments import allowances
-from departments.access import ALLOWS, Actor, Verb, actor_for_token, require_manager
+from departments.access import Actor, Verb, actor_for_token, require_manager
 from departments.allowances import Allowance, Limit
+from departments.matrix import ALLOWS
 from departments.models import ApiToken, Department, Role, User
 
 LONGEST = timedelta(days=365)

@@ -7,7 +7,8 @@ from itertools import groupby
 import pytest
 from django.test import Client
 
-from departments.access import ALLOWS, Verb, actor_for_user
+from departments.access import Verb, actor_for_user
+from departments.matrix import ALLOWS
 from departments.models import Department, Membership, Role, User
 from departments.seeding import seed_people
 
