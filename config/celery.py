@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from typing import Any
 
 from celery import Celery
+from celery.signals import worker_init
 from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 
+from config.env import BadSetting
 from config.redis_channels import prepare_redis
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -139,6 +142,19 @@ def _configure(app: Celery) -> None:
     )
 
 
+@worker_init.connect
+def _require_plain_role(**_: object) -> None:
+    from config.role import require_plain_role
+
+    try:
+        require_plain_role()
+    except BadSetting as problem:
+        sys.exit(str(problem))
+
+
 app = Tandem("tandem")
-_configure(app)
+try:
+    _configure(app)
+except BadSetting as problem:  # the text alone, not Celery's path to it
+    sys.exit(str(problem))
 app.autodiscover_tasks(["workflows"])

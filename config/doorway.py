@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from config import embedded, env
+from config import embedded, env, key_rings, production
 
 NEED_NO_DATABASE = {
     *("up", "test", "bench", "check", "help", "version", "diffsettings", "front_end", "collectstatic", "findstatic"),
@@ -19,6 +19,7 @@ NEED_NO_DATABASE = {
         "roles_page",
     ),
 }
+SERVE = (["web"], ["scheduler"])
 
 
 def run(argv: list[str]) -> None:
@@ -29,8 +30,14 @@ def run(argv: list[str]) -> None:
 
 
 def _run(argv: list[str]) -> None:
+    if argv[1:2] == ["new_keys"]:
+        print(key_rings.new_keys())
+        return
     if sentence := _missing_database(argv, env.read()):
         sys.exit(sentence)
+
+    if argv[1:2] in SERVE and not asks_for_help(argv):
+        _require_safety(signs=argv[1] == "scheduler")
 
     from django.core.management import execute_from_command_line
 
@@ -39,8 +46,7 @@ def _run(argv: list[str]) -> None:
 
 def _missing_database(argv: list[str], environment: env.Env) -> str | None:
     command = argv[1] if len(argv) > 1 else "help"
-    asks_for_help = command.startswith("-") or {"-h", "--help"} & set(argv)
-    if command in NEED_NO_DATABASE or asks_for_help or not environment.embeds_database:
+    if command in NEED_NO_DATABASE or asks_for_help(argv) or not environment.embeds_database:
         return None
     if embedded.postgres_answers(environment.home):
         return None
@@ -48,3 +54,19 @@ def _missing_database(argv: list[str], environment: env.Env) -> str | None:
         f"`{command}` needs the database, and none runs for {environment.home}. Start `python3 manage.py up` first and "
         "leave it running, or set DATABASE_URL to a server of yours."
     )
+
+
+def asks_for_help(argv: list[str]) -> bool:
+    return any(word.startswith("-") for word in argv[1:2]) or bool({"-h", "--help"} & set(argv))
+
+
+def _require_safety(*, signs: bool) -> None:
+    """What can be seen only with the settings and the database at hand (config.production knows the rest)."""
+    import django
+
+    django.setup()
+    from config import role, settings
+
+    if signs:
+        production.require_signing_keys(settings.ENV)
+    role.require_plain_role()

@@ -34,6 +34,8 @@ class Env:
     ledger_signing_keys: str = field(repr=False)
     ledger_anchors: str = field(repr=False)  # it may hold the keys of a bucket
     debug: bool
+    production: str
+    """`1` or `0`; empty: judged by the other settings (config.production)."""
     allowed_hosts: tuple[str, ...]
     public_url: str
     egress_hosts: tuple[str, ...]
@@ -83,6 +85,7 @@ def read() -> Env:
         ledger_signing_keys=given("TANDEM_LEDGER_SIGNING_KEYS", "").strip(),
         ledger_anchors=given("TANDEM_LEDGER_ANCHORS", "").strip(),
         debug=given("TANDEM_DEBUG", "") == "1",
+        production=_choice("TANDEM_PRODUCTION", given("TANDEM_PRODUCTION", "").strip(), "", "0", "1"),
         allowed_hosts=_words(given("ALLOWED_HOSTS", "")),
         public_url=given("TANDEM_URL", "").rstrip("/"),
         egress_hosts=_words(given("TANDEM_EGRESS_HOSTS", "")),
@@ -108,6 +111,12 @@ def _number(name: str, text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000_000:
         return int(text)
     raise BadSetting(f"{name} is {text!r}; it must be a whole number, at least 1.")
+
+
+def _choice(name: str, text: str, *known: str) -> str:
+    if text in known:
+        return text
+    raise BadSetting(f"{name} is {text!r}; it must be {' or '.join(filter(None, known))}.")
 
 
 def _folders(text: str, home: Path) -> tuple[Path, ...]:

@@ -75,6 +75,12 @@ def a_new_entry() -> str:
     return f"{name}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"
 
 
+def new_keys() -> str:
+    """Everything that production wants to be given, as variables. It needs no settings: they may not be safe yet."""
+    rings = ("TANDEM_VAULT_KEYS", "TANDEM_LEDGER_KEYS", "TANDEM_LEDGER_SIGNING_KEYS")
+    return "\n".join([f"SECRET_KEY={secrets.token_urlsafe(50)}", *(f"{name}={a_new_entry()}" for name in rings)])
+
+
 def _kept(path: Path) -> dict[str, bytes]:
     """Those in the file, the first made on first use."""
     if not path.exists():

@@ -5,9 +5,11 @@ from __future__ import annotations
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import database, embedded, env, key_rings, mail, secret
+from config import database, embedded, env, key_rings, mail, production, secret
 
 ENV = env.read()
+production.require_safe(ENV)  # before a key is made that nobody has chosen
+IS_PRODUCTION = production.is_production(ENV)
 BASE_DIR = env.ROOT
 DATA_DIR = ENV.home
 
@@ -148,7 +150,10 @@ STORAGES = {
     # Names carry a digest of the content, so that browsers keep files for ever; compressed once, when collected.
     "staticfiles": {"BACKEND": "config.static_files.Storage"},
 }
-SILENCED_SYSTEM_CHECKS = ["staticfiles.W004"]  # `prepare` makes FRONT_END_DIR
+SILENCED_SYSTEM_CHECKS = [
+    "staticfiles.W004",  # `prepare` makes FRONT_END_DIR
+    "security.W021",  # a place on the browsers' own list is hard to take back: whoever owns the domain decides
+]
 MEDIA_ROOT = DATA_DIR / "files"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
@@ -157,6 +162,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 UPLOAD_MAX_BYTES = 25_000_000
 
+SECURE_SSL_REDIRECT = IS_PRODUCTION
+SECURE_REDIRECT_EXEMPT = ["^(livez|readyz|healthz|progressz|metrics)$"]  # asked for from inside, without the proxy
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = IS_PRODUCTION
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

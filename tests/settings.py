@@ -24,6 +24,8 @@ from config.settings import *  # noqa: E402, F403
 FRONT_END_DIR = Path(os.environ["TANDEM_TEST_FRONT_END"])
 STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]  # noqa: F405
 
+MIDDLEWARE = ["tests.content_policy.Middleware", *MIDDLEWARE]  # noqa: F405
+
 STEP_PACKAGES = [*STEP_PACKAGES, "tests.steps"]  # noqa: F405
 
 # The product's own names carry digests that only `collectstatic` knows.

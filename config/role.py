@@ -1,0 +1,53 @@
+"""Under which role of PostgreSQL a process works. In production not as a superuser: nothing would hold it back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import OperationalError, connection
+
+from config.env import BadSetting
+from config.production import told
+
+PATIENCE_S = 30
+
+
+def require_plain_role(pause: Callable[[float], None] = time.sleep) -> None:
+    """Raises BadSetting. For the processes that serve; whoever migrates may own the tables."""
+    if not settings.IS_PRODUCTION:
+        return
+    _wait_for_database(pause)
+    found = problem_of_role()
+    connection.close()
+    if found:
+        raise BadSetting(told([found]))
+
+
+def problem_of_role() -> str:
+    """Empty when the role that we are signed in as is a plain one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+        name, is_superuser, passes_walls = cursor.fetchone()
+    if not (is_superuser or passes_walls):
+        return ""
+    what = "superuser" if is_superuser else "role that passes row security"
+    return (
+        f"DATABASE_URL signs in as {name!r}, a {what} of PostgreSQL: the ledger and the walls between departments "
+        "would bind nobody. Make a plain role: CREATE ROLE tandem LOGIN PASSWORD '…' NOSUPERUSER NOBYPASSRLS."
+    )
+
+
+def _wait_for_database(pause: Callable[[float], None]) -> None:
+    """A server started beside us may need a moment. Unasked, nobody is let in."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise BadSetting(f"The database gives no answer. Is DATABASE_URL right? It says: {error}") from None
+            pause(1)
+        else:
+            return
