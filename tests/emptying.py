@@ -53,8 +53,9 @@ def _statements(self: DatabaseOperations, style: Any, tables: list[str], **optio
 
 
 def _truncated(tables: list[str]) -> list[str]:
+    wanted = "SELECT name FROM unnest(%s::text[]) AS name WHERE pg_table_size(name::regclass) > %s"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE pg_table_size(name::regclass) > %s", [tables, LARGE])
+        cursor.execute(wanted, [tables, LARGE])
         large = [name for (name,) in cursor.fetchall()]
     return [f"TRUNCATE {', '.join(large)} CASCADE"] if large else []
 
