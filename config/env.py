@@ -48,6 +48,7 @@ class Env:
     api_failures_per_minute: int
     session_idle_minutes: int
     session_hours: int
+    admin_second_factor: str
 
     @property
     def log(self) -> Path:
@@ -98,6 +99,9 @@ def read() -> Env:
         api_failures_per_minute=_number("TANDEM_FAILURES_PER_MINUTE", given("TANDEM_FAILURES_PER_MINUTE") or "60"),
         session_idle_minutes=_number("TANDEM_SESSION_IDLE_MINUTES", given("TANDEM_SESSION_IDLE_MINUTES") or "30"),
         session_hours=_number("TANDEM_SESSION_HOURS", given("TANDEM_SESSION_HOURS") or "12"),
+        admin_second_factor=_choice(
+            "TANDEM_ADMIN_SECOND_FACTOR", given("TANDEM_ADMIN_SECOND_FACTOR", ""), "", "required", "waived"
+        ),
     )
 
 

@@ -45,6 +45,15 @@ def is_this_machine(host: str) -> bool:
         return False
 
 
+def admin_needs_second_factor(env: Env) -> bool:
+    """A server that is only tried out, over a database of its own, goes without unless asked otherwise."""
+    if is_production(env):
+        return True
+    if env.admin_second_factor:
+        return env.admin_second_factor == "required"
+    return not env.embeds_database or env.public_url.startswith("https://")
+
+
 def require_safe(env: Env) -> None:
     """Raises BadSetting with everything that is not safe."""
     found = list(problems(env)) if is_production(env) else list(_debug(env))
@@ -77,6 +86,8 @@ def problems(env: Env) -> Iterator[str]:
     yield from _addresses(env)
     yield from _database(env)
     yield from _broker(env)
+    if env.admin_second_factor == "waived":
+        yield "TANDEM_ADMIN_SECOND_FACTOR is waived: one password would open the administration. Remove it."
 
 
 def _debug(env: Env) -> Iterator[str]:

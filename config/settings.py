@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.usersessions",
+    "allauth.mfa",
     "audit",
     "departments",
     "connectors",
@@ -63,6 +64,7 @@ MIDDLEWARE = [
     "departments.middleware.SessionMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "departments.middleware.ActorMiddleware",
+    "departments.middleware.SecondFactorMiddleware",
     "config.busy.BusyMiddleware",
 ]
 
@@ -118,6 +120,14 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,10/15m/key"}
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # mail to an address without an account would tell it apart
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+MFA_ADAPTER = "connectors.second_factor.SealedSecrets"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Tandem"
+MFA_TOTP_TOLERANCE = 1  # clocks of phones may be half a minute off
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by administrators
+ADMIN_NEEDS_SECOND_FACTOR = production.admin_needs_second_factor(ENV)
 SESSION_IDLE_S = ENV.session_idle_minutes * 60
 SESSION_COOKIE_AGE = ENV.session_hours * 3600  # from the sign-in, whatever is done (departments/sessions.py)
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

@@ -9,7 +9,7 @@ class ConnectorsConfig(AppConfig):
     verbose_name = "Connectors and models"
 
     def ready(self) -> None:
-        from connectors import scrubbing
+        from connectors import scrubbing, second_factor  # noqa: F401  connects a receiver
         from departments.models import Department
 
         scrubbing.learn(given_at_the_start())

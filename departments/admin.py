@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django import forms
 from django.contrib import admin
@@ -21,7 +22,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import RedirectView
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin, StrictAdmin
-from departments import groups, services, sessions
+from departments import groups, second_factor, services, sessions
 from departments.access import Verb
 from departments.links import address_of, create_sign_in_link
 from departments.middleware import actor_of
@@ -35,7 +36,7 @@ admin.site.index_title = gettext_lazy("The whole server")
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = RedirectView.as_view(pattern_name="account_change_password")  # type: ignore
 # Roles take the place of Django's groups, and a person's one address stands in User.
-admin.site.unregister([DjangoGroup, EmailAddress, UserSession])
+admin.site.unregister([DjangoGroup, EmailAddress, UserSession, Authenticator])
 
 
 class MembershipForm(forms.ModelForm):
@@ -110,7 +111,7 @@ class UserAdmin(WithMembers):
     )
     search_fields = ("name", "email")
     readonly_fields = ("last_login", "date_joined")
-    actions = ("make_links", "forget_passwords", "end_sessions", "deactivate", "activate")
+    actions = ("make_links", "forget_passwords", "forget_factors", "end_sessions", "deactivate", "activate")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -140,6 +141,11 @@ class UserAdmin(WithMembers):
     )
     def forget_passwords(self, request: HttpRequest, people: QuerySet[User]) -> HttpResponse:
         return self._show_links(request, people, forget_password=True)
+
+    @admin.action(description=gettext_lazy("Take away the second factors"), permissions=["change"])
+    def forget_factors(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        for person in people:
+            second_factor.forget(person, actor=actor_of(request))
 
     @admin.action(description=gettext_lazy("Sign out everywhere"), permissions=["change"])
     def end_sessions(self, request: HttpRequest, people: QuerySet[User]) -> None:
@@ -365,6 +371,19 @@ class UserSessionAdmin(ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("End: sign them out"), permissions=["view"])
     def end(self, request: HttpRequest, found: QuerySet[UserSession]) -> None:
         sessions.end_sessions(found.select_related("user"), actor=actor_of(request))
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_display_links = None
+    list_filter = ("type",)
+    search_fields = ("user__name", "user__email")
+    date_hierarchy = "created_at"
+    list_select_related = ("user",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return obj is None and super().has_view_permission(request)
 
 
 @admin.register(SignInLink)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext
 
-from departments import sessions
+from departments import second_factor, sessions
 from departments.access import NOBODY, Actor, actor_for_user
 from departments.models import User
 
@@ -62,3 +66,23 @@ def _actor(request: HttpRequest) -> Actor:
     """The API clears `request.user` of a request without a token and sets the actor of one with a token by itself."""
     user = request.user
     return actor_for_user(user) if isinstance(user, User) else NOBODY
+
+
+class SecondFactorMiddleware:
+    """Leads whoever comes to the admin without a second factor to where they give one, or set one up."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        match = request.resolver_match
+        if match is None or match.app_name != "admin" or not second_factor.is_needed(request):
+            return None
+        user: Any = request.user
+        if second_factor.has_one(user):
+            return redirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': request.get_full_path()})}")
+        messages.warning(request, gettext("The administration asks for a second factor. Set one up here, then go on."))
+        return redirect("my_sign_in")

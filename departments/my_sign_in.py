@@ -1,10 +1,12 @@
-"""The page on which people look after their own ways in: password, sessions."""
+"""The page on which people look after their own ways in: password, second factors, sessions."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
@@ -15,8 +17,10 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from departments import sessions
+from departments import second_factor, sessions
 from departments.middleware import actor_of
+
+CODES = Authenticator.Type.RECOVERY_CODES
 
 
 @never_cache
@@ -28,7 +32,17 @@ def my_sign_in(request: HttpRequest) -> HttpResponse:
         {"session": session, "program": sessions.program_of(session), "is_here": session.is_current()}
         for session in sessions.sessions_of(user)
     ]
-    return render(request, "departments/my_sign_in.html", {"lines": lines, "has_others": len(lines) > 1})
+    factors = list(second_factor.factors_of(user))
+    context = {
+        "lines": lines,
+        "has_others": len(lines) > 1,
+        "app": next((each for each in factors if each.type == Authenticator.Type.TOTP), None),
+        "passkeys": [each.wrap() for each in factors if each.type == Authenticator.Type.WEBAUTHN],
+        "codes_left": next((len(each.wrap().get_unused_codes()) for each in factors if each.type == CODES), 0),
+        "has_factor": any(each.type in second_factor.REAL for each in factors),
+        "is_waived": user.is_staff and not settings.ADMIN_NEEDS_SECOND_FACTOR,
+    }
+    return render(request, "departments/my_sign_in.html", context)
 
 
 @login_required

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context as current
 from allauth.core.internal.ratelimit import parse_rates
 from django.conf import settings
@@ -19,6 +21,8 @@ from django.utils.translation import gettext as _
 from departments import mail
 
 log = logging.getLogger(__name__)
+
+FRESH_FOR_S = 300
 
 # Mail leaves after the answer: waiting for the mail server would tell which addresses have an account, and an
 # unreachable one would fail the page for those addresses only.
@@ -34,6 +38,13 @@ class ClosedSignUp(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def is_reauthentication_required(self, *, app: str) -> bool:
+        """Whoever has just signed in is not asked again at once."""
+        request = current.request
+        done = get_authentication_records(request, request.user)
+        freshest = max((each["at"] for each in done), default=0)
+        return time.time() - freshest > FRESH_FOR_S
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return resolve_url(settings.LOGIN_REDIRECT_URL)

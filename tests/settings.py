@@ -31,3 +31,6 @@ STEP_PACKAGES = [*STEP_PACKAGES, "tests.steps"]  # noqa: F405
 # The product's own names carry digests that only `collectstatic` knows.
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # noqa: F405  whitenoise warns of a folder that is not there
+
+# With a database that the environment names, too; what needs it switches it on.
+ADMIN_NEEDS_SECOND_FACTOR = False

@@ -55,6 +55,7 @@ def test_only_the_needed_routes_of_accounts_exist() -> None:
         "account_login",
         "account_logout",
         "account_inactive",
+        "account_reauthenticate",
         "account_change_password",
         "account_set_password",
         "account_reset_password",

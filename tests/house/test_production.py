@@ -24,7 +24,7 @@ RIGHT = {
     "CELERY_BROKER_URL": "rediss://:uNguessable-72@broker.example.org/0",
 }
 """What a team sets."""
-OURS = (*RIGHT, "TANDEM_HOME", "TANDEM_BIND", "TANDEM_DEBUG", "TANDEM_PRODUCTION")
+OURS = (*RIGHT, "TANDEM_HOME", "TANDEM_BIND", "TANDEM_DEBUG", "TANDEM_PRODUCTION", "TANDEM_ADMIN_SECOND_FACTOR")
 
 WRONG = [
     ({"SECRET_KEY": ""}, "SECRET_KEY is not set"),
@@ -43,6 +43,7 @@ WRONG = [
     ({"DATABASE_URL": "postgresql://tandem@/tandem?host=db.example.org"}, "DATABASE_URL has no password"),
     ({"DATABASE_URL": "postgresql://ops:ops@db.example.org/tandem"}, "DATABASE_URL has a password that anybody"),
     ({"DATABASE_URL": "postgresql://ops:Postgres@db.example.org/tandem"}, "DATABASE_URL has a password that anybody"),
+    ({"TANDEM_ADMIN_SECOND_FACTOR": "waived"}, "TANDEM_ADMIN_SECOND_FACTOR is waived"),
     ({"CELERY_BROKER_URL": ""}, "CELERY_BROKER_URL is not set"),
     ({"CELERY_BROKER_URL": "redis://broker.example.org/0"}, "CELERY_BROKER_URL has no password"),
     ({"CELERY_BROKER_URL": "redis://:foobared@10.0.0.9/0"}, "CELERY_BROKER_URL has a password that anybody"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject, cached_property
@@ -49,6 +50,10 @@ class Navigation:
     @cached_property
     def own_sign_in(self) -> str:
         return _address("my_sign_in")
+
+    @property
+    def second_factor_is_waived(self) -> bool:
+        return not settings.ADMIN_NEEDS_SECOND_FACTOR
 
     @cached_property
     def absence(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from departments import second_factor
 from departments.access import SYSTEM
 from departments.links import address_of, create_sign_in_link
 from departments.models import User
@@ -23,12 +24,20 @@ class Command(BaseCommand):
             action="store_true",
             help="the old password works no more; the person chooses a new one after signing in",
         )
+        parser.add_argument(
+            "--forget-second-factors",
+            action="store_true",
+            help="for whoever lost their phone and their recovery codes: the link alone signs in",
+        )
 
-    def handle(self, *, email: str, forget_password: bool, **options: Any) -> None:
+    def handle(self, *, email: str, forget_password: bool, forget_second_factors: bool, **options: Any) -> None:
+        person = _person(email)
         try:
-            token = create_sign_in_link(_person(email), actor=SYSTEM, forget_password=forget_password)
+            token = create_sign_in_link(person, actor=SYSTEM, forget_password=forget_password)
         except ValidationError as refusal:
             raise CommandError(" ".join(refusal.messages)) from None
+        if forget_second_factors:
+            second_factor.forget(person, actor=SYSTEM)
         self.stdout.write(address_of(token))
 
 

@@ -1,0 +1,79 @@
+"""Signing in as people do it: with a passkey that Chromium's own authenticator keeps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from audit.models import Entry
+from tests.factories import make_user
+
+PASSWORD = "correct horse battery"
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_passkey_is_made_signs_in_alone_and_is_removed(
+    live_server: LiveServer, page: Page, seen: Callable[[str], None]
+) -> None:
+    # Passkeys are for names: the address of the server has none.
+    at = live_server.url.replace("127.0.0.1", "localhost")
+    make_user("Lea", email="lea@tandem.example", password=PASSWORD)
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
+
+    page.goto(f"{at}/accounts/login/")
+    page.get_by_label("E-mail address").fill("lea@tandem.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    seen("sign-in")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.goto(f"{at}/accounts/sign-in/")
+    page.get_by_role("link", name="Add a passkey").click()
+    page.get_by_label("What do you call it?").fill("Work laptop")
+    seen("passkey-add")
+    page.get_by_role("button", name="Make the passkey").click()
+    expect(page.get_by_text("I have kept them")).to_be_visible()
+    seen("recovery-codes")
+    page.get_by_text("I have kept them").click()
+    expect(page.get_by_text("passkey, signs in alone")).to_be_visible()
+    seen("my-sign-in")
+    page.goto(f"{at}/accounts/sign-in/app/add/")
+    seen("app-add")
+
+    page.context.clear_cookies()
+    page.goto(f"{at}/accounts/login/?next=/accounts/sign-in/")
+    page.get_by_role("button", name="Sign in with a passkey").click()
+    expect(page.get_by_text("last used")).to_be_visible()
+
+    page.context.clear_cookies()
+    page.goto(f"{at}/accounts/login/")
+    page.get_by_label("E-mail address").fill("lea@tandem.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
+    seen("second-factor")
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page).not_to_have_url(re.compile("second-factor"))
+
+    page.goto(f"{at}/accounts/sign-in/")
+    page.get_by_role("link", name=re.compile("Remove.*Work laptop")).click()
+    page.get_by_role("button", name="Remove it").click()
+    expect(page.get_by_text("The passkey is removed.")).to_be_visible()
+    methods = Entry.objects.filter(verb="person.signed_in").order_by("id").values_list("detail", flat=True)
+    assert list(methods) == [
+        {"method": "password"},
+        {"method": "passkey"},
+        {"method": "password", "second_factor": "webauthn"},
+    ]
