@@ -144,7 +144,12 @@ def _configure(app: Celery) -> None:
 
 @worker_init.connect
 def _require_plain_role(**_: object) -> None:
+    from django.conf import settings
+
+    from config import metrics
     from config.role import require_plain_role
+
+    metrics.serve(settings.ENV.metrics_listen)
 
     try:
         require_plain_role()

@@ -65,8 +65,9 @@ def _require_safety(*, signs: bool) -> None:
     import django
 
     django.setup()
-    from config import role, settings
+    from config import metrics, role, settings
 
     if signs:
         production.require_signing_keys(settings.ENV)
+        metrics.serve(settings.ENV.metrics_listen)
     role.require_plain_role()

@@ -44,6 +44,9 @@ class Env:
     trusted_proxy: str
     smtp_url: str = field(repr=False)  # it holds a password
     mail_from: str
+    metrics_token: str = field(repr=False)
+    metrics_listen: str
+    log_format: str
     api_per_minute: int
     api_failures_per_minute: int
     session_idle_minutes: int
@@ -95,6 +98,9 @@ def read() -> Env:
         trusted_proxy=given("TANDEM_TRUSTED_PROXY", "").strip(),
         smtp_url=given("SMTP_URL", "").strip(),
         mail_from=given("MAIL_FROM", "").strip(),
+        metrics_token=given("TANDEM_METRICS_TOKEN", "").strip(),
+        metrics_listen=_address("TANDEM_METRICS_LISTEN", given("TANDEM_METRICS_LISTEN", "").strip()),
+        log_format=_choice("TANDEM_LOG_FORMAT", given("TANDEM_LOG_FORMAT") or "plain", "plain", "json"),
         api_per_minute=_number("TANDEM_API_PER_MINUTE", given("TANDEM_API_PER_MINUTE") or "6000"),
         api_failures_per_minute=_number("TANDEM_FAILURES_PER_MINUTE", given("TANDEM_FAILURES_PER_MINUTE") or "60"),
         session_idle_minutes=_number("TANDEM_SESSION_IDLE_MINUTES", given("TANDEM_SESSION_IDLE_MINUTES") or "30"),
@@ -109,6 +115,12 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= 65535:
         return int(text)
     raise BadSetting(f"PORT is {text!r}; it must be a number from 1 to 65535.")
+
+
+def _address(name: str, text: str) -> str:
+    if not text or re.fullmatch(r".+:[0-9]{1,5}", text):
+        return text
+    raise BadSetting(f"{name} is {text!r}; it must be HOST:PORT, like 127.0.0.1:9100.")
 
 
 def _number(name: str, text: str) -> int:

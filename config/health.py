@@ -1,13 +1,22 @@
-"""Two addresses for whoever watches over the server: is the process alive, can it do its work."""
+"""Addresses for whoever watches over the server: is the process alive, can it do its work, does the engine go on?
+
+They answer under any host name and before everything else: who asks stands inside, without the proxy.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from workflows.services.progress import progress
 
 
 def alive(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("alive\n", content_type="text/plain")
+    """Whether the process answers. Nothing else is asked, so that no database outage has it killed."""
+    return _text("alive")
 
 
 def ready(request: HttpRequest) -> HttpResponse:
@@ -16,5 +25,36 @@ def ready(request: HttpRequest) -> HttpResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     except DatabaseError as error:
-        return HttpResponse(f"the database gives no answer: {error}\n", status=503, content_type="text/plain")
-    return HttpResponse("ready\n", content_type="text/plain")
+        return _text(f"the database gives no answer: {error}", 503)
+    return _text("ready")
+
+
+def moving(request: HttpRequest) -> HttpResponse:
+    """503, with a sentence for each reason, while work is overdue or no scheduler goes its rounds (case H10)."""
+    try:
+        found = progress().troubles
+    except DatabaseError as error:
+        found = [f"the database gives no answer: {error}"]
+    return _text("\n".join(found), 503) if found else _text("moving")
+
+
+PROBES = {"/livez": alive, "/healthz": alive, "/readyz": ready, "/progressz": moving}
+
+
+class HealthMiddleware:
+    """Before host names are checked and requests without TLS are sent elsewhere."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        probe = PROBES.get(request.path)
+        if probe is None or request.method not in ("GET", "HEAD"):
+            return self.get_response(request)
+        return probe(request)
+
+
+def _text(said: str, status: int = 200) -> HttpResponse:
+    answer = HttpResponse(f"{said}\n", status=status, content_type="text/plain")
+    answer["Cache-Control"] = "no-store"
+    return answer

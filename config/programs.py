@@ -47,8 +47,10 @@ def _python(env: Env, name: str, arguments: list[str], *, port: int | None = Non
 
 
 def _kept_from(name: str) -> dict[str, str]:
-    """What seals the ledger is for the scheduler alone (rule A5)."""
-    return {"TANDEM_LEDGER_SIGNING_KEYS": ""} if name in ("web", "worker") else {}
+    """What seals the ledger is for the scheduler alone (rule A5); metrics of its own are the worker's."""
+    seals = {"TANDEM_LEDGER_SIGNING_KEYS": ""} if name in ("web", "worker") else {}
+    # On one machine they would want the same port.
+    return seals | ({"TANDEM_METRICS_LISTEN": ""} if name == "scheduler" else {})
 
 
 def _answers(port: int) -> bool:

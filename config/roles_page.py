@@ -67,7 +67,8 @@ def _routes() -> Iterator[str]:
     yield "## What each address needs\n"
     yield (
         "`nobody`: no sign-in. `secret`: whoever has the secret in the address. `signed-in`, `token`: any person, any "
-        "program. `own`: what is one's own. A list shows what is of the departments where you hold the verb.\n"
+        "program. `own`: what is one's own. `metrics`: whoever has "
+        "`TANDEM_METRICS_TOKEN`. A list shows what is of the departments where you hold the verb.\n"
     )
     yield from _table(
         ["address", "needs"],

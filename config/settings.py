@@ -50,6 +50,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.health.HealthMiddleware",
+    "config.requests.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -201,6 +203,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "workflows.api.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
 }
+METRICS_TOKEN = ENV.metrics_token
 API_PER_MINUTE = ENV.api_per_minute
 API_FAILURES_PER_MINUTE = ENV.api_failures_per_minute
 SPECTACULAR_SETTINGS = {
@@ -229,9 +232,21 @@ TRIGGER_PACKAGES = ["workflows.triggers", "connectors.catalog"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname:<7} {name} {message}", "style": "{"}},
-    "filters": {"no_secrets": {"()": "connectors.scrubbing.LogFilter"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no_secrets"]}},
+    "formatters": {
+        "plain": {"format": "{asctime} {levelname:<7} {name} {message}", "style": "{"},
+        "json": {"()": "config.log_lines.JsonLines"},
+    },
+    "filters": {
+        "context": {"()": "connectors.log_context.ContextFilter"},
+        "no_secrets": {"()": "connectors.scrubbing.LogFilter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": ENV.log_format,
+            "filters": ["context", "no_secrets"],
+        }
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     # It names every call of a model; the journal knows them already.
     "loggers": {"httpx2": {"level": "WARNING"}},

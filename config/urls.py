@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from config import health
+from config import health, metrics
 from workflows.api import hooks, mcp
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("healthz", health.alive),
-    path("readyz", health.ready),
+    *(path(probe.lstrip("/"), view) for probe, view in health.PROBES.items()),
+    path("metrics", metrics.page),
     path("api/v1/", include("config.api")),
     path("hooks/<str:token>", hooks.hook, name="hook"),
     path("mcp", mcp.Mcp.as_view(), name="mcp"),

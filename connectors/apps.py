@@ -1,3 +1,5 @@
+from urllib.parse import urlsplit
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -21,6 +23,7 @@ def given_at_the_start() -> list[str]:
     """The secrets that the server itself is started with; a password that is also the user's name is none."""
     databases = [each for each in settings.DATABASES.values() if each.get("PASSWORD") != each.get("USER")]
     passwords = [str(each.get("PASSWORD") or "") for each in databases]
+    passwords += [urlsplit(settings.BROKER_URL).password or "", settings.METRICS_TOKEN]
     return [settings.SECRET_KEY, settings.OPENAI_API_KEY, settings.EMAIL_HOST_PASSWORD, *passwords]
 
 

@@ -18,7 +18,7 @@ from tests.workflows.api.test_keys_kept import OPEN
 from tests.workflows.pages import test_routes as pages
 
 HTTP = ("get", "post", "put", "patch", "delete")
-BESIDE = {"nobody", "secret", "signed-in", "token", "own"}
+BESIDE = {"nobody", "secret", "signed-in", "token", "own", "metrics"}
 
 
 def walked(resolver: Any, before: str = "") -> Iterator[tuple[str, URLPattern]]:

@@ -14,9 +14,10 @@ import uuid_utils.compat as uuid
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 
 from audit.sql import release
+from connectors.log_context import about
 from connectors.sdk import Effect, StepError, Unavailable
 from workflows.models import Run, RunStatus
-from workflows.runtime import children, ending, heartbeat, journey, performing, queue, siblings, store, writing
+from workflows.runtime import children, ending, heartbeat, journey, meters, performing, queue, siblings, store, writing
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.performing import Attempted
@@ -65,7 +66,8 @@ def look(kind: queue.Kind, id: UUID) -> None:
 def _go_on(work: Claimed | Look | Join) -> Next:
     try:
         if isinstance(work, Claimed):
-            return carry_out(work)
+            with about(run_id=work.journey.run.pk, step_id=work.step.id):
+                return carry_out(work)
         if isinstance(work, Join):
             return Look("step", work.step_run_id) if children.join(work.step_run_id) else None
         return begin(work.id) if work.kind == "run" else take(work.id)
@@ -134,7 +136,9 @@ def carry_out(work: Claimed) -> Next:
         fault_point("claimed_before_effect")
         fault_point("step_stuck_heartbeat_lives")
         fence = partial(_may_reach_out, work.step, beat)
-        attempted = performing.perform(work.journey, work.step, prepared, work.now, fence)
+        with meters.timed(prepared.node.kind) as came:
+            attempted = performing.perform(work.journey, work.step, prepared, work.now, fence)
+            came += [attempted.error.code] if attempted.error else []
         fault_point("response_before_completion_tx")
         if beat.is_lost:
             raise store.LostAuthority(work.step.path)

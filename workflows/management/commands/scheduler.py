@@ -13,7 +13,7 @@ from connectors import mending
 from connectors.anchor_places import BadPlace, places
 from departments.ledger_watch import Watch
 from workflows.runtime.scheduler import Scheduler
-from workflows.services import clocks, delivering, endings, series_turns, task_clock, watching
+from workflows.services import clocks, delivering, endings, progress, series_turns, task_clock, watching
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         others = (watching.Watcher().strike, delivering.Courier().strike)
         triggers = (clocks.strike, endings.strike, *others)
-        strikes = (task_clock.strike, *triggers, series_turns.strike, mending.mend)
+        strikes = (task_clock.strike, *triggers, series_turns.strike, mending.mend, progress.Rounds().strike)
         scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
