@@ -12,12 +12,11 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection
 
-from audit import anchoring, sealing, sql
-from audit.anchoring import InFile, Place
+from audit import anchoring, history, sealing, sql
+from audit.anchoring import Place
 from audit.models import Batch
-from audit.services import Server, record
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +74,7 @@ class Sealer:
     def anchor(self) -> None:
         head = Batch.objects.order_by("-number").defer("entries").first()
         if head is not None and (head.number != self.anchored or self._is_silent()):
-            self._notice_other_history(head)
+            history.notice(self.places)
             if anchoring.tell(self.places, head):
                 self.anchored, self.hurry = head.number, False
             self.anchored_at_s = time.monotonic()
@@ -89,24 +88,3 @@ class Sealer:
 
     def _is_silent(self) -> bool:
         return time.monotonic() - self.anchored_at_s >= LIFE_SIGN_S
-
-    def _notice_other_history(self, head: Batch) -> None:
-        """An anchor that the database knows nothing of: it was set back to an earlier state (rule A14)."""
-        for place in self.places:
-            told = place.last() if isinstance(place, InFile) else None
-            if told and not _is_known(told["batch"], told["hash"]):
-                log.error("ledger.history_replaced: %s tells of a batch %s that is not here", place.name, told["batch"])
-                with transaction.atomic():
-                    record(
-                        "ledger.history_replaced",
-                        actor=Server(),
-                        old_batch=told["batch"],
-                        old_hash=told["hash"],
-                        new_batch=head.number,
-                        new_hash=bytes(head.hash).hex(),
-                    )
-
-
-def _is_known(number: int, hash: str) -> bool:
-    held = Batch.objects.filter(pk=number).values_list("hash", flat=True).first()
-    return held is not None and bytes(held).hex() == hash

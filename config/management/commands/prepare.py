@@ -14,7 +14,9 @@ from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 
+from audit import history
 from config import front_end, static_files
+from connectors.anchor_places import places
 
 PATIENCE_S = 30
 
@@ -33,6 +35,8 @@ class Command(BaseCommand):
             cursor.execute("SET statement_timeout = 0")  # a migration may take its time, a page may not
         with self._stage("The database is up to date"):
             call_command("migrate", verbosity=0, interactive=False)
+        # A database that was set back says so before anybody works with it (rule A14).
+        history.notice(places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS))
         with self._stage("The pages' files are in place"):
             self._collect_front_end()
         with self._stage("Departments, people and examples are there"):

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from audit import history
 from audit.sealer import Sealer
 from connectors import mending
 from connectors.anchor_places import BadPlace, places
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
+        history.notice(places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS))  # before anything goes on
         scheduler.run()
 
 

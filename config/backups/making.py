@@ -1,0 +1,111 @@
+"""Making a backup while everything goes on: the database as of one moment, then the files, which only become more."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from psycopg import sql
+
+from config.backups.manifest import DUMP, FILES, Head, Manifest, digest
+from config.backups.programs import Address, CannotBackUp, run
+from config.key_rings import Keys
+
+KEYS_OF = {"TANDEM_VAULT_KEYS": "VAULT_KEYS", "TANDEM_LEDGER_KEYS": "LEDGER_KEYS"}
+ALL_KEYS = ("secret-key", "vault-keys", "ledger-keys", "ledger-signing-keys")
+
+
+def back_up(into: Path, *, with_files: bool = True) -> Path:
+    """The folder that was made in `into`. Half a backup never has a manifest. Raises CannotBackUp."""
+    folder = into / f"tandem-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise CannotBackUp(f"{folder} cannot be made: {error.strerror}.") from None
+    at = Address.of()
+    with _one_moment(at) as (session, snapshot):
+        manifest = _described(session)
+        options = ["--format=custom", "--enable-row-security", f"--snapshot={snapshot}"]
+        run("pg_dump", manifest.server_version, *options, f"--file={folder / DUMP}", f"--dbname={at.info}", at=at)
+    if with_files:
+        _keep_files(folder / FILES)
+    manifest.sha256.update({path.name: digest(path) for path in sorted(folder.iterdir())})
+    manifest.write(folder)
+    return folder
+
+
+def keep_keys(file: Path) -> list[str]:
+    """The keys that lie in TANDEM_HOME, in one file of their own; names of those that came by variables instead."""
+    if file.exists():
+        raise CannotBackUp(f"{file} is there already; keys are never overwritten.")
+    found = {name: settings.ENV.home / name for name in ALL_KEYS}
+    file.touch(mode=0o600)
+    file.write_text("".join(f"# {name}\n{path.read_text().strip()}\n" for name, path in found.items() if path.exists()))
+    return [name for name, path in found.items() if not path.exists()]
+
+
+@contextmanager
+def _one_moment(at: Address) -> Iterator[tuple[psycopg.Connection[Any], str]]:
+    """A session that goes on seeing the database as it is now, and the name by which pg_dump sees the same."""
+    with psycopg.connect(at.info, password=at.password or None) as session:
+        session.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        found = session.execute("SELECT pg_export_snapshot()").fetchone()
+        assert found is not None
+        yield session, found[0]
+
+
+def _described(session: psycopg.Connection[Any]) -> Manifest:
+    return Manifest(
+        at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        server_version=session.info.server_version,
+        head=head(session),
+        rows=rows(session),
+        extensions=[name for (name,) in session.execute(_EXTENSIONS).fetchall()],
+        roles=[name for (name,) in session.execute(_ROLES).fetchall()],
+        keys={variable: list(_ring(name).known) for variable, name in KEYS_OF.items()},
+    )
+
+
+def _ring(name: str) -> Keys:
+    ring: Keys = getattr(settings, name)
+    return ring
+
+
+def head(session: psycopg.Connection[Any]) -> Head:
+    found = session.execute("SELECT number, hash FROM audit_batch ORDER BY number DESC LIMIT 1").fetchone()
+    return Head(found[0], bytes(found[1]).hex()) if found else Head()
+
+
+def rows(session: psycopg.Connection[Any]) -> dict[str, int]:
+    """Table → number of rows, to see after a restore that all are there."""
+    counted = {}
+    for (table,) in session.execute(_TABLES).fetchall():
+        found = session.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+        counted[table] = found[0] if found else 0
+    return counted
+
+
+def _keep_files(archive: Path) -> None:
+    """Not compressed: most are already. A file that goes meanwhile belonged to nothing in the dump."""
+    root = Path(settings.MEDIA_ROOT)
+    with tarfile.open(archive, "w") as tar:
+        for path in sorted(root.rglob("*")) if root.exists() else []:
+            if path.is_file():
+                tar.add(path, arcname=str(path.relative_to(root)), recursive=False)
+
+
+_TABLES = """
+SELECT c.relname FROM pg_class AS c WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND deptype = 'e') ORDER BY 1
+"""
+_EXTENSIONS = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
+_ROLES = """
+SELECT DISTINCT r.rolname FROM pg_class AS c, aclexplode(c.relacl) AS a JOIN pg_roles AS r ON r.oid = a.grantee
+WHERE c.relnamespace = 'public'::regnamespace AND r.rolname NOT LIKE 'pg\\_%' ORDER BY 1
+"""

@@ -1,0 +1,167 @@
+"""Restoring: beside what is there, never over it; and the ledger says at once that its history was replaced (A14)."""
+
+from __future__ import annotations
+
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from psycopg import sql
+
+from audit import history
+from audit.history import Head as LedgerHead
+from config.backups import making
+from config.backups.manifest import DUMP, FILES, Head, Manifest, read
+from config.backups.programs import Address, CannotBackUp, run
+from connectors.anchor_places import places
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    manifest: Manifest
+    old: Head
+    kept_as: str
+    """The name of the database that was there before; empty where there was none."""
+    files: int
+
+
+def restore(folder: Path, *, replace: bool, take_keys_for_granted: bool = False) -> Restored:
+    """Raises CannotBackUp; then everything is as it was."""
+    manifest = read(folder)
+    if not take_keys_for_granted:
+        _require_keys(manifest)
+    name = str(connection.settings_dict["NAME"])
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]
+    with _session(name) as session:
+        _require_nobody(session, name)
+        is_empty = not session.execute(making._TABLES).fetchall()
+        there = Head() if is_empty else making.head(session)
+    if not is_empty and not replace:
+        raise CannotBackUp(
+            f"The database {name!r} is not empty, and nothing is ever restored over what is there. Name an empty one, "
+            "or say --replace: then this one is kept under another name."
+        )
+    target = name if is_empty else _new_database(name)
+    _fill(target, folder, manifest)
+    with _speaking_to(target):
+        call_command("migrate", verbosity=0, interactive=False)
+        old = _write_into_ledger(there, manifest)
+    kept_as = "" if is_empty else _swap(name, target)
+    return Restored(manifest, old, kept_as, _put_files_back(folder / FILES))
+
+
+def _require_keys(manifest: Manifest) -> None:
+    for variable, names in manifest.keys.items():
+        known = making._ring(making.KEYS_OF[variable]).known
+        if missing := [name for name in names if name not in known]:
+            raise CannotBackUp(
+                f"{variable} here has not the keys {', '.join(missing)}, which the backup needs. Give them as they "
+                "were then; they are kept apart from backups. Nothing has been changed."
+            )
+
+
+def _require_nobody(session: psycopg.Connection[Any], name: str) -> None:
+    found = session.execute(_OTHERS, [name]).fetchone()
+    if found and found[0]:
+        raise CannotBackUp(f"{found[0]} sessions use the database {name!r}. Stop web, workers and scheduler first.")
+
+
+def _new_database(name: str) -> str:
+    target = f"{name}_restored_{datetime.now(UTC):%Y%m%d%H%M%S}"
+    with _session("postgres") as session:
+        try:
+            session.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(target)))
+        except psycopg.errors.InsufficientPrivilege:
+            raise CannotBackUp(
+                "This role may not make a database. Have an empty one made, and name it in DATABASE_URL."
+            ) from None
+    return target
+
+
+def _fill(target: str, folder: Path, manifest: Manifest) -> None:
+    """All of it or nothing. Extensions and roles are of the server, and are made first."""
+    at = Address.of(target)
+    with _session(target) as session:
+        for extension in manifest.extensions:
+            session.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+        for role in manifest.roles:
+            if not session.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+                session.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+        version = session.info.server_version
+    listed = run("pg_restore", version, "--list", str(folder / DUMP), at=at)
+    wanted = [line for line in listed.splitlines() if not {"EXTENSION", "SCHEMA"} & set(line.split()[2:5])]
+    with tempfile.NamedTemporaryFile("w", suffix=".list") as list_file:
+        list_file.write("\n".join(wanted))
+        list_file.flush()
+        options = ["--no-owner", "--single-transaction", "--exit-on-error", f"--use-list={list_file.name}"]
+        run("pg_restore", version, *options, f"--dbname={at.info}", str(folder / DUMP), at=at)
+    with _session(target) as session:
+        if (found := making.rows(session)) != manifest.rows:
+            odd = [table for table in manifest.rows if found.get(table) != manifest.rows[table]]
+            raise CannotBackUp(f"After the restore the tables {', '.join(odd)} do not hold what was backed up.")
+
+
+def _write_into_ledger(there: Head, manifest: Manifest) -> Head:
+    """The end that is known to be the furthest: of the database that is replaced, or of the anchors here."""
+    told = history.furthest(places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS))
+    old = max((LedgerHead(there.batch, there.hash), told or LedgerHead()), key=lambda head: head.batch)
+    history.write(old, restored_from=manifest.at)
+    return Head(old.batch, old.hash)
+
+
+def _swap(name: str, target: str) -> str:
+    kept = f"{name}_before_{datetime.now(UTC):%Y%m%d%H%M%S}"
+    renamed = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+    with _session("postgres") as session, session.transaction():
+        session.execute(renamed.format(sql.Identifier(name), sql.Identifier(kept)))
+        session.execute(renamed.format(sql.Identifier(target), sql.Identifier(name)))
+    return kept
+
+
+def _put_files_back(archive: Path) -> int:
+    """Those that are not there: names follow from the content, so that one that is there is the same."""
+    root, put = Path(settings.MEDIA_ROOT), 0
+    if not archive.exists():
+        return 0
+    root.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if not (root / member.name).exists():
+                tar.extract(member, root, filter="data")
+                put += 1
+    return put
+
+
+@contextmanager
+def _session(name: str) -> Iterator[psycopg.Connection[Any]]:
+    at = Address.of(name)
+    with psycopg.connect(at.info, password=at.password or None, autocommit=True) as session:
+        yield session
+
+
+@contextmanager
+def _speaking_to(name: str) -> Iterator[None]:
+    """Django, in this process, speaks to another database of the same server."""
+    kept = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = name
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = 0")
+        yield
+    finally:
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
+        connection.settings_dict["NAME"] = kept
+
+
+_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"

@@ -1,0 +1,133 @@
+"""H08, A14, D12: after a restore runs go on, the ledger verifies and tells of it, and no effect is repeated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from audit.anchoring import InFile
+from audit.models import Entry
+from audit.sealer import Sealer
+from audit.verify.checking import verify
+from audit.verify.sources import Connection
+from audit.verify.trust import Trust, anchors, keys
+from config.backups import making, restoring
+from config.backups.manifest import DUMP, FILE
+from config.backups.programs import Address, CannotBackUp
+from tests.faults.postgres import speaking_to
+from tests.faults.scenes import Scene
+from tests.faults.stack import Stack, database_url
+from workflows.models import Run, StepRun, Task
+from workflows.runtime import files
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DRILL = "tandem_drill"
+
+
+@pytest.fixture
+def new_host(tmp_path: Path, settings: Any) -> Path:
+    """TANDEM_HOME of the host on which is restored: with the keys, which were kept elsewhere, and nothing else."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in making.ALL_KEYS:
+        if (source := settings.ENV.home / name).exists():
+            shutil.copy(source, home / name)
+    settings.MEDIA_ROOT = home / "files"
+    settings.LEDGER_ANCHORS = home / "ledger-anchors.jsonl"
+    return home
+
+
+@contextmanager
+def an_empty_database(name: str) -> Iterator[None]:
+    with psycopg.connect(Address.of("postgres").info, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        try:
+            yield
+        finally:
+            made = server.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{name}%"]).fetchall()
+            for (each,) in made:
+                server.execute(f'DROP DATABASE "{each}" WITH (FORCE)')
+
+
+def test_h08_after_a_restore_runs_go_on_the_ledger_verifies_and_no_effect_is_repeated(
+    scene: Scene, new_host: Path, tmp_path: Path, settings: Any
+) -> None:
+    nap = {"id": "nap", "kind": "flow.wait", "with": {"for_s": 2.5}}
+    slug = scene.workflow([scene.effect("first"), nap, scene.effect("keyed"), scene.effect("once", "unsafe")])
+    runs = scene.stack.start_runs(slug, 3)
+    scene.wait_for_arrivals(3)
+    old_files, settings.MEDIA_ROOT = new_host / "files", tmp_path / "old-files"
+    stored = files.save(scene.department.pk, "brief.txt", b"what was agreed", "text/plain")
+
+    backup = making.back_up(tmp_path / "backups")
+    scene.stack.wait_for_end(runs, 20)
+    late = scene.stack.start_runs(slug, 1)
+    sealer = Sealer([InFile(settings.LEDGER_ANCHORS)], new_host / "ledger-public-keys")
+    sealer.tick(at_once=True)
+    told = json.loads(settings.LEDGER_ANCHORS.read_text().splitlines()[-1])
+    scene.stack.wait_for_end(late, 20)
+
+    settings.MEDIA_ROOT = old_files
+    with an_empty_database(DRILL), speaking_to({"NAME": DRILL}):
+        done = restoring.restore(backup, replace=False)
+        replaced = Entry.objects.get(verb="ledger.history_replaced").detail
+        assert (replaced["old_batch"], replaced["old_hash"]) == (told["batch"], told["hash"])
+        assert (replaced["new_batch"], replaced["restored_from"]) == (done.manifest.head.batch, done.manifest.at)
+        assert not Run.objects.filter(pk__in=late).exists(), "what came after the backup is gone"
+        assert files.read(files.StoredFile.objects.get(pk=stored.pk)) == b"what was agreed"
+
+        stack = Stack(tmp_path / "stack", database_url(), f"{scene.stack.broker_url}?virtual_host=9", home=new_host)
+        connection.close()
+        try:
+            stack.start("worker", "scheduler")
+            stack.wait(lambda: StepRun.objects.filter(path="once", status="parked").count() == 3, 20, "parked steps")
+        finally:
+            stack.stop()
+        # The keyed one came again under its old key; the one that nobody would know again did not come.
+        assert scene.arrived("keyed", "first") == [1] * 4
+        assert scene.arrived("keyed", "keyed") == [1, 2, 2, 2]
+        assert scene.arrived("unsafe", "once") == [1] * 4
+        assert scene.doubled() == {}
+        assert Task.objects.filter(status="open", run_id__in=runs).count() == 3, "a person is asked"
+
+        sealer.tick(at_once=True)
+        public = keys(new_host / "ledger-public-keys")
+        trust = Trust(public, anchors([settings.LEDGER_ANCHORS], public), keys(new_host / "ledger-keys"))
+        found = verify(Connection.to(Address.of().info), trust, accept_set_back=True)
+        assert (found.findings.told, found.set_back) == ([], 1)
+        assert Entry.objects.filter(verb="ledger.history_replaced").count() == 1, "it is said once"
+        _refusals(backup, tmp_path)
+
+
+def _refusals(backup: Path, folder: Path) -> None:
+    """Everything stays as it was; and what is replaced is kept."""
+    with pytest.raises(CannotBackUp, match="is not empty, and nothing is ever restored over"):
+        restoring.restore(backup, replace=False)
+    with psycopg.connect(Address.of().info), pytest.raises(CannotBackUp, match="Stop web, workers and scheduler"):
+        restoring.restore(backup, replace=True)
+
+    manifest = json.loads((backup / FILE).read_text())
+    other = shutil.copytree(backup, folder / "other")
+    (other / FILE).write_text(json.dumps({**manifest, "keys": {"TANDEM_VAULT_KEYS": ["lost"]}}))
+    with pytest.raises(CannotBackUp, match="has not the keys lost"):
+        restoring.restore(other, replace=True)
+    (other / DUMP).write_bytes(b"something else")
+    with pytest.raises(CannotBackUp, match="is not what was backed up"):
+        restoring.restore(other, replace=True)
+    (other / FILE).unlink()
+    with pytest.raises(CannotBackUp, match="is no backup, or was not finished"):
+        restoring.restore(other, replace=True)
+
+    entries = Entry.objects.count()
+    done = restoring.restore(backup, replace=True)
+    assert done.old.batch > done.manifest.head.batch
+    with psycopg.connect(Address.of(done.kept_as).info) as kept:
+        assert kept.execute("SELECT count(*) FROM audit_entry").fetchone() == (entries,)
