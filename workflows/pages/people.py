@@ -144,16 +144,16 @@ def departments(request: Request) -> HttpResponse:
 @page
 @require_GET
 def department(request: Request, slug: str) -> HttpResponse:
-    return _department_page(request, _find(request, slug))
+    return _department_page(request, find_managed(request, slug))
 
 
 @page
 @require_POST
 def hours(request: Request, slug: str) -> HttpResponse:
     """What is refused comes back as it was typed (422)."""
-    found, given = _find(request, slug), week.typed(request.POST)
+    found, given = find_managed(request, slug), week.typed(request.POST)
     try:
-        change_hours(_find(request, slug), actor=request.actor, **given)
+        change_hours(find_managed(request, slug), actor=request.actor, **given)
     except ValidationError as refused:
         return _department_page(request, found, hours=given, refused=refused.message_dict, status=422)
     messages.success(request, _("The hours of %(name)s have been saved.") % {"name": found})
@@ -164,7 +164,7 @@ def hours(request: Request, slug: str) -> HttpResponse:
 @require_GET
 def hours_tried(request: Request, slug: str) -> HttpResponse:
     """What is in the fields, tried and not saved: the rows with Monday's hours, or what is due and the holidays."""
-    context = week.form_of(_find(request, slug), week.typed(request.GET))
+    context = week.form_of(find_managed(request, slug), week.typed(request.GET))
     if "copy" in request.GET:
         return render(request, "departments/_week.html", {**context, "tried": True})
     return render(request, "departments/_tried.html", context)
@@ -174,7 +174,7 @@ def hours_tried(request: Request, slug: str) -> HttpResponse:
 @require_POST
 def by_mail(request: Request, slug: str) -> HttpResponse:
     """Whether the link in a mail is enough; a switch that is off is not sent at all."""
-    found, is_enough = _find(request, slug), "without_sign_in" in request.POST
+    found, is_enough = find_managed(request, slug), "without_sign_in" in request.POST
     change_deciding_by_mail(found, without_sign_in=is_enough, actor=request.actor)
     said = _("From now on the link in a mail is enough.") if is_enough else _("Whoever decides from a mail signs in.")
     messages.success(request, said)
@@ -184,7 +184,7 @@ def by_mail(request: Request, slug: str) -> HttpResponse:
 @page
 @require_POST
 def group_make(request: Request, slug: str) -> HttpResponse:
-    found = _find(request, slug)
+    found = find_managed(request, slug)
     form = GroupForm(request.POST, department=found, prefix="new")
     if form.is_valid():
         try:
@@ -200,7 +200,7 @@ def group_make(request: Request, slug: str) -> HttpResponse:
 @page
 @require_POST
 def group_change(request: Request, slug: str, pk: UUID) -> HttpResponse:
-    found = _find(request, slug)
+    found = find_managed(request, slug)
     group = get_object_or_404(found.groups, pk=pk)
     form = GroupForm(request.POST, department=found, prefix=_prefix(group))
     if not form.is_valid():
@@ -213,14 +213,14 @@ def group_change(request: Request, slug: str, pk: UUID) -> HttpResponse:
 @page
 @require_POST
 def group_delete(request: Request, slug: str, pk: UUID) -> HttpResponse:
-    found = _find(request, slug)
+    found = find_managed(request, slug)
     group = get_object_or_404(found.groups, pk=pk)
     groups.delete_group(group, actor=request.actor)
     messages.success(request, _("The group %(name)s has been deleted.") % {"name": group})
     return redirect("department", found.slug)
 
 
-def _find(request: Request, slug: str) -> Department:
+def find_managed(request: Request, slug: str) -> Department:
     found = get_object_or_404(visible(Department.objects.all(), request.actor, path="pk"), slug=slug)
     require(request.actor, Verb.MANAGE, found)
     return found

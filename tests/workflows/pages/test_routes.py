@@ -18,6 +18,7 @@ from django.utils import timezone
 from connectors import connections, net
 from departments.access import SYSTEM, actor_for_user
 from departments.models import User
+from departments.tokens import create_token
 from tests.connectors.manifests.petshop import described
 from tests.factories import make_absence, make_group, make_manifest, make_publish_request, make_subscription
 from tests.workflows.pages import scenes
@@ -245,11 +246,16 @@ def _department(scene: Scene) -> list[object]:
     return [scene.department.slug]
 
 
+def _token(scene: Scene) -> list[object]:
+    return [scene.department.slug, create_token(scene.department, role="viewer", name="Archive", actor=SYSTEM)[0].pk]
+
+
 def _group(scene: Scene) -> list[object]:
     return [scene.department.slug, make_group(scene.department, scene.viewer).pk]
 
 
 WORKED = (("monday-0-from", "09:00"), ("monday-0-to", "12:00"))
+TOKEN = (("name", "Archive"), ("role", "operator"), ("days", "30"))
 COPIED = (("department", "marketing"), ("name", "Ours"), ("who-review", "approver"))
 
 ROUTES = [
@@ -391,6 +397,9 @@ ROUTES = [
     Route("department_hours", _department, "post", WORKED, "manager", "viewer", 302),
     Route("department_hours_tried", _department, right="manager", wrong="viewer"),
     Route("department_by_mail", _department, "post", (), "manager", "viewer", 302),
+    Route("tokens", _department, right="manager", wrong="builder"),
+    Route("token_make", _department, "post", TOKEN, "manager", "builder", 200),
+    Route("token_revoke", _token, "post", (), "manager", "builder", 302),
     Route("group_make", _department, "post", (("new-name", "Deals"),), "manager", "viewer", 302),
     Route("group_change", _group, "post", (), "manager", "viewer", 422),
     Route("group_delete", _group, "post", (), "manager", "viewer", 302),

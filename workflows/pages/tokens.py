@@ -1,0 +1,158 @@
+"""The API tokens of a department: made, seen with their last use, ended. By its managers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from connectors.forms import Choice, Field, Form, read
+from departments.matrix import Verb
+from departments.models import ApiToken, Department, Role
+from departments.tokens import create_token, revoke_token
+from workflows.pages.page import Request, page
+from workflows.pages.people import find_managed
+from workflows.pages.workflows import sentences
+
+ENDED_SHOWN = 50
+LIFETIMES = (7, 30, 90, 365)
+"""Days."""
+USUAL_DAYS = 90
+
+
+@page
+@require_GET
+def listed(request: Request, slug: str) -> HttpResponse:
+    return _page(request, find_managed(request, slug))
+
+
+@page
+@require_POST
+@never_cache
+def make(request: Request, slug: str) -> HttpResponse:
+    """The token is shown this once, on the answer to the form."""
+    department = find_managed(request, slug)
+    filled = read(_form(), request.POST)
+    try:
+        token, secret = create_token(department, actor=request.actor, **_asked(filled.values))
+    except ValidationError as refused:
+        return _page(request, department, form=_with_refusals(filled.form, refused), status=422)
+    return _page(request, department, made=token, secret=secret)
+
+
+@page
+@require_POST
+def revoke(request: Request, slug: str, pk: UUID) -> HttpResponse:
+    token = get_object_or_404(find_managed(request, slug).tokens, pk=pk)
+    revoke_token(token, actor=request.actor)
+    messages.success(request, _("“%(name)s” has ended: who uses it is refused from now on.") % {"name": token})
+    return redirect("tokens", slug)
+
+
+def _page(
+    request: Request,
+    department: Department,
+    *,
+    form: Form | None = None,
+    made: ApiToken | None = None,
+    secret: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    tokens = department.tokens.select_related("created_by")
+    ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=Now())
+    context = {
+        "department": department,
+        "usable": tokens.exclude(ended),
+        "ended": tokens.filter(ended)[:ENDED_SHOWN],
+        "form": form or _form(),
+        "made": made,
+        "secret": secret,
+    }
+    return render(request, "departments/tokens.html", context, status=status)
+
+
+# ── the form ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _form() -> Form:
+    verbs = tuple(Field(verb.value, _VERBS[verb](), "switch", prefix="only-", value=False) for verb in Verb)
+    return Form(
+        (
+            Field(
+                "name",
+                _("Name"),
+                "text",
+                _("Which program uses it. The ledger names it so."),
+                _("Contract archive"),
+                required=True,
+            ),
+            Field(
+                "role",
+                _("Role"),
+                "choice",
+                _("What it may do at most: as much as a person with this role."),
+                choices=tuple(Choice(role.value, str(role.label)) for role in Role),
+                value=Role.OPERATOR.value,
+                required=True,
+            ),
+            Field(
+                "only",
+                _("Only these of them"),
+                "group",
+                _("Nothing chosen: all that its role may. The less it may, the less harm it does where it is lost."),
+                parts=verbs,
+            ),
+            Field(
+                "days",
+                _("Ends after"),
+                "choice",
+                _("Make the next one before; both work meanwhile."),
+                choices=tuple(Choice(str(days), _("%(days)d days") % {"days": days}) for days in LIFETIMES),
+                value=str(USUAL_DAYS),
+                required=True,
+            ),
+        )
+    )
+
+
+_VERBS = {
+    Verb.VIEW: lambda: _("read"),
+    Verb.RUN: lambda: _("start and stop runs"),
+    Verb.EDIT: lambda: _("change drafts"),
+    Verb.PUBLISH: lambda: _("publish, set up triggers"),
+    Verb.DECIDE: lambda: _("answer tasks"),
+    Verb.CONNECT: lambda: _("set up connections"),
+    Verb.AUDIT: lambda: _("read the ledger"),
+    Verb.MANAGE: lambda: _("manage the department"),
+}
+
+
+def _asked(values: Mapping[str, Any]) -> dict[str, Any]:
+    chosen = values.get("only") or {}
+    days = str(values.get("days") or "")
+    return {
+        "name": str(values.get("name") or ""),
+        "role": str(values.get("role") or ""),
+        "only": [verb.value for verb in Verb if chosen.get(verb.value)],
+        "lifetime": timedelta(days=int(days) if days.isdecimal() and len(days) < 5 else 0),
+    }
+
+
+def _with_refusals(form: Form, refused: ValidationError) -> Form:
+    """What the service calls `lifetime` is asked for as days."""
+    said = sentences(refused)
+    if "lifetime" in said:
+        said["days"] = said.pop("lifetime")
+    wrong = {asked.name for asked in form.fields if asked.error}
+    return form.with_errors({name: words for name, words in said.items() if name not in wrong})
