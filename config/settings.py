@@ -43,6 +43,9 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.usersessions",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "audit",
     "departments",
     "connectors",
@@ -130,6 +133,8 @@ MFA_TOTP_ISSUER = "Tandem"
 MFA_TOTP_TOLERANCE = 1  # clocks of phones may be half a minute off
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # accounts are made by administrators
 ADMIN_NEEDS_SECOND_FACTOR = production.admin_needs_second_factor(ENV)
+SOCIALACCOUNT_ADAPTER = "connectors.single_sign_on.adapter.Adapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form may be sent nowhere but here, and a provider is elsewhere
 SESSION_IDLE_S = ENV.session_idle_minutes * 60
 SESSION_COOKIE_AGE = ENV.session_hours * 3600  # from the sign-in, whatever is done (departments/sessions.py)
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

@@ -16,5 +16,6 @@ urlpatterns = [
     path("hooks/<str:token>", hooks.hook, name="hook"),
     path("mcp", mcp.Mcp.as_view(), name="mcp"),
     path("", include("departments.urls")),
+    path("", include("connectors.single_sign_on.urls")),
     path("", include("workflows.urls")),
 ]

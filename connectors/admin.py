@@ -6,6 +6,7 @@ from django.contrib import admin
 
 from audit.administration import ReadOnlyAdmin
 from connectors.ai_admin import AiModelAdmin, AllowanceAdmin, ModelRouteAdmin, ProviderAdmin, RouteStopAdmin
+from connectors.identity_admin import GivenRoleAdmin, GroupRoleAdmin, IdentityProviderAdmin, SocialAccountAdmin
 from connectors.manifest_admin import ManifestAdmin
 from connectors.models import Connection, Secret
 from connectors.spending_admin import BreakerAdmin, CostAdmin, ModelCallAdmin, SpendingAdmin
@@ -16,12 +17,16 @@ __all__ = [
     "BreakerAdmin",
     "ConnectionAdmin",
     "CostAdmin",
+    "GivenRoleAdmin",
+    "GroupRoleAdmin",
+    "IdentityProviderAdmin",
     "ManifestAdmin",
     "ModelCallAdmin",
     "ModelRouteAdmin",
     "ProviderAdmin",
     "RouteStopAdmin",
     "SecretAdmin",
+    "SocialAccountAdmin",
     "SpendingAdmin",
 ]
 

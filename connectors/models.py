@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from connectors.ai import AiModel, Allowance, DataClass, ModelRoute, Provider, RouteStop, SchemaSupport
+from connectors.identity import GivenRole, GroupRole, IdentityProvider, Protocol
 from connectors.spending import Breaker, CallStatus, Cost, ModelCall, Spending, Went
 
 __all__ = [
@@ -17,13 +18,17 @@ __all__ = [
     "Connection",
     "Cost",
     "DataClass",
+    "GivenRole",
+    "GroupRole",
     "Health",
+    "IdentityProvider",
     "Manifest",
     "ManifestOperation",
     "ManifestVersion",
     "ModelCall",
     "ModelRoute",
     "OperationLevel",
+    "Protocol",
     "Provider",
     "RouteStop",
     "SchemaSupport",

@@ -97,6 +97,8 @@ def _ways(request: HttpRequest, user: User) -> dict[str, str]:
     first, factors = done[0], [each["type"] for each in done if each["method"] == "mfa"]
     if first["method"] == "mfa":
         return {"method": "passkey"}
+    if first["method"] == "socialaccount":
+        first = {"method": f"single sign-on, {first.get('provider', '')}"}
     return {"method": first["method"]} | ({"second_factor": factors[-1]} if factors else {})
 
 

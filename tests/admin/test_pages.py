@@ -23,6 +23,9 @@ from connectors.models import (
     Breaker,
     Connection,
     Cost,
+    GivenRole,
+    GroupRole,
+    IdentityProvider,
     Manifest,
     ManifestOperation,
     ManifestVersion,
@@ -113,6 +116,8 @@ NEVER_CHANGED = [
     Spending,
     Cost,
     Breaker,
+    GroupRole,
+    GivenRole,
 ]
 SECRET = "the deal with Northwind"  # in every place that people write
 
@@ -203,6 +208,9 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     ]
     rows += [Anchored.objects.create(place="file"), Verification.objects.create(exit_code=0)]
     rows += [Counter.objects.get(scope="legal"), Unsealed.objects.get(pk=entry.pk)]
+    office = IdentityProvider.objects.create(name="Office", slug="office", issuer="https://login.example")
+    rows += [office, GroupRole.objects.create(provider=office, group="x", department=legal, role="viewer")]
+    rows += [GivenRole.objects.create(provider=office, membership=Membership.objects.get())]
     rows += [model.provider, legal, member, token, SignInLink.objects.get(), Membership.objects.get()]
     return {type(row): row for row in rows}
 

@@ -1,4 +1,4 @@
-"""Signing in as people do it: with a passkey that Chromium's own authenticator keeps."""
+"""Signing in as people do it: with a passkey that Chromium's own authenticator keeps, and at another server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from audit.models import Entry
+from connectors import vault
+from connectors.models import IdentityProvider
 from tests.factories import make_user
+from tests.identity_servers import OPENID_CLIENT, OPENID_SECRET, openid_server
 
 PASSWORD = "correct horse battery"
 AUTHENTICATOR = {
@@ -77,3 +80,37 @@ def test_a_passkey_is_made_signs_in_alone_and_is_removed(
         {"method": "passkey"},
         {"method": "password", "second_factor": "webauthn"},
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_person_comes_in_with_the_companys_account_and_another_is_told_why_not(
+    live_server: LiveServer, page: Page, seen: Callable[[str], None]
+) -> None:
+    grace = {"sub": "1815", "email": "grace@example.com", "email_verified": True, "name": "Grace Hopper"}
+    with openid_server(person=grace) as there:
+        there.redirects.add(f"{live_server.url}/accounts/oidc/office/back/")
+        office = IdentityProvider.objects.create(
+            name="the Office",
+            slug="office",
+            issuer=there.at,
+            client_id=OPENID_CLIENT,
+            secret=vault.keep({"secret": OPENID_SECRET}, None),
+            hosts=[f"private:{there.at}"],
+            makes_accounts=True,
+        )
+        page.goto("/accounts/login/?next=/accounts/sign-in/")
+        seen("sign-in-with-the-office")
+        page.get_by_role("link", name="Sign in with the Office").click()
+        expect(page.get_by_text("You have no password.")).to_be_visible()
+
+        page.context.clear_cookies()
+        IdentityProvider.objects.filter(pk=office.pk).update(makes_accounts=False)
+        there.person |= {"sub": "1906", "email": "ada@example.com"}
+        page.expected = ["403", "401"]  # type: ignore[attr-defined]
+        page.goto("/accounts/login/")
+        page.get_by_role("link", name="Sign in with the Office").click()
+        expect(page.get_by_text("You have no account here.")).to_be_visible()
+        seen("not-let-in")
+        page.goto("/accounts/oidc/office/back/?code=x")
+        expect(page.get_by_role("heading", name="That did not work")).to_be_visible()
+        seen("did-not-work")

@@ -1,0 +1,98 @@
+"""To an OpenID provider and back, and back from a SAML one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jwt
+from allauth.core import ratelimit
+from allauth.socialaccount.helpers import render_authentication_error
+from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
+from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from allauth.socialaccount.providers.saml import views as saml
+from allauth.socialaccount.providers.saml.utils import get_app_or_404
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+from lxml import etree
+
+from connectors.models import IdentityProvider, Protocol
+from connectors.single_sign_on import door
+from connectors.single_sign_on.adapter import hosts_of
+
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""With public keys only: what the client's secret signs could be made by whoever else knows it."""
+LEEWAY_S = 60
+LONGEST_ANSWER = 200_000
+"""Characters of a SAML answer; with hundreds of groups it has some fifty thousand."""
+
+
+class Strict(OpenIDConnectOAuth2Adapter):
+    """Checks more than allauth: the issuer in the discovery document, and the signature of every ID token."""
+
+    @property
+    def openid_config(self) -> dict[str, Any]:
+        found: dict[str, Any] = super().openid_config
+        if str(found.get("issuer", "")).rstrip("/") != self.get_provider().app.settings["server_url"].rstrip("/"):
+            raise OAuth2Error("It speaks for another issuer than the one that is set up.")
+        return found
+
+    def _decode_id_token(self, app: Any, id_token: str) -> dict[str, Any]:
+        config = self.openid_config
+        with door.Session() as session:
+            answer = session.get(config["jwks_uri"])
+            answer.raise_for_status()
+        try:
+            key = _key_of(id_token, jwt.PyJWKSet.from_dict(answer.json()))
+            return jwt.decode(
+                id_token, key, ALGORITHMS, audience=app.client_id, issuer=config["issuer"], leeway=LEEWAY_S
+            )
+        except jwt.PyJWTError as problem:
+            raise OAuth2Error(f"Its ID token does not hold: {problem}") from problem
+
+
+def _key_of(id_token: str, keys: jwt.PyJWKSet) -> jwt.PyJWK:
+    """The one that the token names; naming none is allowed where there is one only (OIDC Core §10.1)."""
+    name = jwt.get_unverified_header(id_token).get("kid")
+    found = [key for key in keys.keys if name in (None, key.key_id)]
+    if len(found) != 1:
+        raise jwt.InvalidKeyError("no key of the provider fits it")
+    return found[0]
+
+
+def login(request: HttpRequest, provider_id: str) -> HttpResponse:
+    return _speak(OAuth2LoginView, request, provider_id)
+
+
+def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    return _speak(OAuth2CallbackView, request, provider_id)
+
+
+@csrf_exempt  # it comes from the provider's page; what it says is signed
+@require_POST
+def take_saml(request: HttpRequest, organization_slug: str) -> HttpResponse:
+    """Kept for a moment, as the browser sends no session along from elsewhere. Bounded, for anybody may send it."""
+    get_object_or_404(IdentityProvider, slug=organization_slug, protocol=Protocol.SAML, enabled=True)
+    if len(request.POST.get("SAMLResponse", "")) > LONGEST_ANSWER:
+        return HttpResponse(status=413)
+    return ratelimit.consume_or_429(request, action="login") or saml.acs(request, organization_slug=organization_slug)
+
+
+def finish_saml(request: HttpRequest, organization_slug: str) -> HttpResponse:
+    try:
+        return saml.finish_acs(request, organization_slug=organization_slug)
+    except (etree.LxmlError, ValueError) as problem:  # what was sent is no XML, or XML that does harm
+        return render_authentication_error(request, get_app_or_404(request, organization_slug), exception=problem)
+
+
+def _speak(view: Any, request: HttpRequest, slug: str) -> HttpResponse:
+    provider = get_object_or_404(IdentityProvider, slug=slug, protocol=Protocol.OIDC, enabled=True)
+    adapter = Strict(request, slug)
+    with door.open_to(hosts_of(provider)):
+        try:
+            adapter.openid_config  # noqa: B018  checked before anybody is sent there
+            return view.adapter_view(adapter)(request)
+        except (OAuth2Error, KeyError) as problem:  # allauth takes for granted what a provider should have said
+            return render_authentication_error(request, adapter.get_provider(), exception=problem)
