@@ -73,7 +73,7 @@ def _page(
     ended = Q(revoked_at__isnull=False) | Q(expires_at__lte=Now())
     context = {
         "department": department,
-        "usable": tokens.exclude(ended),
+        "usable": [(token, [_VERBS[Verb(verb)]() for verb in token.only]) for token in tokens.exclude(ended)],
         "ended": tokens.filter(ended)[:ENDED_SHOWN],
         "form": form or _form(),
         "made": made,

@@ -48,7 +48,7 @@ def test_a_token_is_made_shown_once_used_and_ended(henrik: Client, legal: Depart
     listed = henrik.get(page_of(legal)).content.decode()
     assert secret not in listed
     assert f"{token.prefix}…" in listed
-    assert "only view, run" in listed
+    assert "only read, start and stop runs" in listed
     assert "never used" in listed
 
     henrik.post(f"{page_of(legal)}{token.pk}/revoke/")
