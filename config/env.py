@@ -21,6 +21,8 @@ class Env:
     """Every variable Tandem listens to; docs/operating.md lists them for people."""
 
     home: Path
+    static: Path | None
+    """Where an image has the pages' files already; None: `prepare` makes them under `home`."""
     port: int
     bind: str
     database_url: str
@@ -76,6 +78,7 @@ def read() -> Env:
     home = Path(given("TANDEM_HOME") or ROOT / "var").expanduser().resolve()
     return Env(
         home=home,
+        static=Path(made).resolve() if (made := given("TANDEM_STATIC", "")) else None,
         port=_port(given("PORT") or "8000"),
         bind=given("TANDEM_BIND") or "127.0.0.1",
         database_url=given("DATABASE_URL", ""),

@@ -159,8 +159,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
-FRONT_END_DIR = DATA_DIR / "front-end"
+STATIC_ROOT = (ENV.static or DATA_DIR) / "static"
+FRONT_END_DIR = (ENV.static or DATA_DIR) / "front-end"
 STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -37,8 +37,9 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
         # A database that was set back says so before anybody works with it (rule A14).
         history.notice(places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS))
-        with self._stage("The pages' files are in place"):
-            self._collect_front_end()
+        if settings.ENV.static is None:
+            with self._stage("The pages' files are in place"):
+                self._collect_front_end()
         with self._stage("Departments, people and examples are there"):
             self._seed(options["news"])
 
