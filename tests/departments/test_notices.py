@@ -240,7 +240,7 @@ def test_a_recipient_whose_server_dawdles_costs_its_time_and_the_others_go(
     began = time.monotonic()
     sent = notices.send_due()
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 4.5
     assert (sent, states()) == (1, {"slow": WAITING, "lea": SENT})
     assert Notice.objects.get(key="slow").error.endswith("did not answer within 0.4 s.")
 

@@ -170,7 +170,7 @@ def test_a_parser_that_does_not_come_back_is_ended_by_the_clock_on_the_wall() ->
     sentence = refused(content, "slow.pdf", Limits(wall_s=0.7))
 
     assert sentence.startswith('"slow.pdf" was not read: it takes longer than 0.7 seconds.')
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
 
 
 def test_a_parser_that_computes_for_too_long_is_ended_by_the_kernel() -> None:

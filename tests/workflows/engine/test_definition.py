@@ -134,12 +134,12 @@ def test_what_is_not_a_definition_is_refused_with_its_place(raw: Any, place: str
     ids=range(23),
 )
 def test_hostile_text_is_refused_at_once(text: str | bytes) -> None:
-    began = time.monotonic()
+    began = time.thread_time()
 
     with pytest.raises(BadDefinition):
         definitions.from_text(text)
 
-    assert time.monotonic() - began < 3
+    assert time.thread_time() - began < 3
 
 
 def test_too_many_steps_and_too_deep_trees_are_refused_with_the_limit() -> None:

@@ -47,9 +47,9 @@ def test_what_is_kept_and_added_is_the_new_text_and_what_is_kept_and_removed_the
 
 def test_two_long_texts_with_nothing_in_common_are_compared_at_once():
     before, after = " ".join(f"a{n}" for n in range(20_000)), " ".join(f"b{n}" for n in range(20_000))
-    began = time.monotonic()
+    began = time.thread_time()
 
     found = difference(before, after)
 
     assert [part.kind for part in found.parts] == ["del", "ins"]
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1

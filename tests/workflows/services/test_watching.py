@@ -245,7 +245,7 @@ def test_servers_that_hang_hold_neither_the_sweep_nor_another_department_up(
     watcher.strike()
     watcher.strike()
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
     assert watcher.under_way[trigger.department_id] == limits.LOOKS_OF_ONE_DEPARTMENT
     assert watcher.under_way[theirs.department_id] == 1
     assert Trigger.objects.filter(busy_until=None).count() == 4
