@@ -14,6 +14,8 @@ from django.db import connection
 from django.db.models import Model
 from psycopg import Cursor
 
+from audit import wall
+
 Rows = list[tuple[Any, ...]]
 
 
@@ -21,6 +23,7 @@ def execute(statement: str, values: Sequence[Any]) -> Cursor[Any]:
     """Run one statement with `%s` placeholders, bound by the server."""
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
+    wall.keep(connection)
     if connection.queries_logged:
         connection.queries_log.append({"sql": statement, "time": ""})
     with connection.wrap_database_errors:

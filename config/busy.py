@@ -23,12 +23,14 @@ class BusyMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError):
-            return None
-        # Not the path itself: of a form or a webhook it is a secret.
-        where = request.resolver_match.route if request.resolver_match else "/"
-        log.warning("page.waits: %s %s (%s)", request.method, where, type(exception.__cause__).__name__)
-        connection.close_if_unusable_or_obsolete()
-        answer = render(request, "503.html", status=503)
-        answer["Retry-After"] = RETRY_AFTER_S
-        return answer
+        return busy(request, exception) if isinstance(exception, OperationalError) else None
+
+
+def busy(request: HttpRequest, exception: OperationalError) -> HttpResponse:
+    # Not the path itself: of a form or a webhook it is a secret.
+    where = request.resolver_match.route if request.resolver_match else "/"
+    log.warning("page.waits: %s %s (%s)", request.method, where, type(exception.__cause__).__name__)
+    connection.close_if_unusable_or_obsolete()
+    answer = render(request, "503.html", status=503)
+    answer["Retry-After"] = RETRY_AFTER_S
+    return answer

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "departments.middleware.ActorMiddleware",
     "departments.middleware.SecondFactorMiddleware",
+    "config.walling.WallMiddleware",
     "config.busy.BusyMiddleware",
 ]
 

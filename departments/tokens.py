@@ -20,7 +20,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import APIException, AuthenticationFailed
 from rest_framework.request import Request
 
-from audit import sql
+from audit import sql, wall
 from audit.services import record
 from departments import allowances
 from departments.access import Actor, Verb, actor_for_token, require_manager
@@ -106,7 +106,8 @@ def token_for(secret: str) -> ApiToken | None:
 def used(secret: str) -> tuple[ApiToken, Allowance] | None:
     """The same, and one use of it is counted in the same statement."""
     limit = Limit.of_minute("token", settings.API_PER_MINUTE)
-    found = sql.row(_USABLE, [digest_of(secret), *allowances.values(limit)])
+    with wall.undecided():
+        found = sql.row(_USABLE, [digest_of(secret), *allowances.values(limit)])
     if found is None:
         return None
     *row, _who, free_at, now = found
@@ -148,6 +149,7 @@ class TokenAuthentication(BaseAuthentication):
         request._request.allowance = allowance
         if allowance.is_refused:
             raise TooOften(allowance, _("This token has asked too often. Wait as long as Retry-After says."))
+        wall.stand_behind([token.department_id])
         _note_use(token)
         request._request.actor = actor_for_token(token)
         return TokenHolder(token), token

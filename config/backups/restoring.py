@@ -95,7 +95,7 @@ def _fill(target: str, folder: Path, manifest: Manifest) -> None:
         for extension in manifest.extensions:
             session.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
         for role in manifest.roles:
-            if not session.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+            if session.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
                 session.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
         version = session.info.server_version
     listed = run("pg_restore", version, "--list", str(folder / DUMP), at=at)

@@ -8,7 +8,10 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 from psycopg import Connection, Error
+from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool
+
+from audit import wall
 
 SURELY_ALIVE_S = 1.0
 
@@ -29,7 +32,21 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _close(self) -> Any:
         if self.connection is not None:
             self.connection.returned_at = time.monotonic()
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                wall.doubt(self)  # the pool takes back what was begun
         return super()._close()  # type: ignore[misc]  # django-stubs does not know it
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        wall.keep(self)
+        return super().create_cursor(name)
+
+    def _rollback(self) -> None:
+        super()._rollback()  # type: ignore[misc]
+        wall.doubt(self)
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
+        wall.doubt(self)
 
 
 def _lives(connection: Connection[Any]) -> bool:

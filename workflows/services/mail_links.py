@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
 
+from audit import wall
 from departments.access import Actor, actor_for_user
 from departments.models import User
 from workflows.models import Decision, Task, TaskKind, TaskStatus
@@ -69,9 +70,14 @@ def is_over(link: Link) -> bool:
 
 def holder_without_sign_in(link: Link) -> Actor | None:
     """The person of the link, where the department lets the link be enough and they may still sign in."""
-    lets = Task.objects.filter(pk=link.task_id, department__decides_by_mail_without_sign_in=True).exists()
+    with wall.beyond():
+        lets = Task.objects.filter(pk=link.task_id, department__decides_by_mail_without_sign_in=True).exists()
     person = User.objects.filter(pk=link.person_id, is_active=True).first() if lets else None
-    return actor_for_user(person) if person is not None else None
+    if person is None:
+        return None
+    holder = actor_for_user(person)
+    wall.admit(*holder.roles)
+    return holder
 
 
 def why_not(link: Link, task: Task, actor: Actor) -> str:

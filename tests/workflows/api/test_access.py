@@ -202,6 +202,10 @@ def _connected(program: Program) -> Connection:
 
 @pytest.fixture
 def things(program: Program) -> dict[str, str]:
+    return things_of(program)
+
+
+def things_of(program: Program) -> dict[str, str]:
     """Something of each kind in the program's department."""
     version = factories.make_version(factories.make_workflow(program.department, DEFINITION))
     run = factories.make_run(version, status=RunStatus.WAITING)

@@ -1,0 +1,57 @@
+"""Puts each request behind the second wall (audit/wall.py) before its view begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import request_finished, request_started
+from django.db import OperationalError, connection
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+
+from audit import wall
+from config.busy import busy
+from departments.middleware import actor_of
+
+
+class WallMiddleware:
+    """Behind the departments of whoever is signed in; whoever is not sees none. The API's tokens say theirs themselves.
+
+    In the admin an administrator sees of every department that its things are there (departments/administration.py).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            wall.stand_behind([])
+            return None
+        try:
+            actor = actor_of(request)
+            in_admin = request.resolver_match is not None and request.resolver_match.namespaces == ["admin"]
+            if in_admin and actor.is_administrator:
+                wall.take_down()
+            else:
+                wall.stand_behind(actor.roles)
+        except OperationalError as error:
+            return busy(request, error)
+        return None
+
+
+@receiver(request_started)
+def _begin(**_request: Any) -> None:
+    wall.leave_as_it_is()
+
+
+@receiver(request_finished)
+def _end(**_request: Any) -> None:
+    """After the last byte: an answer in parts asks the database until then. In tests the connection is still there."""
+    wall.take_down()
+    if connection.connection is not None:
+        wall.keep(connection)
