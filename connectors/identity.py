@@ -76,10 +76,14 @@ class IdentityProvider(models.Model):
         return self.name
 
     def clean(self) -> None:
-        needed = ("metadata",) if self.protocol == Protocol.SAML else ("issuer", "client_id")
-        missing = {name: _("Needed with this protocol.") for name in needed if not getattr(self, name)}
-        if missing:
-            raise ValidationError(missing)
+        needed = "metadata" if self.protocol == Protocol.SAML else "issuer"
+        if not getattr(self, needed):
+            raise ValidationError({needed: _("Needed with this protocol.")})
+
+    @classmethod
+    def ready(cls) -> models.QuerySet[IdentityProvider]:
+        """Those by which people come in. Our address is registered there before there is a client ID."""
+        return cls.objects.filter(enabled=True).exclude(protocol=Protocol.OIDC, client_id="")
 
 
 class GroupRole(models.Model):

@@ -165,6 +165,7 @@ METADATA = """<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" ent
 </X509Certificate></X509Data></KeyInfo></KeyDescriptor>
 <SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" Location="{entity}/in"/>
 </IDPSSODescriptor></EntityDescriptor>"""
+ASKED = ' InResponseTo="{asked}"'
 ASSERTION = """<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_{id}" Version="2.0"
  IssueInstant="{now}"><saml:Issuer>{entity}</saml:Issuer><saml:Subject>
 <saml:NameID Format="urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress">{email}</saml:NameID>
@@ -178,8 +179,9 @@ ASSERTION = """<saml:Assertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion
 </saml:AuthnContext></saml:AuthnStatement><saml:AttributeStatement>{attributes}</saml:AttributeStatement>
 </saml:Assertion>"""
 RESPONSE = """<samlp:Response xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol"
- xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r{id}" Version="2.0" IssueInstant="{now}" Destination="{back}"
- InResponseTo="{asked}"><saml:Issuer>{entity}</saml:Issuer>
+ xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" ID="_r{id}" Version="2.0" IssueInstant="{now}"
+ Destination="{back}" InResponseTo="{asked}">
+<saml:Issuer>{entity}</saml:Issuer>
 <samlp:Status><samlp:StatusCode Value="urn:oasis:names:tc:SAML:2.0:status:Success"/></samlp:Status>{assertion}
 </samlp:Response>"""
 
@@ -210,8 +212,10 @@ class SamlServer:
         bare = "".join(line for line in self.certificate.splitlines() if "CERTIFICATE" not in line)
         return METADATA.format(entity=ENTITY, certificate=bare)
 
-    def answer(self, address: str, email: str, *, signed: bool = True, **attributes: list[str]) -> str:
-        """The form field `SAMLResponse` for somebody who was sent to `address`."""
+    def answer(
+        self, address: str, email: str, *, signed: bool = True, unasked: bool = False, **attributes: list[str]
+    ) -> str:
+        """The form field `SAMLResponse` for somebody sent to `address`; `unasked`: as if it began over there."""
         asked = self.asked(address)
         now = datetime.now(UTC)
         facts = {
@@ -226,11 +230,14 @@ class SamlServer:
             "later": f"{now + timedelta(minutes=5):%Y-%m-%dT%H:%M:%SZ}",
             "attributes": "".join(_attribute(*each) for each in {"mail": [email], **attributes}.items()),
         }
-        assertion = ASSERTION.format(**facts)
+        assertion, response = ASSERTION, RESPONSE
+        if unasked:
+            assertion, response = (each.replace(ASKED, "") for each in (assertion, response))
+        assertion = assertion.format(**facts)
         if signed:
             assertion = OneLogin_Saml2_Utils.add_sign(assertion, self.key, self.certificate).decode()
         assertion = assertion.removeprefix('<?xml version="1.0"?>')
-        return base64.b64encode(RESPONSE.format(**facts, assertion=assertion).encode()).decode()
+        return base64.b64encode(response.format(**facts, assertion=assertion).encode()).decode()
 
     @staticmethod
     def asked(address: str) -> Any:

@@ -28,7 +28,7 @@ _NAMES = (
 
 class Adapter(DefaultSocialAccountAdapter):
     def list_apps(self, request: HttpRequest, provider: Any = None, client_id: Any = None) -> list[SocialApp]:
-        found = IdentityProvider.objects.filter(enabled=True)
+        found = IdentityProvider.ready()
         if provider:
             found = found.filter(Q(protocol=provider) | Q(slug=provider))
         if client_id:
@@ -46,7 +46,7 @@ class Adapter(DefaultSocialAccountAdapter):
 
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         sociallogin.state["process"] = "login"  # an address may ask for others, which we have no pages for
-        provider = IdentityProvider.objects.get(slug=sociallogin.account.provider, enabled=True)
+        provider = IdentityProvider.ready().get(slug=sociallogin.account.provider)
         try:
             user = arriving.arrive(provider, _told(provider, sociallogin), _known(sociallogin))
         except Refused as refusal:

@@ -74,7 +74,7 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 @require_POST
 def take_saml(request: HttpRequest, organization_slug: str) -> HttpResponse:
     """Kept for a moment, as the browser sends no session along from elsewhere. Bounded, for anybody may send it."""
-    get_object_or_404(IdentityProvider, slug=organization_slug, protocol=Protocol.SAML, enabled=True)
+    get_object_or_404(IdentityProvider.ready(), slug=organization_slug, protocol=Protocol.SAML)
     if len(request.POST.get("SAMLResponse", "")) > LONGEST_ANSWER:
         return HttpResponse(status=413)
     return ratelimit.consume_or_429(request, action="login") or saml.acs(request, organization_slug=organization_slug)
@@ -88,7 +88,7 @@ def finish_saml(request: HttpRequest, organization_slug: str) -> HttpResponse:
 
 
 def _speak(view: Any, request: HttpRequest, slug: str) -> HttpResponse:
-    provider = get_object_or_404(IdentityProvider, slug=slug, protocol=Protocol.OIDC, enabled=True)
+    provider = get_object_or_404(IdentityProvider.ready(), slug=slug, protocol=Protocol.OIDC)
     adapter = Strict(request, slug)
     with door.open_to(hosts_of(provider)):
         try:

@@ -16,10 +16,7 @@ register = template.Library()
 def other_ways_in(then: str = "") -> list[dict[str, str]]:
     """Name and address of each; `then`: where the person wanted to go."""
     asked = f"?{urlencode({'next': then})}" if then else ""
-    return [
-        {"name": provider.name, "url": _address(provider) + asked}
-        for provider in IdentityProvider.objects.filter(enabled=True)
-    ]
+    return [{"name": provider.name, "url": _address(provider) + asked} for provider in IdentityProvider.ready()]
 
 
 def _address(provider: IdentityProvider) -> str:

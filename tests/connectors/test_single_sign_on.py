@@ -205,14 +205,16 @@ def test_an_administrator_sets_a_provider_up_and_the_secret_lies_in_the_vault(th
     address = "/admin/connectors/identityprovider/"
 
     wrong = client.post(f"{address}add/", {**form, "protocol": "saml", "metadata": "<no>"}).content.decode()
-    saved = client.post(f"{address}add/", form)
+    saved = client.post(f"{address}add/", {**form, "client_id": "", "new_secret": ""})
     office = IdentityProvider.objects.get()
     page = client.get(f"{address}{office.pk}/change/").content.decode()
+    assert client.get("/accounts/oidc/office/").status_code == 404, "not registered over there yet"
+    client.post(f"{address}{office.pk}/change/", form)
     come_in()
 
     assert ("It is no metadata of SAML" in wrong, saved.status_code) == (True, 302)
     assert "http://127.0.0.1:8000/accounts/oidc/office/back/" in page
-    assert OPENID_SECRET not in page
+    assert OPENID_SECRET not in client.get(f"{address}{office.pk}/change/").content.decode()
     with connection.cursor() as cursor:
         for table in ("connectors_identityprovider", "audit_entry", "django_admin_log"):
             cursor.execute(f'SELECT count(*) FROM "{table}" AS row WHERE row::text LIKE %s', [f"%{OPENID_SECRET}%"])
@@ -281,6 +283,7 @@ def test_saml_refuses_what_is_forged_replayed_or_not_asked_for(house: tuple[Saml
     cases = {
         "not signed": there.answer(address, "grace@example.com", signed=False),
         "signed by another": SamlServer().answer(address, "grace@example.com"),
+        "begun over there": there.answer(address, "grace@example.com", unasked=True),
         "no answer": "bm90IHhtbA==",
     }
     for name, answer in cases.items():

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -19,6 +20,7 @@ from pytest_django import Settings
 from audit.models import Entry
 from config.env import ROOT
 from departments import sessions
+from departments.access import actor_for_user
 from departments.models import User
 from tests.departments.test_sign_in import PASSWORD, sign_in
 from tests.factories import make_user
@@ -119,6 +121,8 @@ def test_an_administrator_ends_the_sessions_of_others_and_nobody_else_does(lea: 
 
     listed = robin.get(address, {"q": "lea"}).content.decode()
     refused, row = staff.post(address, ending), robin.get(f"{address}{phone.pk}/change/")
+    with pytest.raises(PermissionDenied):
+        sessions.end_session(phone, actor=actor_for_user(make_user()))
     robin.post(address, ending)
 
     assert ("Safari on iPhone" in listed, phone.session_key in listed) == (True, False)
