@@ -97,6 +97,12 @@ def require_manager(actor: Actor, department: Department) -> None:
         raise PermissionDenied(f"{actor.label} may not manage the people of {department.name}.")
 
 
+def require_repair(actor: Actor, department: Department) -> None:
+    """Administrators cancel runs and let them go on in every department, without seeing what is in them."""
+    if not actor.is_administrator:
+        require(actor, Verb.RUN, department)
+
+
 def visible(rows: QuerySet[Row], actor: Actor, *, verb: Verb = Verb.VIEW, path: str = "department") -> QuerySet[Row]:
     """Only what belongs to the actor's departments; `path` leads from the row to its department."""
     if actor.kind == "system" or (actor.is_auditor and verb in AUDITOR):

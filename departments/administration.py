@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet
+from django.forms import CheckboxInput
 from django.http import HttpRequest
 from django.utils.html import format_html
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from audit.administration import StrictAdmin
@@ -33,6 +36,13 @@ class ContentAdmin(StrictAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return super().has_view_permission(request, obj) and (obj is None or self.is_ours(request, obj))
+
+    @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
+    def action_checkbox(self, row: Any) -> str:
+        """Django names the box by the row's own words, which are content."""
+        label = _("Select %(row)s") % {"row": str(row.pk)[-8:]}
+        box = CheckboxInput({"class": "action-select", "aria-label": label}, lambda value: False)
+        return box.render(ACTION_CHECKBOX_NAME, str(row.pk))
 
     def is_ours(self, request: HttpRequest, row: Model) -> bool:
         return type(row)._default_manager.filter(self._ours(request), pk=row.pk).exists()

@@ -103,6 +103,7 @@ ADMINISTRATOR: Mapping[str, str] = {
     "people": "create, deactivate, give rights and roles, in every department",
     "departments": "create, set the hosts they may reach, and all that a manager may but for tasks and manual mode",
     "models": "providers, models, prices, routes, who may use which",
+    "runs": "cancel, let go on where they failed, in every department",
     "content": "see that a thing is there and how it fares; open it only as a member",
 }
 """What an administrator of the server may do: `require_administrator` and `require_manager` let them."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
-from django.db.models import Model
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin
 from departments.access import Verb
 from departments.administration import ContentAdmin
 from departments.middleware import actor_of
+from workflows import desk
 from workflows.budget_admin import BudgetAdmin
 from workflows.models import (
     Assignee,
@@ -42,8 +46,15 @@ from workflows.models import (
     Version,
     Workflow,
 )
+from workflows.services.refusals import Conflict
+from workflows.services.runs import cancel_run, retry_run
 
 __all__ = ["BudgetAdmin"]
+
+MOST_REFUSALS = 5
+"""Said one by one."""
+
+admin.site.index = desk.with_desk(admin.site.index)  # type: ignore[method-assign]
 
 
 class RowsOfTheProduct(ContentAdmin, ReadOnlyAdmin):
@@ -124,6 +135,27 @@ class RunAdmin(RowsOfTheProduct):
     search_fields = ("=id", "workflow__name", "started_by")
     date_hierarchy = "created_at"
     list_select_related = ("workflow", "version__workflow", "department")
+    actions = ("cancel", "try_again")
+
+    @admin.action(description=gettext_lazy("Cancel"))
+    def cancel(self, request: HttpRequest, runs: QuerySet[Run]) -> None:
+        self._each(request, runs, cancel_run, _("%(count)d cancelled."))
+
+    @admin.action(description=gettext_lazy("Try again where it failed"))
+    def try_again(self, request: HttpRequest, runs: QuerySet[Run]) -> None:
+        self._each(request, runs, retry_run, _("%(count)d go on where they failed."))
+
+    def _each(self, request: HttpRequest, runs: QuerySet[Run], deed: Callable[..., Run], said: str) -> None:
+        """Each by itself: one that is over already keeps no other from its end."""
+        refused = []
+        for run in runs:
+            try:
+                deed(run, actor=actor_of(request))
+            except Conflict as conflict:
+                refused.append(f"{self.short_id(run)}: {conflict}")
+        self.message_user(request, said % {"count": len(runs) - len(refused)})
+        for sentence in refused[:MOST_REFUSALS]:
+            self.message_user(request, sentence, messages.WARNING)
 
     @admin.display(description="run", ordering="id")
     def short_id(self, run: Run) -> str:
