@@ -41,7 +41,7 @@ class StrictAdmin(admin.ModelAdmin):
 
     def _table(self, request: HttpRequest) -> HttpResponse:
         listed = self.get_changelist_instance(request)
-        columns = [name for name in listed.list_display if name not in NOT_TAKEN]
+        columns = [str(name) for name in listed.list_display if name not in NOT_TAKEN]
         rows = listed.get_queryset(request)[:MOST_ROWS]
         answer = HttpResponse(content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = f'attachment; filename="{self.opts.model_name}.csv"'

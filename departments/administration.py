@@ -10,7 +10,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Model, Q, QuerySet
 from django.forms import CheckboxInput
 from django.http import HttpRequest
 from django.utils.html import format_html
-from django.utils.safestring import mark_safe
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from audit.administration import StrictAdmin
@@ -38,7 +38,7 @@ class ContentAdmin(StrictAdmin):
         return super().has_view_permission(request, obj) and (obj is None or self.is_ours(request, obj))
 
     @admin.display(description=mark_safe('<input type="checkbox" id="action-toggle">'))
-    def action_checkbox(self, row: Any) -> str:
+    def action_checkbox(self, row: Any) -> SafeString:
         """Django names the box by the row's own words, which are content."""
         label = _("Select %(row)s") % {"row": str(row.pk)[-8:]}
         box = CheckboxInput({"class": "action-select", "aria-label": label}, lambda value: False)

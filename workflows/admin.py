@@ -54,7 +54,7 @@ __all__ = ["BudgetAdmin"]
 MOST_REFUSALS = 5
 """Said one by one."""
 
-admin.site.index = desk.with_desk(admin.site.index)  # type: ignore[method-assign]
+admin.site.index = desk.with_desk(admin.site.index)  # type: ignore[method-assign, assignment]
 
 
 class RowsOfTheProduct(ContentAdmin, ReadOnlyAdmin):
