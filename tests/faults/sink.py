@@ -1,6 +1,6 @@
 """The outside world of the tests: takes effects over HTTP and SMTP, writes each down, and is the oracle for duplicates.
 
-    python -m tests.faults.sink FOLDER        listens on free ports of the loopback address, named in FOLDER/ports.json
+    python -m tests.faults.sink FOLDER ADDRESS        listens on free ports of the address, named in FOLDER/ports.json
 
 | request | does |
 |---|---|
@@ -206,13 +206,13 @@ class Letters:
         return "250 taken"
 
 
-def serve(folder: Path) -> None:
+def serve(folder: Path, address: str) -> None:
     from aiosmtpd.controller import Controller
 
     world = World(Book(folder / "sink.sqlite"))
     world.book.make()
-    server = Server(("127.0.0.1", 0), type("OurDesk", (Desk,), {"world": world}))
-    post = Controller(Letters(world), hostname="127.0.0.1", port=free_port())
+    server = Server((address, 0), type("OurDesk", (Desk,), {"world": world}))
+    post = Controller(Letters(world), hostname=address, port=free_port())
     post.start()
     ports = folder / "ports.json"
     ports.with_suffix(".new").write_text(json.dumps({"http": server.server_port, "smtp": post.port}))
@@ -223,15 +223,17 @@ def serve(folder: Path) -> None:
 class Sink:
     """The test's hand on the sink: starts it, tells it how to behave, asks what arrived."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+        self.folder, self.address = folder, address
         self.book = Book(folder / "sink.sqlite")
 
     def start(self) -> Sink:
         """Returns when it listens."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.sink", str(self.folder)], cwd=ROOT, stdin=subprocess.DEVNULL
+            [sys.executable, "-m", "tests.faults.sink", str(self.folder), self.address],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
         )
         ports, deadline = self.folder / "ports.json", time.monotonic() + 60
         while not ports.exists():
@@ -248,7 +250,7 @@ class Sink:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{self.address}:{self.http_port}"
 
     @property
     def egress(self) -> str:
@@ -290,4 +292,4 @@ def free_port() -> int:
 
 if __name__ == "__main__":
     os.chdir(ROOT)
-    serve(Path(sys.argv[1]))
+    serve(Path(sys.argv[1]), sys.argv[2])

@@ -73,7 +73,7 @@ class Stack:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.tallies = {kind: Tally(self.folder / f"tally-{kind}") for kind in KINDS}
         self.supervisor = Supervisor(self.folder, self.said.append)
-        self.port = free_port()
+        self.address, self.port = "127.0.0.1", free_port()
         self.token = ""
 
     # Processes ------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ class Stack:
         """One request over the wire: to /api/v1/PATH, or to where the path leads that begins with a stroke."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         headers |= {"Idempotency-Key": key} if key else {}
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+        line = http.client.HTTPConnection(self.address, self.port, timeout=timeout_s)
         try:
             place = path if path.startswith("/") else f"/api/v1/{path}"
             line.request(method, place, None if body is None else json.dumps(body), headers)
