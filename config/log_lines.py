@@ -16,7 +16,7 @@ KEPT_OUT = [*RESERVED_ATTRS, "request"]
 class JsonLines(JsonFormatter):
     def __init__(self) -> None:
         names = {"levelname": "level", "name": "logger", "exc_info": "trace"}
-        told = ["levelname", "name", "message", "process", "exc_info"]
+        told = ["levelname", "name", "message", "process"]
         super().__init__(told, rename_fields=names, timestamp="at", reserved_attrs=KEPT_OUT)
 
     def format(self, record: logging.LogRecord) -> str:

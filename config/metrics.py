@@ -21,7 +21,7 @@ from prometheus_client import PROCESS_COLLECTOR, CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from audit import sql
+from audit import sql, wall
 from audit.standing import standing
 from workflows.models import RunStatus
 from workflows.runtime.meters import OTHERS, REGISTRY
@@ -47,7 +47,8 @@ class FromTheDatabase:
     def collect(self) -> Iterable[Metric]:
         with self._lock:
             if time.monotonic() >= self._kept_until:
-                self._kept = list(_collected())
+                with wall.beyond():
+                    self._kept = list(_collected())
                 self._kept_until = time.monotonic() + KEPT_S
             return self._kept
 

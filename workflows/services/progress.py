@@ -12,7 +12,7 @@ from typing import Final
 
 from django.core.cache import cache
 
-from audit import sql
+from audit import sql, wall
 
 ROUND: Final = "scheduler.round"
 NOTED_EVERY_S: Final = 15.0
@@ -69,8 +69,8 @@ class Progress:
 
 def progress() -> Progress:
     """Two short queries, each answered by an index."""
-    noted = cache.get(ROUND)
-    found = sql.row(_OVERDUE, [])
+    with wall.beyond():
+        noted, found = cache.get(ROUND), sql.row(_OVERDUE, [])
     assert found is not None
     now, is_at_work, *late = found
     lease, sleeper, step, run = map(float, late)
