@@ -84,7 +84,7 @@ def test_a_decision_from_a_mail_carries_the_run_on(
     assert "/accounts/login/" in page.url
     page.get_by_label("E-mail address").fill(ada.email)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
     expect(page.get_by_role("heading", name="May this announcement go out?")).to_be_visible()
     expect(page.get_by_text("all@example.org")).to_be_visible()

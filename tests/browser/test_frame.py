@@ -25,18 +25,18 @@ def test_one_signs_in_where_one_wanted_to_go_and_out_again(scene: Scene, page: P
     scene.operator.save()
 
     page.goto("/runs/")
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     seen("sign-in")
     page.get_by_label("E-mail").fill(scene.operator.email)
     page.get_by_label("Password").fill("correct horse battery")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Nothing has run yet")).to_be_visible()
     page.get_by_role("button", name="Account of Olga Lind").click()
     seen("account-menu")
     page.get_by_role("button", name="Sign out").click()
 
     page.goto("/")
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
 
 
 def test_an_auditor_reads_the_ledger(scene: Scene, page: Page, sign_in, seen):

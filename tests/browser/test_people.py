@@ -47,7 +47,7 @@ def test_a_new_person_comes_in_by_the_link_chooses_a_password_and_signs_in_with_
     page.goto(f"/sign-in/{token}/")
     expect(page.get_by_role("heading", name="Welcome, Lea Hoffmann")).to_be_visible()
     seen("sign-in-link")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Choose a password")).to_be_visible()
     seen("password-set")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -57,7 +57,7 @@ def test_a_new_person_comes_in_by_the_link_chooses_a_password_and_signs_in_with_
     page.get_by_role("button", name="Sign out").click()
     page.get_by_label("E-mail address").fill("lea@tandem.example")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
     expect(page.get_by_role("button", name="Account of Lea Hoffmann")).to_be_visible()
 
@@ -67,7 +67,7 @@ def test_a_wrong_password_and_a_used_link_say_what_to_do(page: Page, seen: Seen)
     page.goto("/accounts/login/")
     page.get_by_label("E-mail address").fill("nobody@tandem.example")
     page.get_by_label("Password").fill("wrong")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("not correct")
     seen("sign-in-refused")
 
