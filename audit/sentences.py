@@ -62,6 +62,7 @@ SENTENCES: Mapping[str, Any] = {
     "manual_mode.off": _("{actor} switched manual mode off for {object}"),
     "manual_mode.on": _("{actor} switched manual mode on for {object}"),
     "person.identity_linked": _("{object} signed in by {actor} for the first time"),
+    "person.left_department": _("{actor} let {object} leave the department and hand all over to {to}"),
     "person.mail_chosen": _("{actor} chose mail about tasks: {choice}"),
     "person.password_changed": _("{actor} changed the password"),
     "person.password_reset": _("{actor} set a new password with a link sent by mail"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -9,8 +10,21 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from departments.models import Department, Role, User
-from tests.factories import make_absence, make_department, make_group, make_member, make_user
+from departments.access import SYSTEM
+from departments.models import ApiToken, Department, Role, User
+from departments.tokens import create_token
+from tests.factories import (
+    make_absence,
+    make_department,
+    make_group,
+    make_member,
+    make_run,
+    make_step,
+    make_task,
+    make_user,
+    make_version,
+    make_workflow,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -136,3 +150,29 @@ def test_a_manager_of_several_departments_chooses_one(
     page.get_by_role("link", name="Press").click()
 
     expect(page.get_by_role("heading", name="Press", level=1)).to_be_visible()
+
+
+def test_a_manager_lets_somebody_leave_and_a_colleague_takes_it_all(
+    page: Page, legal: Department, sign_in: SignIn, seen: Seen
+) -> None:
+    lea, tom = make_user("Lea Hoffmann", legal, Role.BUILDER), make_user("Tom Eriksson", legal, Role.BUILDER)
+    workflow = make_workflow(legal, name="Contracts about to end", owner=lea)
+    step = make_step(make_run(make_version(workflow)), status="waiting")
+    make_task(step, person=lea, question="May the notice of 30 June go out as it stands?")
+    token, _ = create_token(legal, role=Role.OPERATOR, name="Contract archive", actor=SYSTEM)
+    ApiToken.objects.filter(pk=token.pk).update(created_by=lea)
+    sign_in(make_user("Maren Holt", legal, Role.MANAGER))
+
+    page.goto("/departments/legal/")
+    page.get_by_role("link", name=re.compile("Leaves.*Lea Hoffmann")).click()
+    held = page.get_by_role("region", name="What Lea Hoffmann holds in Legal")
+    expect(held.get_by_role("listitem")).to_have_count(2)
+    expect(page.get_by_label("End “Contract archive”")).to_be_checked()
+    page.get_by_label("A member of the department").select_option(label="Tom Eriksson")
+    seen("somebody-leaves")
+    page.get_by_role("button", name="Hand over and take the roles away").click()
+
+    expect(page.locator("#messages")).to_contain_text("Tom Eriksson has what they held.")
+    expect(page.get_by_role("region", name="People")).not_to_contain_text("Lea Hoffmann")
+    workflow.refresh_from_db()
+    assert workflow.owner == tom

@@ -29,7 +29,7 @@ from workflows.models import Attempt, Run, StepRun, Task, Version, Workflow
 
 OF_PEOPLE = {"copy_template", "absence_end", "absence_of", "tokens"} | {
     *("department", "department_hours", "department_hours_tried", "department_by_mail"),
-    *("group_make", "group_change", "group_delete"),
+    *("group_make", "person_leave", "group_change", "group_delete"),
 }
 """Their tables are read before anybody is known, and stand before the wall."""
 OF_THE_SERVER = {

@@ -50,8 +50,9 @@ def release_task(task: Task, *, actor: Actor) -> Task:
     return task
 
 
-def delegate_task(task: Task, *, to: User, reason: str, actor: Actor) -> Task:
-    """Hand the question over to a colleague, with a reason. A manager may hand over what is asked of others.
+def delegate_task(task: Task, *, to: User, reason: str, actor: Actor, of: User | None = None) -> Task:
+    """Hand the question over to a colleague, with a reason. A manager may hand over what is asked of others; with `of`
+    that of this person alone.
 
     Raises ValidationError for somebody who is not of the department or must not answer, PermissionDenied, Conflict.
     """
@@ -64,6 +65,7 @@ def delegate_task(task: Task, *, to: User, reason: str, actor: Actor) -> Task:
         rows = Assignee.objects.filter(task=task, stage=locked.stage, until=None)
         # Whoever hands over a question to a role or group gives away only their own part in it: the others stay asked.
         own = rows.filter(pk=seat.assignee.pk) if seat is not None and seat.assignee is not None else rows
+        own = own.filter(person=of) if of is not None else own
         own.exclude(person=None).update(until=Now())
         Assignee.objects.create(
             task=task,
@@ -74,7 +76,7 @@ def delegate_task(task: Task, *, to: User, reason: str, actor: Actor) -> Task:
             by_label=actor.label,
             reason=why,
         )
-        if locked.needs == 1:
+        if locked.needs == 1 and (of is None or locked.claimed_by_id is None):
             locked.claimed_by, locked.claimed_at = to, store.clock()
         tasks.set_moments(locked, [{"at": store.clock(), "do": "tell"}, *locked.moments])
         locked.save(update_fields=["claimed_by", "claimed_at", "moments", "next_at"])

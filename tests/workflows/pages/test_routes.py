@@ -250,6 +250,10 @@ def _token(scene: Scene) -> list[object]:
     return [scene.department.slug, create_token(scene.department, role="viewer", name="Archive", actor=SYSTEM)[0].pk]
 
 
+def _member(scene: Scene) -> list[object]:
+    return [scene.department.slug, scene.operator.pk]
+
+
 def _group(scene: Scene) -> list[object]:
     return [scene.department.slug, make_group(scene.department, scene.viewer).pk]
 
@@ -400,6 +404,7 @@ ROUTES = [
     Route("tokens", _department, right="manager", wrong="builder"),
     Route("token_make", _department, "post", TOKEN, "manager", "builder", 200),
     Route("token_revoke", _token, "post", (), "manager", "builder", 302),
+    Route("person_leave", _member, right="manager", wrong="viewer"),
     Route("group_make", _department, "post", (("new-name", "Deals"),), "manager", "viewer", 302),
     Route("group_change", _group, "post", (), "manager", "viewer", 422),
     Route("group_delete", _group, "post", (), "manager", "viewer", 302),
