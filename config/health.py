@@ -56,6 +56,6 @@ class HealthMiddleware:
 
 def _text(said: str, status: int = 200) -> HttpResponse:
     answer = HttpResponse(f"{said}\n", status=status, content_type="text/plain")
-    answer["Cache-Control"] = "no-store"
+    answer["Cache-Control"], answer["Content-Length"] = "no-store", str(len(answer.content))
     answer._has_been_logged = True  # type: ignore[attr-defined]  # whoever asks twice a minute has heard it
     return answer
