@@ -56,7 +56,10 @@ LONGEST = ("tests/journeys/test_examples.py", "tests/house/test_bench.py", "test
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First the servers and what takes longest, then the files with the most tests; watchers get a second try."""
+    """First the servers and what takes longest, then all others that watch, then the files with the most tests.
+
+    Watchers get a second try. Begun last, one of them would keep two processes waiting for it.
+    """
     sizes = Counter(_file(item) for item in items)
     items.sort(key=lambda item: (_rank(item), -sizes[_file(item)], _file(item)))
     for item in items:
@@ -69,7 +72,11 @@ def _file(item: pytest.Item) -> str:
 
 
 def _rank(item: pytest.Item) -> int:
-    return 0 if item.nodeid.startswith(SERVERS) else 1 if _file(item) in LONGEST else 2
+    if item.nodeid.startswith(SERVERS):
+        return 0
+    if _file(item) in LONGEST:
+        return 1
+    return 2 if item.nodeid.startswith(WATCHERS) else 3
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
