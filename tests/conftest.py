@@ -50,7 +50,12 @@ class Lanes(LoadScopeScheduling):
 
 WATCHERS = (SERVERS, "tests/journeys", "tests/house", "tests/browser")
 """What watches real processes and a real browser by the clock."""
-LONGEST = ("tests/journeys/test_examples.py", "tests/house/test_bench.py", "tests/house/test_up.py")
+LONGEST = (
+    "tests/journeys/test_examples.py",
+    "tests/house/test_bench.py",
+    "tests/house/test_up.py",
+    "tests/workflows/pages/test_hostile_texts.py",
+)
 """Files of few tests that take minutes: begun first, so that nobody waits for them when all others are done."""
 
 
