@@ -101,6 +101,7 @@ def stack(transactional_db: None, warm_stack: Stack) -> Iterator[Stack]:
     """The warm stack without faults, signed in to nothing, its broker empty."""
     forget_messages(warm_stack.broker_url)
     warm_stack.calm()
+    warm_stack.wait_until_web_answers()  # the test before may have killed it
     warm_stack.wait_until_worker_hears()
     warm_stack.calm()
     warm_stack.token = ""

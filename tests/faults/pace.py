@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from workflows.runtime import limits
 
-LEASE = timedelta(seconds=4)
+LEASE = timedelta(seconds=6)
 HEARTBEAT_S = 1.0
 FORGOTTEN = timedelta(seconds=2)
 TICK_S = 0.3

@@ -22,6 +22,7 @@ def test_r08_an_event_whose_web_process_died_before_it_looked_is_brought_to_its_
     scene.stack.strike("web", at_last("event_written_before_look", "kill9", MANY))
 
     answers = scene.at_the_same_time([("POST", place, {"number": number}) for number in NUMBERS])
+    scene.stack.wait_until_web_answers()
     scene.stack.wait_for_end(runs, RECOVERY_S)
 
     assert [answer.status for answer in answers] == [0] * MANY
