@@ -101,7 +101,8 @@ def stack(transactional_db: None, warm_stack: Stack) -> Iterator[Stack]:
     """The warm stack without faults, signed in to nothing, its broker empty."""
     forget_messages(warm_stack.broker_url)
     warm_stack.calm()
-    warm_stack.wait_until_web_answers()  # the test before may have killed it
+    # The test before may have killed it.
+    warm_stack.wait(lambda: warm_stack.call("GET", "/livez", timeout_s=5).status == 200, 15, "a web process")
     warm_stack.wait_until_worker_hears()
     warm_stack.calm()
     warm_stack.token = ""

@@ -234,7 +234,9 @@ class Stack:
             line.request(method, place, None if body is None else json.dumps(body), headers)
             answer = line.getresponse()
             said = answer.read()
-            return Answer(answer.status, json.loads(said) if said else None)
+            return Answer(
+                answer.status, json.loads(said) if said and "json" in answer.headers["Content-Type"] else None
+            )
         except (OSError, http.client.HTTPException):
             return Answer(0)
         finally:
