@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from django.conf import settings
-from django.db import OperationalError, connection
+from django.db import connection
 
 from config.env import BadSetting
+from config.postgres.waiting import NoDatabase, wait_for_database
 from config.production import told
 
-PATIENCE_S = 30
 
-
-def require_plain_role(pause: Callable[[float], None] = time.sleep) -> None:
+def require_plain_role() -> None:
     """Raises BadSetting. For the processes that serve; whoever migrates may own the tables."""
     if not settings.IS_PRODUCTION:
         return
-    _wait_for_database(pause)
+    try:
+        wait_for_database()
+    except NoDatabase as silence:
+        raise BadSetting(str(silence)) from None
     found = problem_of_role()
     connection.close()
     if found:
@@ -37,17 +36,3 @@ def problem_of_role() -> str:
         f"DATABASE_URL signs in as {name!r}, a {what} of PostgreSQL: the ledger and the walls between departments "
         "would bind nobody. Make a plain role: CREATE ROLE tandem LOGIN PASSWORD '…' NOSUPERUSER NOBYPASSRLS."
     )
-
-
-def _wait_for_database(pause: Callable[[float], None]) -> None:
-    """A server started beside us may need a moment. Unasked, nobody is let in."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            connection.ensure_connection()
-        except OperationalError as error:
-            if time.monotonic() > deadline:
-                raise BadSetting(f"The database gives no answer. Is DATABASE_URL right? It says: {error}") from None
-            pause(1)
-        else:
-            return

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -26,9 +24,8 @@ from defusedxml import ElementTree
 from flask import Flask, jsonify, request
 from joserfc.jwk import RSAKey
 from onelogin.saml2.utils import OneLogin_Saml2_Utils
-from werkzeug.serving import make_server
 
-from tests.oauth_server import CLIENT, SECRET, App, Code, WithCode, _of
+from tests.oauth_server import CLIENT, SECRET, App, Code, WithCode, _of, served
 
 
 class OpenIdApp(App):
@@ -138,20 +135,10 @@ def application(state: OpenIdServer) -> Flask:
     return app
 
 
-@contextmanager
-def openid_server(**settings: Any) -> Iterator[OpenIdServer]:
+def openid_server(**settings: Any) -> AbstractContextManager[OpenIdServer]:
     state = OpenIdServer(**settings)
     state.signs_with = state.key
-    server = make_server("127.0.0.1", 0, application(state), threaded=True)
-    state.at = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return served(state, application(state))
 
 
 OPENID_CLIENT, OPENID_SECRET = CLIENT, SECRET

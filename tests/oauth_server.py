@@ -10,10 +10,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientMixin, TokenMixin
@@ -232,10 +232,22 @@ def application(state: AuthServer) -> Flask:
     return app
 
 
-@contextmanager
-def auth_server(**settings: Any) -> Iterator[AuthServer]:
+class Served(Protocol):
+    at: str
+
+
+State = TypeVar("State", bound=Served)
+
+
+def auth_server(**settings: Any) -> AbstractContextManager[AuthServer]:
     state = AuthServer(**settings)
-    server = make_server("127.0.0.1", 0, application(state), threaded=True)
+    return served(state, application(state))
+
+
+@contextmanager
+def served(state: State, app: Flask) -> Iterator[State]:
+    """Says to the state `at` which address it is served; until it is left."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     state.at = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from connectors.forms import Choice, Field, Form, read
-from departments.matrix import Verb
+from departments.matrix import ALLOWS, Verb
 from departments.models import ApiToken, Department, Role
 from departments.tokens import create_token, revoke_token
 from workflows.pages.page import Request, page
@@ -150,8 +150,12 @@ def _asked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_refusals(form: Form, refused: ValidationError) -> Form:
-    """What the service calls `lifetime` is asked for as days."""
+    """In the form's own words: the service speaks of verbs and a lifetime."""
     said = sentences(refused)
+    if "only" in said:
+        role = str(next(field.value for field in form.fields if field.name == "role"))
+        held = ", ".join(_VERBS[verb]() for verb in Verb if verb in ALLOWS.get(role, ()))
+        said["only"] = _("More than its role may. That is: %(held)s.") % {"held": held}
     if "lifetime" in said:
         said["days"] = said.pop("lifetime")
     wrong = {asked.name for asked in form.fields if asked.error}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -12,13 +12,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command, get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError, connection
+from django.db import connection
 
 from audit import history
 from config import front_end, static_files
+from config.postgres.waiting import NoDatabase, wait_for_database
 from connectors.anchor_places import places
-
-PATIENCE_S = 30
 
 
 class Command(BaseCommand):
@@ -30,7 +29,10 @@ class Command(BaseCommand):
         parser.add_argument("--news", type=Path, help="write what the seed says to this file instead of the terminal")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        _wait_for_database()
+        try:
+            wait_for_database()
+        except NoDatabase as silence:
+            raise CommandError(str(silence)) from None
         with connection.cursor() as cursor:
             cursor.execute("SET statement_timeout = 0")  # a migration may take its time, a page may not
         with self._stage("The database is up to date"):
@@ -65,17 +67,3 @@ class Command(BaseCommand):
         yield
         self.stdout.write(f"          {done} ({time.monotonic() - began:.1f} s).")
         self.stdout.flush()
-
-
-def _wait_for_database(pause: Callable[[float], None] = time.sleep) -> None:
-    """A server started beside us, by compose for instance, may need a moment."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            connection.ensure_connection()
-        except OperationalError as error:
-            if time.monotonic() > deadline:
-                raise CommandError(f"The database gives no answer. Is DATABASE_URL right? It says: {error}") from None
-            pause(1)
-        else:
-            return

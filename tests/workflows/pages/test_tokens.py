@@ -59,7 +59,7 @@ def test_a_token_is_made_shown_once_used_and_ended(henrik: Client, legal: Depart
 def test_what_is_refused_stands_at_its_field_and_is_still_there(henrik: Client, legal: Department) -> None:
     for wrong, said in (
         ({"name": " "}, "name"),
-        ({"only-publish": "on"}, "may not “publish”"),
+        ({"only-publish": "on"}, "More than its role may. That is: read, start and stop runs."),
         ({"days": "99999999999999999999"}, "days"),
         ({"role": "emperor"}, "role"),
     ):
