@@ -97,6 +97,20 @@ def test_an_event_told_twice_is_one(workflow: Workflow, signed: Trigger) -> None
     assert sorted(carried(run).status for run in (first, second)) == ["succeeded", "waiting"]
 
 
+def test_an_event_whose_run_stopped_waiting_at_that_moment_is_kept_for_another(
+    workflow: Workflow, signed: Trigger
+) -> None:
+    run = waiting(workflow, "A")
+    tells(signed, "B")
+    step, event = StepRun.objects.get(run=run), TriggerEvent.objects.get()
+    StepRun.objects.filter(pk=step.pk).update(status="cancelled", waits_for="")  # after it was looked for
+
+    listening._bring_together(event.pk, step.pk)
+
+    event.refresh_from_db()
+    assert (event.outcome, event.run_id) == ("kept", None)
+
+
 def test_who_dies_between_writing_and_looking_leaves_it_to_the_sweep(
     workflow: Workflow, signed: Trigger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
