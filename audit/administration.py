@@ -6,12 +6,15 @@ import csv
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import label_for_field, lookup_field
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from audit.cells import harmless
 from audit.services import record
@@ -37,7 +40,10 @@ class StrictAdmin(admin.ModelAdmin):
             return super().changelist_view(request, extra_context)
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        return self._table(request)
+        try:
+            return self._table(request)
+        except IncorrectLookupParameters:
+            return redirect(f"{request.path}?{ERROR_FLAG}=1")  # as the list itself does
 
     def _table(self, request: HttpRequest) -> HttpResponse:
         listed = self.get_changelist_instance(request)

@@ -182,11 +182,11 @@ _RUNNING = "SELECT count(*) FROM workflows_steprun WHERE status = 'running'"
 _LIVE = """
 SELECT status, count(*) FROM workflows_run WHERE status NOT IN ('succeeded', 'failed', 'cancelled') GROUP BY 1
 """
-# Ids begin with their time: the primary key finds the last minutes.
+# Ids begin with their time: the primary key finds the last minutes, once the id is known (hence the second SELECT).
 _RECENT = """
 SELECT status, count(*) FROM workflows_run
-WHERE id >= (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 600000), 12, '0')
-    || '00000000000000000000')::uuid
+WHERE id >= (SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 600000), 12, '0')
+    || '00000000000000000000')::uuid)
 GROUP BY 1
 """
 _TASKS = "SELECT count(*) FROM workflows_task WHERE status = 'open'"

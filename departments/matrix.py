@@ -101,7 +101,8 @@ AUDITOR: frozenset[Verb] = frozenset({Verb.AUDIT})
 
 ADMINISTRATOR: Mapping[str, str] = {
     "people": "create, deactivate, give rights and roles, in every department",
-    "departments": "create, set the hosts they may reach, and all that a manager may but for tasks and manual mode",
+    "departments": "create, set the hosts they may reach, and all that a manager may but for tasks, manual mode"
+    " and letting somebody leave",
     "models": "providers, models, prices, routes, who may use which",
     "runs": "cancel, let go on where they failed, in every department",
     "content": "see that a thing is there and how it fares; open it only as a member",

@@ -375,6 +375,7 @@ class Notice(models.Model):
         indexes = [
             models.Index(fields=["next_at"], condition=models.Q(status__in=NOTICES_ON_THEIR_WAY), name="notice_due"),
             models.Index(fields=["about"], condition=models.Q(about__isnull=False), name="notice_about"),
+            models.Index(fields=["id"], condition=models.Q(status="failed"), name="notice_failed"),
         ]
 
     def __str__(self) -> str:

@@ -106,11 +106,11 @@ SELECT (SELECT count(*) FROM workflows_steprun WHERE status = 'ready'),
     (SELECT count(*) FROM workflows_steprun WHERE status = 'running'),
     (SELECT count(*) FROM workflows_steprun WHERE status = 'parked')
 """
-# Ids begin with their time: the primary key finds those of the last day.
+# Ids begin with their time: the primary key finds those of the last day, once the id is known (so a SELECT more).
 _RUNS = """
-SELECT (SELECT count(*) FROM workflows_run WHERE status = 'failed' AND id >= (
+SELECT (SELECT count(*) FROM workflows_run WHERE status = 'failed' AND id >= (SELECT (
         lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint - 86400000), 12, '0')
-        || '00000000000000000000')::uuid),
+        || '00000000000000000000')::uuid)),
     (SELECT count(*) FROM workflows_run WHERE status NOT IN ('succeeded', 'failed', 'cancelled'))
 """
 _FAILING = """
@@ -120,5 +120,5 @@ SELECT (SELECT count(*) FROM workflows_trigger WHERE health = 'fails' AND enable
 """
 _SPENT = """
 SELECT coalesce(sum(spent_usd), 0) FROM connectors_spending
-WHERE month = date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')::date AND subject = department_id
+WHERE month = (SELECT date_trunc('month', clock_timestamp() AT TIME ZONE 'UTC')::date) AND subject = department_id
 """

@@ -45,11 +45,11 @@ def leave(request: Request, slug: str, pk: UUID) -> HttpResponse:
         return _shown(request, found, person, form, held)
     if form.is_valid():
         try:
-            left = leave_department(person, found, actor=request.actor, **form.cleaned_data)
+            kept = leave_department(person, found, actor=request.actor, **form.cleaned_data)
         except ValidationError as refused:
             form.add_error("to", refused.messages)
         else:
-            return _left(request, found, person, form.cleaned_data["to"], len(left.kept))
+            return _left(request, found, person, form.cleaned_data["to"], len(kept))
     return _shown(request, found, person, form, held, 422)
 
 

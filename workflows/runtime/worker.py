@@ -142,7 +142,7 @@ def carry_out(work: Claimed) -> Next:
     if isinstance(prepared, Attempted):
         return finish_attempt(work, prepared)
 
-    if prepared.effect is Effect.UNSAFE and restored.may_have_happened(work.journey.run, work.step.id):
+    if restored.may_have_happened(work.journey.run, work.step.id, prepared.effect):
         _surely(partial(store.announce_effect, work.step))
         return finish_attempt(work, Attempted(error=Unavailable(restored.WHY, maybe_done=True), effect=Effect.UNSAFE))
 

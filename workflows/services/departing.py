@@ -34,14 +34,6 @@ class Held:
     tokens: list[ApiToken]
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """`kept`: tasks that the one who takes over must not answer, with the reason; a manager hands them to others."""
-
-    handed_over: int
-    kept: list[tuple[Task, str]]
-
-
 def held_by(person: User, department: Department) -> Held:
     """Six queries. Tasks: those that ask them by name, and those that they have taken."""
     workflows = Workflow.objects.filter(owner=person, department=department, archived_at=None)
@@ -61,14 +53,17 @@ def held_by(person: User, department: Department) -> Held:
 
 def leave_department(
     person: User, department: Department, *, to: User, revoke: Collection[ApiToken] = (), actor: Actor
-) -> Left:
+) -> list[tuple[Task, str]]:
     """Hand over all that `person` holds there to `to`, revoke the tokens named, and take away every role.
 
+    Returns the tasks that `to` must not answer, each with the reason; a manager hands them to others.
     Raises PermissionDenied, and ValidationError for somebody who cannot take it.
     """
     require(actor, Verb.MANAGE, department)
-    _check(person, department, to)
     with transaction.atomic():
+        # Of two who leave at once, each to the other, the second one sees that the first has gone.
+        list(department.memberships.select_for_update().order_by("pk").values_list("pk"))
+        _check(person, department, to)
         kept = _hand_over_tasks(person, department, to, actor)
         counts: dict[str, Any] = {
             model._meta.model_name or "": model._default_manager.filter(owner=person, department=department).update(
@@ -89,7 +84,7 @@ def leave_department(
             tasks_kept=len(kept),
             **counts,
         )
-    return Left(sum(counts.values()), kept)
+    return kept
 
 
 def _hand_over_tasks(person: User, department: Department, to: User, actor: Actor) -> list[tuple[Task, str]]:

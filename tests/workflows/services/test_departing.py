@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.test import Client
@@ -12,6 +14,7 @@ from departments.access import SYSTEM, actor_for_user
 from departments.models import ApiToken, Department, Role
 from departments.tokens import create_token
 from tests import factories
+from tests.faults.crowd import together
 from workflows.models import Assignee, Task, Trigger, Workflow
 from workflows.services.departing import held_by, leave_department
 from workflows.services.handing_over import claim_task
@@ -46,7 +49,7 @@ def test_what_a_person_held_is_somebody_elses_and_goes_on() -> None:
     ApiToken.objects.filter(pk=mine.pk).update(created_by=ada)
 
     held = held_by(ada, legal)
-    left = leave_department(ada, legal, to=bob, revoke=held.tokens, actor=actor_for_user(manager))
+    kept = leave_department(ada, legal, to=bob, revoke=held.tokens, actor=actor_for_user(manager))
 
     assert (held.workflows, held.triggers, held.tasks, held.tokens) == (
         [workflow],
@@ -58,7 +61,7 @@ def test_what_a_person_held_is_somebody_elses_and_goes_on() -> None:
     assert Workflow.objects.get(pk=elsewhere.pk).owner == ada
     assert _asked(both) == {bob, eve}
     assert Task.objects.get(pk=taken.pk).claimed_by is None
-    assert [task for task, _why in left.kept] == [own]
+    assert [task for task, _why in kept] == [own]
     assert not ada.memberships.filter(department=legal).exists()
     mine.refresh_from_db()
     assert mine.revoked_at is not None
@@ -78,6 +81,19 @@ def test_only_a_manager_lets_somebody_leave_and_only_a_member_takes_over(legal: 
             leave_department(ada, legal, to=nobody, actor=manager)
 
     assert ada.memberships.filter(department=legal).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_leave_at_once_each_to_the_other_one_stays(legal: Department) -> None:
+    ada, bob = (factories.make_user(name, legal, Role.BUILDER) for name in ("Ada", "Bob"))
+    manager = actor_for_user(factories.make_user("Maren", legal, Role.MANAGER))
+
+    outcomes = together(
+        [partial(leave_department, who, legal, to=to, actor=manager) for who, to in ((ada, bob), (bob, ada))]
+    )
+
+    assert sorted(type(each).__name__ for each in outcomes) == ["ValidationError", "list"]
+    assert legal.memberships.filter(user__in=(ada, bob)).count() == 1
 
 
 def test_the_page_shows_what_is_held_and_hands_it_over(legal: Department) -> None:
