@@ -124,3 +124,9 @@ def test_with_keys_and_passwords_filled_in_they_are_safe_enough_to_start(
     assert production.is_production(asked)
     assert list(production.problems(asked)) == []
     production.require_signing_keys(asked)
+
+
+def test_a_file_of_passwords_goes_neither_into_git_nor_into_the_image() -> None:
+    assert (DEPLOY / "compose" / ".env.example").exists()
+    for name in (".gitignore", ".dockerignore"):
+        assert "**/.env" in (ROOT / name).read_text().splitlines(), name
