@@ -44,18 +44,21 @@ class Adapter(DefaultSocialAccountAdapter):
         why = told.get("exception") or more.get("saml_last_error_reason") or told.get("error")
         log.warning("single_sign_on.failed %s: %.300s", provider.name, why)
 
+    def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: Any) -> Any:
+        """Takes along what was said: allauth keeps it with a known account before it asks who may come in."""
+        sociallogin.said, sociallogin.account.extra_data = sociallogin.account.extra_data, {}
+        return super().populate_user(request, sociallogin, data)
+
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         sociallogin.state["process"] = "login"  # an address may ask for others, which we have no pages for
         provider = IdentityProvider.ready().get(slug=sociallogin.account.provider)
         try:
-            user = arriving.arrive(provider, _told(provider, sociallogin), _known(sociallogin))
+            sociallogin.account = arriving.arrive(provider, _told(provider, sociallogin))
         except Refused as refusal:
             arriving.refuse(provider, str(refusal))
             page = render(request, "socialaccount/refused.html", {"provider": provider, "why": refusal}, status=403)
             raise ImmediateHttpResponse(page) from None
-        sociallogin.user = user
-        sociallogin.account.extra_data = {}  # what it said of the person is not kept
-        sociallogin.save(request, connect=True)
+        sociallogin.user = sociallogin.account.user
 
 
 def app_of(provider: IdentityProvider) -> SocialApp:
@@ -79,17 +82,14 @@ def hosts_of(provider: IdentityProvider) -> tuple[str, ...]:
     return (own, *map(str, provider.hosts))
 
 
-def _known(sociallogin: SocialLogin) -> Any:
-    return sociallogin.user if sociallogin.is_existing else None
-
-
 def _told(provider: IdentityProvider, sociallogin: SocialLogin) -> Told:
-    said: Mapping[str, Any] = sociallogin.account.extra_data
+    said: Mapping[str, Any] = sociallogin.said
     told = [each for each in (said.get("userinfo"), said.get("id_token")) if each] or [said]
     if len({str(each.get("sub")) for each in told}) > 1:
         raise Refused("The two answers of the provider are about different people.")  # OIDC Core §5.3.2
     address = sociallogin.email_addresses[0] if sociallogin.email_addresses else None
     return Told(
+        uid=sociallogin.account.uid,
         email=address.email if address else "",
         email_is_verified=address is not None and address.verified is True,
         name=next((_first(each[name]) for each in told for name in _NAMES if each.get(name)), ""),

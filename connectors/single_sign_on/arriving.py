@@ -6,8 +6,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from audit import wall
@@ -24,8 +25,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the provider says of somebody."""
+    """What the provider says of somebody. `uid`: its own name for them, which never changes."""
 
+    uid: str
     email: str
     email_is_verified: bool
     name: str
@@ -37,13 +39,14 @@ def actor_of(provider: IdentityProvider) -> Actor:
     return Actor(kind="system", id=str(provider.pk), label=provider.name)
 
 
-def arrive(provider: IdentityProvider, told: Told, known: User | None) -> User:
-    """`known`: whose account this identity belongs to already. Raises Refused."""
+def arrive(provider: IdentityProvider, told: Told) -> SocialAccount:
+    """Which account here is this identity's, made and linked where it is new. Raises Refused."""
     # Nobody is signed in yet: what groups mean in each department is read by the server itself.
-    with wall.beyond(), transaction.atomic():
-        user = known or _match(provider, told)
-        set_roles(provider, user, told.groups)
-    return user
+    with wall.beyond():
+        try:
+            return _arrive(provider, told)
+        except IntegrityError:  # another tab was faster, and what it made is found now
+            return _arrive(provider, told)
 
 
 def refuse(provider: IdentityProvider, reason: str) -> None:
@@ -54,7 +57,6 @@ def refuse(provider: IdentityProvider, reason: str) -> None:
 
 def set_roles(provider: IdentityProvider, user: User, groups: Collection[str]) -> None:
     """Gives what the groups mean and takes what they no longer mean; roles that people gave stay."""
-    User.objects.select_for_update().get(pk=user.pk)  # of two sign-ins at once the second finds the roles of the first
     actor = actor_of(provider)
     rules = provider.group_roles.filter(group__in=groups).select_related("department")
     wanted: dict[tuple[UUID, str], Department] = {(rule.department_id, rule.role): rule.department for rule in rules}
@@ -67,6 +69,18 @@ def set_roles(provider: IdentityProvider, user: User, groups: Collection[str]) -
         if (pk, role) not in held and user.is_active:
             membership = add_member(department, user, role, actor=actor)
             GivenRole.objects.create(provider=provider, membership=membership)
+
+
+@transaction.atomic
+def _arrive(provider: IdentityProvider, told: Told) -> SocialAccount:
+    """All or nothing: an account without its link would lock its person out."""
+    account = SocialAccount.objects.filter(provider=provider.slug, uid=told.uid).first()
+    account = account or SocialAccount(provider=provider.slug, uid=told.uid, user=_match(provider, told))
+    # Of two sign-ins at once the second finds the roles of the first, and whoever was deactivated meanwhile stays so.
+    account.user = User.objects.select_for_update().get(pk=account.user_id)
+    set_roles(provider, account.user, told.groups)
+    account.save()
+    return account
 
 
 def _match(provider: IdentityProvider, told: Told) -> User:
