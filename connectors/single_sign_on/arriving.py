@@ -85,19 +85,21 @@ def _arrive(provider: IdentityProvider, told: Told) -> SocialAccount:
 
 def _match(provider: IdentityProvider, told: Told) -> User:
     user = User.objects.filter(email=User.objects.normalize_email(told.email)).first() if told.email else None
+    if user is None and not provider.makes_accounts:
+        raise Refused(_("You have no account here. An administrator of this server makes one for you."))
+    if not told.email:
+        raise Refused(_("%(provider)s does not say your e-mail address.") % {"provider": provider})
+    # Of new accounts too: else somebody takes another's address first, and later shares the account with them.
+    if not (told.email_is_verified or provider.vouches_for_addresses):
+        why = _("%(provider)s does not call your e-mail address verified, and nobody vouches that it is yours.")
+        raise Refused(why % {"provider": provider})
     if user is None:
         return _make(provider, told)
-    if not (told.email_is_verified or provider.vouches_for_addresses):
-        raise Refused(_("There is an account with your address here, and nobody vouches that the address is yours."))
     record("person.identity_linked", actor=actor_of(provider), thing=user)
     return user
 
 
 def _make(provider: IdentityProvider, told: Told) -> User:
-    if not provider.makes_accounts:
-        raise Refused(_("You have no account here. An administrator of this server makes one for you."))
-    if not told.email:
-        raise Refused(_("%(provider)s does not say your e-mail address.") % {"provider": provider})
     try:
         return create_user(told.email, told.name[:120] or told.email, actor=actor_of(provider))
     except ValidationError as problem:

@@ -78,3 +78,14 @@ def test_nothing_that_was_said_of_a_person_stays_when_they_are_refused(
     assert come_in().status_code == 403
     assert "different people" in last_refusal()
     assert SocialAccount.objects.get().extra_data == {}
+
+
+def test_an_address_that_nobody_vouches_for_gets_no_account(there: OpenIdServer, office: IdentityProvider) -> None:
+    there.person |= {"sub": "mallory", "email_verified": False}
+    assert come_in().status_code == 403
+    assert "nobody vouches" in last_refusal()
+    assert not User.objects.exists()
+
+    office.vouches_for_addresses = True
+    office.save()
+    assert come_in().status_code == 302
