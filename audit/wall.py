@@ -28,8 +28,10 @@ log = logging.getLogger(__name__)
 _wanted: ContextVar[str | None] = ContextVar("wall", default=OPEN)
 
 _TELL = "SELECT set_config('role', %s, false), set_config('app.departments', %s, false)"
-_STANDS = """
-SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s AND pg_has_role(session_user, oid, 'MEMBER'))
+TO_CHANGE: Final = "CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END"
+"""From PostgreSQL 16 on a member, like one who made the role, may be one who must not change to it."""
+_STANDS = f"""
+SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = %s AND pg_has_role(session_user, oid, {TO_CHANGE}))
     AND EXISTS (SELECT FROM pg_policies WHERE policyname = 'wall')
 """
 

@@ -11,7 +11,7 @@ from django.core.checks import Warning as Complaint
 from django.db import connection, transaction
 from django.db.models import ForeignKey, Model
 
-from audit.wall import ROLE
+from audit.wall import ROLE, TO_CHANGE
 from departments.models import Department
 
 log = logging.getLogger(__name__)
@@ -40,11 +40,16 @@ SELECT relation.relname, obj_description(policy.oid, 'pg_policy') FROM pg_policy
 JOIN pg_class AS relation ON relation.oid = policy.polrelid WHERE policy.polname = 'wall' AND relation.relrowsecurity
 """
 _GRANTED = """
-SELECT FROM pg_roles WHERE rolname = %s AND has_table_privilege(oid, 'workflows_workflow', 'SELECT, UPDATE')
+SELECT FROM pg_roles AS walled WHERE rolname = %s AND has_schema_privilege(oid, 'public', 'USAGE')
+    AND has_table_privilege(oid, 'workflows_workflow', 'SELECT, UPDATE')
+    AND EXISTS (SELECT FROM pg_default_acl AS given, aclexplode(given.defaclacl) AS one
+        WHERE pg_get_userbyid(given.defaclrole) = current_user AND one.grantee = walled.oid)
 """
-_MAY = """
+_MAY = f"""
 SELECT mine.rolsuper OR mine.rolcreaterole, walled.oid IS NOT NULL,
-    walled.oid IS NOT NULL AND pg_has_role(mine.oid, walled.oid, 'MEMBER'), mine.rolsuper
+    walled.oid IS NOT NULL AND pg_has_role(mine.oid, walled.oid, {TO_CHANGE}),
+    walled.oid IS NOT NULL AND pg_has_role(mine.oid, walled.oid, 'MEMBER WITH ADMIN OPTION')
+        OR mine.rolcreaterole AND current_setting('server_version_num')::int < 160000
 FROM pg_roles AS mine LEFT JOIN pg_roles AS walled ON walled.rolname = %s WHERE mine.rolname = current_user
 """
 
@@ -83,11 +88,11 @@ def build(**_signal: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_THERE)
         stands = dict(cursor.fetchall()) == {table: _mark(each) for table, each in wanted.items()}
-        cursor.execute(_GRANTED, [ROLE])  # a restored database brings policies, and perhaps no role
-        if stands and cursor.fetchone() is not None:
-            return
         if not _has_role(cursor):
             log.warning("wall.missing: the role %s is not there and cannot be made (docs/operating.md)", ROLE)
+            return
+        cursor.execute(_GRANTED, [ROLE])  # a restored database brings policies, and no default rights
+        if stands and cursor.fetchone() is not None:
             return
         with transaction.atomic():
             for statement in _statements(wanted):
@@ -99,9 +104,8 @@ def missing(*, databases: Sequence[str] | None = None, **_asked: Any) -> list[Co
     if not databases:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(_MAY, [ROLE])
-        may_make, is_there, may_be, _is_superuser = cursor.fetchone()
-    if may_be or (may_make and not is_there):
+        may_make, is_there, may_be, may_give = _rights(cursor)
+    if may_be or (may_give if is_there else may_make):
         return []
     hint = f"Make the role {ROLE} as docs/operating.md says, then run `manage.py migrate`."
     return [Complaint("The database has no second wall between departments.", hint=hint, id="tandem.W001")]
@@ -116,14 +120,21 @@ def _way(model: type[Model], found: Mapping[type[Model], Any]) -> ForeignKey[Any
 
 
 def _has_role(cursor: Any) -> bool:
-    """Makes the role where that is allowed."""
-    cursor.execute(_MAY, [ROLE])
-    may_make, is_there, _may_be, is_superuser = cursor.fetchone()
+    """Makes the role where that is allowed, and lets whoever made it change to it."""
+    may_make, is_there, may_be, may_give = _rights(cursor)
     if may_make and not is_there:
         cursor.execute(_ROLE)
-        if not is_superuser:
-            cursor.execute(f"GRANT {ROLE} TO CURRENT_USER")
-    return bool(is_there or may_make)
+        _, is_there, may_be, may_give = _rights(cursor)
+    if is_there and may_give and not may_be:
+        cursor.execute(f"GRANT {ROLE} TO CURRENT_USER")
+    return is_there
+
+
+def _rights(cursor: Any) -> tuple[bool, bool, bool, bool]:
+    """May make roles, the role of the wall is there, may change to it, may let others."""
+    cursor.execute(_MAY, [ROLE])
+    found: tuple[bool, bool, bool, bool] = cursor.fetchone()
+    return found
 
 
 def _statements(wanted: Mapping[str, tuple[str, str]]) -> Iterator[str]:

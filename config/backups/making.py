@@ -105,7 +105,11 @@ SELECT c.relname FROM pg_class AS c WHERE c.relkind = 'r' AND c.relnamespace = '
     AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND deptype = 'e') ORDER BY 1
 """
 _EXTENSIONS = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY 1"
+# An owner with all rights of one is not named in the dump: whoever restores becomes the owner.
 _ROLES = """
 SELECT DISTINCT r.rolname FROM pg_class AS c, aclexplode(c.relacl) AS a JOIN pg_roles AS r ON r.oid = a.grantee
-WHERE c.relnamespace = 'public'::regnamespace AND r.rolname NOT LIKE 'pg\\_%' ORDER BY 1
+WHERE c.relnamespace = 'public'::regnamespace AND r.rolname NOT LIKE 'pg\\_%'
+    AND (r.oid <> c.relowner
+        OR NOT c.relacl @> (acldefault((CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", r.oid))[1])
+ORDER BY 1
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from psycopg import sql
 
 from audit import history
 from audit.history import Head as LedgerHead
+from audit.wall import ROLE
 from config.backups import making
 from config.backups.manifest import DUMP, FILES, Head, Manifest, read
 from config.backups.programs import Address, CannotBackUp, run
@@ -92,14 +94,10 @@ def _fill(target: str, folder: Path, manifest: Manifest) -> None:
     """All of it or nothing. Extensions and roles are of the server, and are made first."""
     at = Address.of(target)
     with _session(target) as session:
-        for extension in manifest.extensions:
-            session.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
-        for role in manifest.roles:
-            if session.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
-                session.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+        _require_of_the_server(session, manifest)
         version = session.info.server_version
     listed = run("pg_restore", version, "--list", str(folder / DUMP), at=at)
-    wanted = [line for line in listed.splitlines() if not {"EXTENSION", "SCHEMA"} & set(line.split()[2:5])]
+    wanted = [line for line in listed.splitlines() if not _NOT_OURS.match(line)]
     with tempfile.NamedTemporaryFile("w", suffix=".list") as list_file:
         list_file.write("\n".join(wanted))
         list_file.flush()
@@ -109,6 +107,39 @@ def _fill(target: str, folder: Path, manifest: Manifest) -> None:
         if (found := making.rows(session)) != manifest.rows:
             odd = [table for table in manifest.rows if found.get(table) != manifest.rows[table]]
             raise CannotBackUp(f"After the restore the tables {', '.join(odd)} do not hold what was backed up.")
+
+
+def _require_of_the_server(session: psycopg.Connection[Any], manifest: Manifest) -> None:
+    """Makes the extensions and roles that are not there. Raises CannotBackUp with what an administrator is to say."""
+    refused = [statement for statement in _missing(session, manifest) if not _may(session, statement)]
+    if refused:
+        user = session.info.user
+        if sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(ROLE)) in refused:
+            refused.append(sql.SQL("GRANT {} TO {}").format(sql.Identifier(ROLE), sql.Identifier(user)))
+        said = "\n".join(f"  {statement.as_string(session)};" for statement in refused)
+        raise CannotBackUp(
+            f"The role {user!r} may not make what the backup needs. Let an administrator of PostgreSQL say this in an "
+            f"empty database that {user!r} owns, name that one in DATABASE_URL, and restore again:\n\n{said}"
+        )
+
+
+def _missing(session: psycopg.Connection[Any], manifest: Manifest) -> Iterator[sql.Composed]:
+    there = {name for (name,) in session.execute("SELECT extname FROM pg_extension").fetchall()}
+    for extension in manifest.extensions:
+        if extension not in there:
+            yield sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(extension))
+    there = {name for (name,) in session.execute("SELECT rolname FROM pg_roles").fetchall()}
+    for role in manifest.roles:
+        if role not in there:
+            yield sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role))
+
+
+def _may(session: psycopg.Connection[Any], statement: sql.Composed) -> bool:
+    try:
+        session.execute(statement)
+    except psycopg.errors.InsufficientPrivilege:
+        return False
+    return True
 
 
 def _write_into_ledger(there: Head, manifest: Manifest) -> Head:
@@ -167,3 +198,5 @@ def _speaking_to(name: str) -> Iterator[None]:
 
 
 _OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+# Only their owner may say anything of these. Default rights are of whoever gave them; `migrate` gives its own.
+_NOT_OURS = re.compile(r"\d+; \d+ \d+ (EXTENSION|SCHEMA|(ACL|COMMENT) - (EXTENSION|SCHEMA)|DEFAULT ACL) ")

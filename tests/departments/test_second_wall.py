@@ -138,6 +138,25 @@ def test_every_table_of_departments_is_behind_the_wall() -> None:
 
 
 @pytest.mark.django_db
+def test_the_wall_counts_only_for_a_role_that_may_change_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE ROLE one_plain LOGIN; GRANT {wall.ROLE} TO one_plain WITH SET FALSE")
+        for granted, stands in (("FALSE", False), ("TRUE", True)):
+            cursor.execute(f"GRANT {wall.ROLE} TO one_plain WITH SET {granted}; SET SESSION AUTHORIZATION one_plain")
+            cursor.execute(wall._STANDS, [wall.ROLE])
+            assert (cursor.fetchone(), second_wall.missing(databases=["default"]) == []) == ((stands,), stands)
+            cursor.execute("RESET SESSION AUTHORIZATION")
+
+        # One who made it is a member of it, with the right to let others be, and may not change to it yet.
+        monkeypatch.setattr(second_wall, "ROLE", "one_wall")
+        cursor.execute("CREATE ROLE one_maker CREATEROLE; SET SESSION AUTHORIZATION one_maker; CREATE ROLE one_wall")
+        assert not second_wall._rights(cursor)[2]
+        assert second_wall._has_role(cursor)
+        assert second_wall._rights(cursor)[2]
+        cursor.execute("RESET SESSION AUTHORIZATION")
+
+
+@pytest.mark.django_db
 def test_whoever_is_answered_leaves_no_wall_behind(legal: Department) -> None:
     manager = Client()
     manager.force_login(factories.make_user("Maren", legal))

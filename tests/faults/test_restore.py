@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from audit import wall
 from audit.anchoring import InFile
 from audit.models import Entry
 from audit.sealer import Sealer
@@ -29,7 +30,7 @@ from workflows.models import Run, StepRun, Task
 from workflows.runtime import files
 
 pytestmark = pytest.mark.django_db(transaction=True)
-DRILL = "tandem_drill"
+DRILL, PLAIN = "tandem_drill", "tandem_plain"
 
 
 @pytest.fixture
@@ -105,6 +106,7 @@ def test_h08_after_a_restore_runs_go_on_the_ledger_verifies_and_no_effect_is_rep
         assert (found.findings.told, found.set_back) == ([], 1)
         assert Entry.objects.filter(verb="ledger.history_replaced").count() == 1, "it is said once"
         _refusals(backup, tmp_path)
+        _by_a_plain_role(backup, tmp_path)
 
 
 def _refusals(backup: Path, folder: Path) -> None:
@@ -131,3 +133,33 @@ def _refusals(backup: Path, folder: Path) -> None:
     assert done.old.batch > done.manifest.head.batch
     with psycopg.connect(Address.of(done.kept_as).info) as kept:
         assert kept.execute("SELECT count(*) FROM audit_entry").fetchone() == (entries,)
+
+
+def _by_a_plain_role(backup: Path, folder: Path) -> None:
+    """As docs/operating.md sets it up: a role that owns its database, and may make neither roles nor extensions."""
+    manifest = json.loads((backup / FILE).read_text())
+    assert manifest["roles"] == [wall.ROLE], "an owner is not needed by name where another one restores"
+    asking = shutil.copytree(backup, folder / "asking")
+    (asking / FILE).write_text(
+        json.dumps({**manifest, "extensions": ["vector", "postgres_fdw"], "roles": [wall.ROLE, "tandem_auditor"]})
+    )
+    with psycopg.connect(Address.of("postgres").info, autocommit=True) as server:
+        server.execute(f"CREATE ROLE {PLAIN} LOGIN; GRANT {wall.ROLE} TO {PLAIN}")
+        server.execute(f"CREATE DATABASE {PLAIN} OWNER {PLAIN}")
+        try:
+            with speaking_to({"NAME": PLAIN, "USER": PLAIN}):
+                with pytest.raises(CannotBackUp, match="may not make what the backup needs") as refused:
+                    restoring.restore(asking, replace=False)
+                said = [line.strip() for line in str(refused.value).splitlines() if line.startswith("  ")]
+                assert said == ['CREATE EXTENSION "postgres_fdw";', 'CREATE ROLE "tandem_auditor" NOLOGIN;']
+                assert restoring.restore(backup, replace=False).manifest.rows == manifest["rows"]
+                with connection.cursor() as cursor:
+                    cursor.execute("CREATE TABLE of_later ()")
+                    cursor.execute("SELECT has_table_privilege(%s, 'of_later', 'SELECT')", [wall.ROLE])
+                    assert cursor.fetchone() == (True,), "tables of later versions are open to whoever is walled, too"
+                wall.stand_behind([])
+                assert Run.objects.count() == 0
+                wall.take_down()
+        finally:
+            server.execute(f"DROP DATABASE {PLAIN} WITH (FORCE)")
+            server.execute(f"DROP ROLE {PLAIN}")
