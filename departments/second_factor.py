@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from allauth.account.internal.flows.login import get_authentication_records
@@ -16,7 +17,8 @@ from departments.access import Actor, require_administrator
 from departments.models import User
 
 ADDED_HERE = "second_factor_added"
-"""In the session in which somebody set one up, and so has shown that they have it."""
+"""In the session in which somebody set one up, and so has shown that they have it: when that was."""
+FRESH_FOR_S = 300
 REAL = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """Recovery codes only stand in for one of these."""
 
@@ -34,6 +36,16 @@ def was_given(request: HttpRequest) -> bool:
     user: Any = request.user
     given = any(done["method"] == "mfa" for done in get_authentication_records(request, user))
     return given or ADDED_HERE in request.session
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Whether they have just shown who they are: with a second factor where they have one, else as they came in."""
+    user: Any = request.user
+    done = get_authentication_records(request, user)
+    if has_one(user):
+        done = [each for each in done if each["method"] == "mfa"]
+    latest = max([request.session.get(ADDED_HERE, 0), *(each["at"] for each in done)])
+    return time.time() - latest <= FRESH_FOR_S
 
 
 def is_needed(request: HttpRequest) -> bool:

@@ -86,6 +86,13 @@ def end_sessions(sessions: Iterable[UserSession], *, actor: Actor) -> None:
         session.end()
 
 
+def end_others(user: User, here: str | None, *, actor: Actor) -> int:
+    """All of somebody's but the one with the key `here`. Gives how many there were."""
+    others = list(UserSession.objects.filter(user=user).exclude(session_key=here))
+    end_sessions(others, actor=actor)
+    return len(others)
+
+
 def forget(key: str | None) -> None:
     """Its person has signed out."""
     UserSession.objects.filter(session_key=key).delete()

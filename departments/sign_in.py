@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import logging
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core import context as current
 from allauth.core.internal.ratelimit import parse_rates
 from django.conf import settings
@@ -18,11 +16,9 @@ from django.shortcuts import resolve_url
 from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 
-from departments import mail
+from departments import mail, second_factor
 
 log = logging.getLogger(__name__)
-
-FRESH_FOR_S = 300
 
 # Mail leaves after the answer: waiting for the mail server would tell which addresses have an account, and an
 # unreachable one would fail the page for those addresses only.
@@ -41,10 +37,14 @@ class ClosedSignUp(DefaultAccountAdapter):
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Whoever has just signed in is not asked again at once."""
-        request = current.request
-        done = get_authentication_records(request, request.user)
-        freshest = max((each["at"] for each in done), default=0)
-        return time.time() - freshest > FRESH_FOR_S
+        return not second_factor.is_fresh(current.request)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Who has a second factor is asked for it: who only knows the password must not remove or add one."""
+        methods = super().get_reauthentication_methods(user)
+        if user.is_authenticated and second_factor.has_one(user):
+            return [each for each in methods if each["id"] != "reauthenticate"]
+        return methods
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return resolve_url(settings.LOGIN_REDIRECT_URL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from allauth.account import signals as account
@@ -66,13 +67,16 @@ def note_factor_made(instance: Authenticator, created: bool, **_: Any) -> None:
     if instance.type not in second_factor.REAL:
         _note("person.recovery_codes_made", instance.user)
         return
+    _end_other_sessions(instance.user)
     if current.request is not None:
-        current.request.session[second_factor.ADDED_HERE] = True
+        current.request.session[second_factor.ADDED_HERE] = int(time.time())
     _note("person.second_factor_added", instance.user, kind=instance.type)
 
 
 @receiver(mfa.authenticator_removed)
 def note_factor_removed(user: User, authenticator: Authenticator, **_: Any) -> None:
+    if authenticator.type in second_factor.REAL:
+        _end_other_sessions(user)
     _note("person.second_factor_removed", user, kind=authenticator.type)
 
 
@@ -100,6 +104,12 @@ def _ways(request: HttpRequest, user: User) -> dict[str, str]:
     if first["method"] == "socialaccount":
         first = {"method": f"single sign-on, {first.get('provider', '')}"}
     return {"method": first["method"]} | ({"second_factor": factors[-1]} if factors else {})
+
+
+def _end_other_sessions(user: User) -> None:
+    """They began under another rule, and perhaps somebody else sits there."""
+    here = current.request.session.session_key if current.request is not None else None
+    sessions.end_others(user, here, actor=actor_for_user(user))
 
 
 def _note(verb: str, user: User, **detail: Any) -> None:

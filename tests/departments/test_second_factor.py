@@ -17,6 +17,7 @@ from pytest_django import Settings
 from audit.models import Entry
 from config import env, production
 from connectors.models import Secret
+from departments import second_factor
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
 from departments.models import User
@@ -148,12 +149,13 @@ def test_changing_factors_asks_for_the_password_again_after_a_while(robin: User)
 def test_the_admin_asks_for_a_second_factor_and_leads_to_where_it_is_set_up(robin: User, settings: Settings) -> None:
     settings.ADMIN_NEEDS_SECOND_FACTOR = True
     with time_machine.travel(time.time(), tick=False) as clock:
-        client, before = begin(), begin()
+        client, before = begin(), Client()
 
         refused = client.get("/admin/", follow=True)
         changed = client.post("/admin/departments/department/add/", {"name": "X"})
         key, _codes = set_up(client)
         clock.shift(60)
+        before.force_login(robin)
         older = before.get("/admin/departments/user/")
         asked = before.post(older["Location"], {"code": code_of(key)})
 
@@ -165,6 +167,30 @@ def test_the_admin_asks_for_a_second_factor_and_leads_to_where_it_is_set_up(robi
         assert before.get("/admin/").status_code == 200
     Authenticator.objects.all().delete()
     assert client.get("/admin/")["Location"] == "/accounts/sign-in/"
+
+
+def test_a_factor_ends_the_other_sessions_and_only_who_gives_it_removes_it(robin: User) -> None:
+    with time_machine.travel(time.time(), tick=False) as clock:
+        thief, owner = begin(), begin()
+        key, codes = set_up(owner)
+        assert (is_in(thief), is_in(owner)) == (False, True), "begun with the password alone"
+
+        other = begin()
+        other.post("/accounts/second-factor/", {"code": codes[0]})
+        clock.shift(400)
+        for path in ("app/remove/", "codes/new/", "passkeys/add/"):
+            asked = owner.get(f"/accounts/sign-in/{path}")["Location"]
+            assert asked.startswith("/accounts/again/code/"), path
+        assert owner.get("/accounts/again/password/")["Location"] == "/accounts/again/code/"
+        owner.post("/accounts/again/password/", {"password": PASSWORD})
+        owner.post("/accounts/sign-in/app/remove/")
+        assert second_factor.has_one(robin), "the password is not enough"
+
+        owner.post("/accounts/again/code/", {"code": code_of(key)})
+        owner.post("/accounts/sign-in/app/remove/")
+        assert not second_factor.has_one(robin)
+        assert (is_in(other), is_in(owner)) == (False, True)
+    assert verbs().count("person.session_ended") == 2
 
 
 def test_a_sign_in_link_stands_in_for_the_password_only(robin: User) -> None:
