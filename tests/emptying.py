@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management.commands import flush
 from django.db import OperationalError, connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -65,16 +66,21 @@ def _sleeping(tables: list[str], state: str) -> list[str]:
 
 
 def _patiently(execute: Callable[..., None]) -> Callable[..., None]:
-    """What a browser still asked when its page was closed is being answered: of the two, the emptying gives way."""
+    """What a browser still asked when its page was closed is being answered: of the two, the emptying gives way.
+
+    The anchors go with the ledger: else a scheduler would take an emptied one for a restored one, and its workers would
+    park what must not happen twice.
+    """
 
     def patiently(self: DatabaseOperations, statements: list[str]) -> None:
-        for _ in range(TRIES - 1):
+        for tries in range(TRIES):
             try:
-                return execute(self, statements)
+                execute(self, statements)
+                break
             except OperationalError as error:
-                if not isinstance(error.__cause__, DeadlockDetected):
+                if not isinstance(error.__cause__, DeadlockDetected) or tries == TRIES - 1:
                     raise
                 time.sleep(0.2)
-        return execute(self, statements)
+        settings.LEDGER_ANCHORS.unlink(missing_ok=True)
 
     return patiently

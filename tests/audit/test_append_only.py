@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import Error, connection, transaction
 
+from audit import history
+from audit.anchoring import InFile
 from audit.models import Entry
 from audit.services import NotInTransaction, record
 from departments.access import SYSTEM
@@ -79,13 +82,15 @@ def test_an_entry_goes_with_its_deed_when_the_transaction_is_rolled_back() -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_emptying_the_tables_between_tests_leaves_the_triggers_as_they_were() -> None:
+def test_emptying_the_tables_between_tests_leaves_the_triggers_as_they_were_and_no_anchors() -> None:
     with transaction.atomic():
         record("workflow.published", actor=SYSTEM)
+    settings.LEDGER_ANCHORS.write_text('{"batch": 7, "hash": "of the test before"}\n')
 
     call_command("flush", interactive=False, verbosity=0)
 
     assert not Entry.objects.exists()
+    assert not history.notice([InFile(settings.LEDGER_ANCHORS)]), "an emptied ledger was not set back"
     test_the_triggers_are_enabled_always(None)
 
 
