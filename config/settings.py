@@ -127,6 +127,11 @@ ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,10/15m/key"}
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # mail to an address without an account would tell it apart
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 MFA_ADAPTER = "connectors.second_factor.SealedSecrets"
+MFA_FORMS = {
+    "activate_totp": "departments.codes.Activate",
+    "authenticate": "departments.codes.Authenticate",
+    "reauthenticate": "departments.codes.Reauthenticate",
+}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RECOVERY_CODES_SHOW_ONCE = True
