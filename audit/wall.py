@@ -9,6 +9,7 @@ this can and cannot stop.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +24,8 @@ OPEN: Final = None
 ANY: Final = "any"
 """Whatever the connection has been told: enough for tables of no department."""
 UNSURE: Final = "unsure"
+ASK_AGAIN_S: Final = 10.0
+"""For so long a database without the wall is not asked again whether it has one now."""
 
 log = logging.getLogger(__name__)
 _wanted: ContextVar[str | None] = ContextVar("wall", default=OPEN)
@@ -97,13 +100,19 @@ def _while(wanted: str | None) -> Iterator[None]:
         _wanted.reset(token)
 
 
-_known: list[bool] = []
+_stood = False
+_none_until = 0.0
 
 
 def _stands(raw: Any) -> bool:
-    """Asked once in the life of a process: without its role or its policies there is no wall, and that is said."""
-    if not _known:
-        _known.append(bool(raw.execute(_STANDS, [ROLE]).fetchone()[0]))
-        if not _known[0]:
+    """Whether the database has the wall: its role and its policies. That there is none is said.
+
+    Once it stands it is not asked for again; where there is none, a migration may bring it at any time.
+    """
+    global _stood, _none_until
+    if not _stood and time.monotonic() >= _none_until:
+        _stood = bool(raw.execute(_STANDS, [ROLE]).fetchone()[0])
+        if not _stood:
             log.warning("wall.missing: the database has no second wall between departments (docs/operating.md)")
-    return _known[0]
+            _none_until = time.monotonic() + ASK_AGAIN_S
+    return _stood

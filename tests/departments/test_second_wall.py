@@ -157,6 +157,21 @@ def test_the_wall_counts_only_for_a_role_that_may_change_to_it(monkeypatch: pyte
 
 
 @pytest.mark.django_db
+def test_a_wall_that_is_built_later_is_found_without_a_new_start(
+    legal: Department, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wall, "_stood", False)
+    with monkeypatch.context() as before:
+        before.setattr(wall, "_STANDS", wall._STANDS.replace("'wall'", "'nowhere'"))
+        wall.stand_behind([legal.pk])
+        assert _user() != wall.ROLE
+
+    assert _user() != wall.ROLE, "a database without a wall is not asked before each statement"
+    monkeypatch.setattr(wall, "_none_until", wall._none_until - wall.ASK_AGAIN_S)
+    assert _user() == wall.ROLE
+
+
+@pytest.mark.django_db
 def test_whoever_is_answered_leaves_no_wall_behind(legal: Department) -> None:
     manager = Client()
     manager.force_login(factories.make_user("Maren", legal))
