@@ -26,22 +26,17 @@ class WallMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
-
-    def process_view(self, request: HttpRequest, *_view: Any) -> HttpResponse | None:
-        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
-            wall.stand_behind([])
-            return None
+        """Before the address is looked up: the page of one that is not there has a frame with tasks in it, too."""
         try:
-            actor = actor_of(request)
-            in_admin = request.resolver_match is not None and request.resolver_match.namespaces == ["admin"]
-            if in_admin and actor.is_administrator:
-                wall.take_down()
-            else:
-                wall.stand_behind(actor.roles)
+            wall.stand_behind(actor_of(request).roles if settings.SESSION_COOKIE_NAME in request.COOKIES else [])
         except OperationalError as error:
             return busy(request, error)
-        return None
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: Any) -> None:
+        in_admin = request.resolver_match is not None and request.resolver_match.namespaces == ["admin"]
+        if in_admin and actor_of(request).is_administrator:
+            wall.take_down()
 
 
 @receiver(request_started)

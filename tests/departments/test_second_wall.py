@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -184,6 +185,21 @@ def test_whoever_is_answered_leaves_no_wall_behind(legal: Department) -> None:
     ):
         client.get(path)
         assert _user() != wall.ROLE
+
+
+@pytest.mark.django_db
+def test_the_frame_of_a_page_that_is_not_there_stands_behind_the_wall_of_whoever_asks() -> None:
+    ours, theirs = scenes.a_department("Ours"), scenes.a_department("Theirs")
+    scenes.a_task(ours)
+    approver = Client()
+    approver.force_login(ours.approver)
+
+    for other in ([ours.department.pk], [theirs.department.pk]):
+        wall.stand_behind(other)
+        Run.objects.count()  # by which the connection is told
+        wall.take_down()
+        answer = approver.get("/nowhere")
+        assert (answer.status_code, re.findall(r'"td-count">(\d+)', answer.content.decode())) == (404, ["1"])
 
 
 @pytest.mark.django_db(transaction=True)
