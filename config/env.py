@@ -121,9 +121,10 @@ def _port(text: str) -> int:
 
 
 def _address(name: str, text: str) -> str:
-    if not text or re.fullmatch(r".+:[0-9]{1,5}", text):
+    found = re.fullmatch(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:\[\]]+):([0-9]{1,5})", text)
+    if not text or (found and 1 <= int(found[1]) <= 65535):
         return text
-    raise BadSetting(f"{name} is {text!r}; it must be HOST:PORT, like 127.0.0.1:9100.")
+    raise BadSetting(f"{name} is {text!r}; it must be HOST:PORT, like 127.0.0.1:9100 or [::1]:9100.")
 
 
 def _number(name: str, text: str) -> int:

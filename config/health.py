@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from config import metrics
 from workflows.services.progress import progress
 
 
@@ -39,6 +40,7 @@ def moving(request: HttpRequest) -> HttpResponse:
 
 
 PROBES = {"/livez": alive, "/healthz": alive, "/readyz": ready, "/progressz": moving}
+INSIDE = {**PROBES, "/metrics": metrics.page}
 
 
 class HealthMiddleware:
@@ -48,7 +50,7 @@ class HealthMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        probe = PROBES.get(request.path)
+        probe = INSIDE.get(request.path)
         if probe is None or request.method not in ("GET", "HEAD"):
             return self.get_response(request)
         return probe(request)

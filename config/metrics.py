@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hmac
 import logging
+import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -148,8 +150,9 @@ def serve(listen: str) -> None:
     host, _, port = listen.rpartition(":")
     if not port:
         return
+    server_class = _ServerOf6 if host.startswith("[") else _Server
     try:
-        server = make_server(host.strip("[]"), int(port), _application, handler_class=_Silent)
+        server = make_server(host.strip("[]"), int(port), _application, server_class, _Silent)
     except OSError as error:
         log.warning("metrics.none: TANDEM_METRICS_LISTEN, %s, cannot be had (%s)", listen, error)
         return
@@ -164,7 +167,22 @@ def _application(asked: WSGIEnvironment, start_response: StartResponse) -> list[
     return [_written(OWN, REGISTRY)]
 
 
+class _Server(ThreadingMixIn, WSGIServer):
+    """Whoever connects and says nothing keeps nobody else waiting."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """One that broke off, or took too long."""
+
+
+class _ServerOf6(_Server):
+    address_family = socket.AF_INET6
+
+
 class _Silent(WSGIRequestHandler):
+    timeout = 5
+
     def log_message(self, format: str, *args: object) -> None:
         """Being scraped is no news."""
 

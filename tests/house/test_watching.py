@@ -6,6 +6,7 @@ import json
 import logging
 import logging.config
 import re
+import socket
 import urllib.request
 from datetime import timedelta
 from io import StringIO
@@ -20,7 +21,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from config import health, metrics
+from config import env, health, metrics
 from config.env import ROOT
 from connectors import scrubbing
 from connectors.log_context import about
@@ -105,12 +106,14 @@ def test_metrics_are_for_those_with_the_token_and_have_few_labels(db: None, sett
     assert probe("/metrics")[0] == 401, "nobody has a token that is not set"
     settings.METRICS_TOKEN = TOKEN
     assert [probe("/metrics", Authorization=f"Bearer {word}")[0] for word in ("", "wrong", f"{TOKEN} ")] == [401] * 3
+    settings.ALLOWED_HOSTS, settings.SECURE_SSL_REDIRECT = ["tandem.example.org"], True
+    pod = {"host": "10.1.2.3:8000", "Authorization": f"Bearer {TOKEN}"}  # as Prometheus finds it in a cluster
 
     run = make_run(make_version(make_workflow(make_department())), status="running")
     make_step(run, status="ready")
     metrics.DATABASE = metrics.CollectorRegistry()
     metrics.DATABASE.register(metrics.FromTheDatabase())
-    status, said = probe("/metrics", Authorization=f"Bearer {TOKEN}")
+    status, said = probe("/metrics", **pod)
 
     assert status == 200
     for line in (
@@ -140,16 +143,29 @@ def test_a_worker_counts_its_steps_at_an_address_of_its_own(settings: Any, monke
     port = free_port()
     metrics.serve(f"127.0.0.1:{port}")
     metrics.serve(f"127.0.0.1:{port}")  # one that cannot be had stops nobody
+    metrics.serve(f"[::1]:{port}")
 
     asked = urllib.request.Request(f"http://127.0.0.1:{port}/metrics")
-    with pytest.raises(HTTPError, match="401"):
-        urllib.request.urlopen(asked, timeout=5)
+    with socket.create_connection(("127.0.0.1", port)), pytest.raises(HTTPError, match="401"):
+        urllib.request.urlopen(asked, timeout=2)  # past one who says nothing
+    if socket.has_dualstack_ipv6():
+        socket.create_connection(("::1", port), timeout=2).close()
     asked.add_header("Authorization", f"Bearer {TOKEN}")
     with urllib.request.urlopen(asked, timeout=5) as answer:
         said = answer.read().decode()
     assert 'tandem_step_seconds_count{kind="text.compose",result="rejected"} 1.0' in said
     assert f'tandem_step_seconds_count{{kind="{meters.OTHERS}",result="rejected"}} 1.0' in said
     assert "process_resident_memory_bytes" in said
+
+
+def test_where_metrics_are_told_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    for told in ("", "127.0.0.1:9100", "0.0.0.0:1", "worker:65535", "[::1]:9100"):
+        monkeypatch.setenv("TANDEM_METRICS_LISTEN", told)
+        assert env.read().metrics_listen == told
+    for told in ("9100", ":9100", "127.0.0.1:", "127.0.0.1:0", "127.0.0.1:70000", "::1:9100", "[::1]"):
+        monkeypatch.setenv("TANDEM_METRICS_LISTEN", told)
+        with pytest.raises(env.BadSetting, match="must be HOST:PORT"):
+            env.read()
 
 
 def test_a_line_of_the_log_says_what_it_is_about_and_no_secret(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
