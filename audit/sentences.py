@@ -124,6 +124,8 @@ SENTENCES: Mapping[str, Any] = {
     "trigger.set_up": _("{actor} set up a trigger of “{workflow}”"),
     "trigger.switched_off": _("{actor} switched off a trigger of “{workflow}”"),
     "trigger.switched_on": _("{actor} switched on a trigger of “{workflow}”"),
+    "workflow.share_ended": _("{actor} ended the sharing of {object} with {whom}"),
+    "workflow.shared": _("{actor} shared {object} with {whom}, for use alone"),
     "workflow.archived": _("{actor} archived {object}"),
     "workflow.created": _("{actor} created the workflow {object}"),
     "workflow.draft_saved": _("{actor} saved the draft of {object}"),

@@ -91,9 +91,14 @@ def require_administrator(actor: Actor) -> None:
         raise PermissionDenied(f"{actor.label} is not an administrator of this server.")
 
 
-def require_manager(actor: Actor, department: Department) -> None:
+def may_manage(actor: Actor, department: Department) -> bool:
     """Administrators manage the people and tokens of every department, managers those of their own."""
-    if not (actor.is_administrator or actor.may(Verb.MANAGE, department.pk)):
+    return actor.is_administrator or actor.may(Verb.MANAGE, department.pk)
+
+
+def require_manager(actor: Actor, department: Department) -> None:
+    """Raises PermissionDenied for who may not manage it."""
+    if not may_manage(actor, department):
         raise PermissionDenied(f"{actor.label} may not manage the people of {department.name}.")
 
 

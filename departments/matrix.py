@@ -82,6 +82,7 @@ MATRIX: Mapping[Verb, Right] = {
     Verb.AUDIT: _right(Role.MANAGER, ledger="read and take along"),
     Verb.MANAGE: _right(
         Role.MANAGER,
+        workflows="share with people outside, for use alone",
         people="give and take roles, plan absences",
         groups="make, change, delete",
         tokens="make and revoke",

@@ -27,7 +27,8 @@ os.environ.setdefault("TANDEM_NO_BOOTSTRAP", "1")
 
 
 SERVERS = "tests/faults"
-"""What shares one stack of servers, and mostly waits for them: it leaves a core to all the others."""
+"""What shares one stack of servers, and mostly waits for them: two such lanes leave a core to all the others."""
+OF_THE_OTHER_LANE = ("test_kill", "test_race", "test_load", "test_restore", "test_points", "test_test_runs")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -38,14 +39,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 class Lanes(LoadScopeScheduling):
-    """For `-n 3`: one process has the servers and then helps the others, which take file by file.
+    """For `-n 3`: two processes have a stack of servers each and then help the third, which takes file by file.
 
     xdist's own groups stand in marks, and are lost on the way with pytest 9.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return SERVERS if file.startswith(SERVERS) else file
+        if not file.startswith(SERVERS):
+            return file
+        return f"{SERVERS}/{file.rpartition('/')[2].startswith(OF_THE_OTHER_LANE)}"
 
 
 WATCHERS = (SERVERS, "tests/journeys", "tests/house", "tests/browser")

@@ -36,6 +36,7 @@ from workflows.models import (
     SavedStepVersion,
     Series,
     SeriesRow,
+    Share,
     StepRun,
     StoredFile,
     Subscription,
@@ -335,6 +336,16 @@ class TriggerEventAdmin(RowsOfTheProduct):
     search_fields = ("trigger__title",)
     date_hierarchy = "at"
     list_select_related = ("trigger",)
+
+
+@admin.register(Share)
+class ShareAdmin(RowsOfTheProduct):
+    department_path = "workflow__department"
+    list_display = ("shared_at", "opens", "workflow", "person", "to_department", "role", "shared_by")
+    list_filter = ("workflow__department", "role")
+    search_fields = ("workflow__name", "person__email", "person__name", "to_department__name")
+    date_hierarchy = "shared_at"
+    list_select_related = ("workflow", "person", "to_department")
 
 
 @admin.register(Subscription)

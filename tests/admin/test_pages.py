@@ -75,6 +75,7 @@ from workflows.models import (
     SavedStepVersion,
     Series,
     SeriesRow,
+    Share,
     StepRun,
     StoredFile,
     Subscription,
@@ -187,6 +188,7 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
         delivery,
         DeliveryTry.objects.create(delivery=delivery, code=500, answer=SECRET, problem=SECRET),
     ]
+    rows += [Share.objects.create(workflow=workflow, person=member, shared_by="Lea")]
     rows += [make_publish_request(workflow, note=SECRET, reason=SECRET)]
     rows += [Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output=written)]
     changed = {"do": "describe", "description": SECRET}

@@ -7,6 +7,7 @@ from workflows.models.publishing import PublishRequest, RequestStatus
 from workflows.models.run import Attempt, JournalEntry, Run, StepRun
 from workflows.models.sample import Sample
 from workflows.models.series import RowState, Series, SeriesRow
+from workflows.models.share import Share
 from workflows.models.states import (
     Priority,
     RunMode,
@@ -53,6 +54,7 @@ __all__ = [
     "SavedStepVersion",
     "Series",
     "SeriesRow",
+    "Share",
     "StepRun",
     "StepStatus",
     "StoredFile",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
@@ -13,6 +12,7 @@ from departments.access import visible
 from workflows.models import StoredFile
 from workflows.pages.page import Request, page
 from workflows.services.files import download_file
+from workflows.services.sharing import find_own_file
 
 HARMLESS = {
     "X-Content-Type-Options": "nosniff",
@@ -25,7 +25,10 @@ HARMLESS = {
 @page
 @require_GET
 def file(request: Request, pk: UUID) -> HttpResponse:
-    stored = get_object_or_404(visible(StoredFile.objects.select_related("department"), request.actor), pk=pk)
+    rows = visible(StoredFile.objects.select_related("department"), request.actor)
+    stored = rows.filter(pk=pk).first() or find_own_file(request.actor, pk)
+    if stored is None:
+        raise Http404
     disposition = content_disposition_header(True, stored.name) or "attachment"
     return HttpResponse(
         download_file(stored, actor=request.actor),

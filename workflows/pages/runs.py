@@ -27,6 +27,7 @@ from workflows.pages.showing import named
 from workflows.pages.step import details_of
 from workflows.runtime.journey import tree_of
 from workflows.services.runs import cancel_run, resume_run, retry_run
+from workflows.services.sharing import has_lent
 
 SPANS: Mapping[str, timedelta] = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 MOST_ENTRIES = 50
@@ -146,7 +147,10 @@ def context_of(request: Request, shown: Run) -> dict[str, Any]:
         "inputs": inputs_of(shown),
         "decisions": shown.tasks.filter(status=TaskStatus.DECIDED).order_by("decided_at"),
         "entries": Entry.objects.filter(run_id=shown.pk).order_by("pk")[:MOST_ENTRIES],
-        "may_cancel": may_run and not status.is_over and shown.parent_id is None and shown.cancel_asked_at is None,
+        "may_cancel": (may_run or has_lent(request.actor, shown))
+        and not status.is_over
+        and shown.parent_id is None
+        and shown.cancel_asked_at is None,
         "may_retry": may_go_on,
         "may_resume": may_go_on and not shown.is_test and shown.workflow.live_id not in (None, shown.version_id),
         "may_repeat": may_run and not shown.is_test and status.is_over and shown.workflow.live_id is not None,

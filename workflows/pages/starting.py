@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from connectors.forms import Filled, Form, form_for_inputs, read
-from departments.access import visible
+from departments.access import Verb, visible
 from workflows.models import Run, StoredFile, Workflow
 from workflows.pages.page import Request, identifier
 from workflows.pages.uploaded import with_files
 from workflows.runtime.journey import tree_of
-from workflows.services.files import store_file
+from workflows.services.files import store_for_use
 
 PREFIX = "in-"
 """Keeps the names of inputs apart from the names of our own fields."""
@@ -38,10 +38,12 @@ def read_start(request: Request, workflow: Workflow) -> Filled:
 
 
 def read_inputs(request: Request, workflow: Workflow, form: Form) -> Filled:
-    """As `read_start`, of any form of inputs."""
+    """As `read_start`, of any form of inputs. Whoever is not of the department names no file but those they brought."""
     filled = read(form, request.POST, request.FILES)
-    return with_files(filled, workflow.department, partial(_store, request, workflow))
+    is_of_it = request.actor.may(Verb.VIEW, workflow.department_id)
+    brought_by = "" if is_of_it else request.actor.label
+    return with_files(filled, workflow.department, partial(_store, request, workflow), brought_by=brought_by)
 
 
 def _store(request: Request, workflow: Workflow, name: str, content: bytes) -> StoredFile:
-    return store_file(workflow.department, name=name, content=content, actor=request.actor)
+    return store_for_use(workflow, name=name, content=content, actor=request.actor)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from connectors.forms import Form
-from departments.access import Actor, Verb, require, visible
+from departments.access import Actor, Verb, may_manage, visible
 from departments.models import Department
 from workflows.engine.definition import BadDefinition, load
 from workflows.models import Run, RunStatus, Workflow
@@ -27,6 +27,7 @@ from workflows.pages.page import Request, page, words
 from workflows.pages.starting import filled_form, read_start
 from workflows.services.refusals import Conflict
 from workflows.services.runs import start_run
+from workflows.services.sharing import lent_to, may_use, require_use
 from workflows.services.triggers import triggers_of
 
 RATE_SPAN = timedelta(days=30)
@@ -82,8 +83,10 @@ def workflows(request: Request) -> HttpResponse:
     """The list; typing into the search asks for its fragment alone."""
     wanted = words(request, "q")
     template = "workflows/_workflows.html" if request.htmx else "workflows/workflows.html"
+    lent = [] if request.htmx else lent_to(request.actor)
     context = {
         "rows": listed(request.actor, wanted),
+        "lent": lent,
         "q": wanted,
         "statuses": RunStatus,
         "may_build": bool(request.actor.departments(Verb.EDIT)),
@@ -106,7 +109,7 @@ def workflow(request: Request, pk: UUID) -> HttpResponse:
 def start(request: Request, pk: UUID) -> HttpResponse:
     """Start a run and go to its page; a refused form comes back as it was typed (422)."""
     shown = find(request, pk)
-    require(request.actor, Verb.RUN, shown.department)
+    require_use(request.actor, shown)
     if shown.live_id is None:
         raise Conflict(f"“{shown.name}” is not published. Publish it, then start it.")
 
@@ -144,7 +147,7 @@ def own_departments(request: Request) -> list[Department]:
 
 
 def start_context(request: Request, shown: Workflow, form: Form | None) -> dict[str, Any]:
-    return {"workflow": shown, "form": form, "may_run": request.actor.may(Verb.RUN, shown.department_id)}
+    return {"workflow": shown, "form": form, "may_run": may_use(request.actor, shown)}
 
 
 def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[str, Any]:
@@ -157,6 +160,7 @@ def page_context(request: Request, shown: Workflow, form: Form | None) -> dict[s
         "made": made_of_it(shown),
         "tables": list(shown.series.order_by("-pk")[:RECENT_TABLES]),
         "triggers": triggers_of(shown.pk),
+        "may_share": may_manage(request.actor, shown.department),
         "may_publish": request.actor.may(Verb.PUBLISH, shown.department_id),
         **switch_of(request, shown),
     }

@@ -8,10 +8,11 @@ from audit.services import record
 from connectors.sdk import BadParams, FileRef
 from departments.access import Actor, Verb, require
 from departments.models import Department
-from workflows.models import Run, StoredFile, Task
+from workflows.models import Run, StoredFile, Task, Workflow
 from workflows.runtime import files
 from workflows.services.deciders import require_decider
 from workflows.services.refusals import ValidationError
+from workflows.services.sharing import require_reader, require_use
 
 
 def store_file(
@@ -20,6 +21,12 @@ def store_file(
     """Raises ValidationError (empty, too large), PermissionDenied."""
     require(actor, Verb.RUN, department)
     return _store(department, name, content, content_type, actor, run)
+
+
+def store_for_use(workflow: Workflow, *, name: str, content: bytes, actor: Actor) -> StoredFile:
+    """A file for the start of a workflow: whoever may start it may bring it. Raises as `store_file` does."""
+    require_use(actor, workflow)
+    return _store(workflow.department, name, content, "", actor, None)
 
 
 def store_for_task(task: Task, *, name: str, content: bytes, actor: Actor) -> StoredFile:
@@ -46,7 +53,7 @@ def _store(
 
 def download_file(stored: StoredFile, *, actor: Actor) -> bytes:
     """The bytes, for somebody outside; steps read them through their context. Raises PermissionDenied."""
-    require(actor, Verb.VIEW, stored.department)
+    require_reader(actor, stored)
     content = files.read(stored)
     with transaction.atomic():
         _record("file.downloaded", stored, actor)

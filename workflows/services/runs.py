@@ -21,6 +21,7 @@ from workflows.runtime.faults import fault_point
 from workflows.runtime.journey import Journey
 from workflows.services import reopening
 from workflows.services.refusals import Conflict, ValidationError
+from workflows.services.sharing import has_lent, require_use
 
 
 def start_run(
@@ -49,7 +50,7 @@ def accept_run(
 
     Raises ValidationError keyed by input, PermissionDenied, Conflict when nothing is published.
     """
-    require(actor, Verb.RUN, workflow.department)
+    require_use(actor, workflow)
     if workflow.live_id is None or workflow.archived_at is not None:
         raise Conflict(f"“{workflow.name}” has no published version. Publish it first.")
 
@@ -93,7 +94,8 @@ def find_startable(actor: Actor, *, id: UUID | None = None, slug: str = "") -> W
 
 def cancel_run(run: Run, *, actor: Actor) -> Run:
     """End the run and everything inside it now. Raises Conflict when it is over already."""
-    require_repair(actor, run.department)
+    if not has_lent(actor, run):
+        require_repair(actor, run.department)
     with transaction.atomic():
         locked = store.lock_run(run.pk)
         if locked is None:

@@ -24,11 +24,13 @@ from tests.factories import make_absence, make_group, make_manifest, make_publis
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows import urls
-from workflows.models import RunStatus, SavedStep, Series, SeriesRow
+from workflows.models import RunStatus, SavedStep, Series, SeriesRow, Workflow
 from workflows.runtime import files
 from workflows.services import budgets, copies, drafting, mail_links, subscriptions
 from workflows.services.manual_mode import switch_off, switch_on
+from workflows.services.runs import start_run
 from workflows.services.saving import archive_saved, keep_prompt
+from workflows.services.sharing import share_with_person
 from workflows.services.telling import Told
 from workflows.services.triggers import Wanted, set_up
 
@@ -258,6 +260,19 @@ def _group(scene: Scene) -> list[object]:
     return [scene.department.slug, make_group(scene.department, scene.viewer).pk]
 
 
+def _share(scene: Scene) -> list[object]:
+    return [scene.workflow.pk, share_with_person(scene.workflow, scene.viewer.email, actor=SYSTEM).pk]
+
+
+def _lent(scene: Scene) -> list[object]:
+    return _share(scene)[:1]
+
+
+def _lent_run(scene: Scene) -> list[object]:
+    workflow = Workflow.objects.get(pk=_share(scene)[0])
+    return [start_run(workflow, inputs=dict(scenes.SAMPLE), actor=actor_for_user(scene.viewer)).pk]
+
+
 WORKED = (("monday-0-from", "09:00"), ("monday-0-to", "12:00"))
 TOKEN = (("name", "Archive"), ("role", "operator"), ("days", "30"))
 COPIED = (("department", "marketing"), ("name", "Ours"), ("who-review", "approver"))
@@ -336,6 +351,13 @@ ROUTES = [
     Route("tasks_many", method="post", right="approver", answer=302),
     Route("tasks_many_decide", method="post", right="approver", answer=302),
     Route("decide", _task, "post", (("decision", "approve"),), "approver", "operator", 302),
+    Route("shares", _workflow, right="manager", wrong="builder"),
+    Route("share_person", _workflow, "post", (), "manager", "builder", 422),
+    Route("share_department", _workflow, "post", (), "manager", "builder", 422),
+    Route("share_end", _share, "post", (), "manager", "builder", 302),
+    Route("shared", _lent),
+    Route("shared_run", _lent_run),
+    Route("shared_cancel", _lent_run, "post", (), answer=302),
     Route("hosted_form", _hosted),
     Route("workflow_tool", _workflow, "post", (("on", "1"),), "builder", "operator", 302),
     Route("series_new", _workflow, right="operator", wrong="viewer"),
