@@ -79,11 +79,16 @@ def _key() -> RSAKey:
 
 @dataclass
 class OpenIdServer:
-    """`person`: the claims of whoever signs in there; `in_token`: what only the ID token says."""
+    """`person`: the claims of whoever signs in there; `in_token`: what only the ID token says.
+
+    `document`: said instead of the discovery document; `asked`: the path of each request.
+    """
 
     person: dict[str, Any] = field(default_factory=dict)
     in_token: dict[str, Any] = field(default_factory=dict)
     says_issuer: str = ""
+    document: Any = None
+    asked: list[str] = field(default_factory=list)
     at: str = ""
     key: RSAKey = field(default_factory=_key)
     signs_with: RSAKey = None  # type: ignore[assignment]
@@ -103,8 +108,14 @@ def application(state: OpenIdServer) -> Flask:
     server.state = state
     server.register_grant(WithOpenIdCode, [CodeChallenge(required=True), IdTokens(state)])
 
+    @app.before_request
+    def count() -> None:
+        state.asked.append(request.path)
+
     @app.get("/.well-known/openid-configuration")
     def discovery() -> Any:
+        if state.document is not None:
+            return jsonify(state.document)
         return jsonify(
             issuer=state.says_issuer or state.at,
             authorization_endpoint=f"{state.at}/authorize",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +18,10 @@ from connectors import vault
 from connectors.models import IdentityProvider, Protocol
 from connectors.single_sign_on import arriving, door, saml
 from connectors.single_sign_on.arriving import Refused, Told
+from connectors.single_sign_on.claims import is_plain, plain
 
 log = logging.getLogger(__name__)
+_ANSWERS = ("userinfo", "id_token")
 _NAMES = (
     *("name", "displayName", "urn:oid:2.16.840.1.113730.3.1.241", "cn", "urn:oid:2.5.4.3"),
     "http://schemas.microsoft.com/identity/claims/displayname",
@@ -84,23 +86,34 @@ def hosts_of(provider: IdentityProvider) -> tuple[str, ...]:
 
 def _told(provider: IdentityProvider, sociallogin: SocialLogin) -> Told:
     said: Mapping[str, Any] = sociallogin.said
-    told = [each for each in (said.get("userinfo"), said.get("id_token")) if each] or [said]
+    told: list[Mapping[str, Any]] = [each for name in _ANSWERS if isinstance(each := said.get(name), dict)] or [said]
     if len({str(each.get("sub")) for each in told}) > 1:
         raise Refused("The two answers of the provider are about different people.")  # OIDC Core §5.3.2
-    address = sociallogin.email_addresses[0] if sociallogin.email_addresses else None
+    email, email_is_verified = _address(sociallogin, told)
     return Told(
         uid=sociallogin.account.uid,
-        email=address.email if address else "",
-        email_is_verified=address is not None and address.verified is True,
+        email=email,
+        email_is_verified=email_is_verified,
         name=next((_first(each[name]) for each in told for name in _NAMES if each.get(name)), ""),
         groups=frozenset(group for each in told for group in _all(each.get(provider.groups_in))),
     )
 
 
+def _address(sociallogin: SocialLogin, told: Iterable[Mapping[str, Any]]) -> tuple[str, bool]:
+    """And whether it is verified. Some say it in the ID token alone, where allauth does not look for it."""
+    for address in sociallogin.email_addresses:
+        return address.email, address.verified is True
+    for each in told:
+        if isinstance(each.get("email"), str):
+            return each["email"], each.get("email_verified") is True
+    return "", False
+
+
 def _first(value: Any) -> str:
-    return str(value[0]) if isinstance(value, list) else str(value)
+    return plain(str(value[0]) if isinstance(value, list) else str(value))
 
 
 def _all(value: Any) -> list[str]:
     """Some write one group as a text, not as a list of one."""
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)] if value else []
+    values = value if isinstance(value, list) else [value] if value else []
+    return [str(each) for each in values if is_plain(each)]

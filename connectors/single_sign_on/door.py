@@ -42,11 +42,14 @@ class Answer:
     def text(self) -> str:
         return self.content.decode(errors="replace")
 
-    def json(self) -> Any:
+    def json(self) -> dict[str, Any]:
         try:
-            return json.loads(self.content)
-        except ValueError:
-            raise OAuth2Error("The answer is no JSON.") from None
+            found = json.loads(self.content)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise OAuth2Error("The answer is no JSON object.")
+        return found
 
     def raise_for_status(self) -> None:
         if self.status_code >= 400:

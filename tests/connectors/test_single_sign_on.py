@@ -10,6 +10,7 @@ import pytest
 import requests
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from joserfc.jwk import RSAKey
@@ -105,6 +106,7 @@ def test_openid_refuses_whatever_does_not_fit(there: OpenIdServer, office: Ident
     assert (come_in().status_code, last_refusal()[:15]) == (403, "The two answers")
     there.in_token = {}
     there.says_issuer = "https://elsewhere.example"
+    cache.clear()
     assert Client().get("/accounts/oidc/office/").status_code == 401
     there.says_issuer = ""
     office.hosts = []
