@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account import views as account
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -43,6 +46,16 @@ def my_sign_in(request: HttpRequest) -> HttpResponse:
         "is_waived": user.is_staff and not settings.ADMIN_NEEDS_SECOND_FACTOR,
     }
     return render(request, "departments/my_sign_in.html", context)
+
+
+@login_required
+def choose_password(request: HttpRequest) -> HttpResponse:
+    """A password is a way in: whoever comes by another one is asked first. A link is made for choosing one."""
+    user: Any = request.user
+    way = get_adapter().get_reauthentication_methods(user)[0]
+    if not user.has_usable_password() and way["url"] != request.path:
+        raise_if_reauthentication_required(request, app="allauth.account")
+    return account.password_set(request)
 
 
 @login_required

@@ -18,6 +18,8 @@ from departments.models import User
 
 ADDED_HERE = "second_factor_added"
 """In the session in which somebody set one up, and so has shown that they have it: when that was."""
+ASKED_THERE = "asked_there"
+"""In the session of somebody from an identity provider that says when it last asked them: when that was."""
 FRESH_FOR_S = 300
 REAL = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 """Recovery codes only stand in for one of these."""
@@ -44,8 +46,13 @@ def is_fresh(request: HttpRequest) -> bool:
     done = get_authentication_records(request, user)
     if has_one(user):
         done = [each for each in done if each["method"] == "mfa"]
-    latest = max([request.session.get(ADDED_HERE, 0), *(each["at"] for each in done)])
+    latest = max([request.session.get(ADDED_HERE, 0), *(_shown_at(request, each) for each in done)])
     return time.time() - latest <= FRESH_FOR_S
+
+
+def _shown_at(request: HttpRequest, done: dict[str, Any]) -> float:
+    asked: float = request.session.get(ASKED_THERE, done["at"])
+    return min(asked, done["at"]) if done["method"] == "socialaccount" else done["at"]
 
 
 def is_needed(request: HttpRequest) -> bool:

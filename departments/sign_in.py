@@ -8,11 +8,14 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context as current
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.core.internal.ratelimit import parse_rates
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
+from django.urls import reverse
 from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 
@@ -37,14 +40,18 @@ class ClosedSignUp(DefaultAccountAdapter):
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Whoever has just signed in is not asked again at once."""
-        return not second_factor.is_fresh(current.request)
+        if second_factor.is_fresh(current.request):
+            return False
+        raise ReauthenticationRequired  # allauth looks once more, and asks nothing of people who have no password
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """Who has a second factor is asked for it: who only knows the password must not remove or add one."""
+        if not user.is_authenticated:
+            return []
         methods = super().get_reauthentication_methods(user)
-        if user.is_authenticated and second_factor.has_one(user):
-            return [each for each in methods if each["id"] != "reauthenticate"]
-        return methods
+        if second_factor.has_one(user):
+            methods = [each for each in methods if each["id"] != "reauthenticate"]
+        return methods or [_way_of_whoever_has_none(user)]
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return resolve_url(settings.LOGIN_REDIRECT_URL)
@@ -52,6 +59,12 @@ class ClosedSignUp(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         message = self.render_mail(template_prefix, email, {"request": current.request, "email": email, **context})
         post.submit(_send, message)
+
+
+def _way_of_whoever_has_none(user: Any) -> dict[str, Any]:
+    """Without password and factor they came from an identity provider, or by a link to choose a password first."""
+    name = "sign_in_again" if SocialAccount.objects.filter(user=user).exists() else "account_set_password"
+    return {"id": name, "description": "", "url": reverse(name)}
 
 
 def too_many_tries() -> str:

@@ -28,6 +28,13 @@ def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
     _note("person.signed_in", user, **_ways(request, user))
 
 
+@receiver(account.user_logged_in)
+def note_when_asked(request: HttpRequest, sociallogin: Any = None, **_: Any) -> None:
+    """A provider lets people through whom it asked hours ago."""
+    if sociallogin is not None and sociallogin.asked_at is not None:
+        request.session[second_factor.ASKED_THERE] = sociallogin.asked_at
+
+
 @receiver(auth.user_logged_out)
 def note_sign_out(request: HttpRequest, user: User | None, **_: Any) -> None:
     sessions.forget(request.session.session_key)

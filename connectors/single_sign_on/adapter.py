@@ -61,6 +61,7 @@ class Adapter(DefaultSocialAccountAdapter):
             page = render(request, "socialaccount/refused.html", {"provider": provider, "why": refusal}, status=403)
             raise ImmediateHttpResponse(page) from None
         sociallogin.user = sociallogin.account.user
+        sociallogin.asked_at = _asked_at(sociallogin.said)
 
 
 def app_of(provider: IdentityProvider) -> SocialApp:
@@ -107,6 +108,13 @@ def _address(sociallogin: SocialLogin, told: Iterable[Mapping[str, Any]]) -> tup
         if isinstance(each.get("email"), str):
             return each["email"], each.get("email_verified") is True
     return "", False
+
+
+def _asked_at(said: Mapping[str, Any]) -> float | None:
+    """When the provider last asked the person who they are, where it says that (OIDC Core §2, `auth_time`)."""
+    claims = said.get("id_token")
+    told = claims.get("auth_time") if isinstance(claims, dict) else None
+    return told if isinstance(told, int | float) else None
 
 
 def _first(value: Any) -> str:

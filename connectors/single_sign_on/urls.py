@@ -7,7 +7,7 @@ from allauth.socialaccount.providers.saml import views as saml
 from django.urls import path, reverse_lazy
 from django.views.generic import RedirectView
 
-from connectors.single_sign_on import views
+from connectors.single_sign_on import again, views
 
 urlpatterns = [
     path("accounts/oidc/<slug:provider_id>/", views.login, name="openid_connect_login"),
@@ -22,5 +22,6 @@ urlpatterns = [
         RedirectView.as_view(url=reverse_lazy("account_logout")),
         name="saml_sls",
     ),
+    path("accounts/again/there/", again.sign_in_again, name="sign_in_again"),
     path("accounts/cancelled/", pages.login_cancelled, name="socialaccount_login_cancelled"),
 ]
