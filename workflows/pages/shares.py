@@ -111,7 +111,7 @@ def _department_form(workflow: Workflow) -> Form:
                 "department",
                 _("Department"),
                 "choice",
-                _("Its own, too: say approvers who may not start workflows otherwise."),
+                _("The own department, too: its approvers, for instance, could not start it otherwise."),
                 choices=tuple(Choice(str(pk), name) for pk, name in departments),
                 value=str(workflow.department_id),
                 required=True,
