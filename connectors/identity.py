@@ -76,6 +76,8 @@ class IdentityProvider(models.Model):
         return self.name
 
     def clean(self) -> None:
+        if self.slug in Protocol.values:  # who looks for a protocol would find this one
+            raise ValidationError({"slug": _("Another short name: this is the name of a protocol.")})
         needed = "metadata" if self.protocol == Protocol.SAML else "issuer"
         if not getattr(self, needed):
             raise ValidationError({needed: _("Needed with this protocol.")})

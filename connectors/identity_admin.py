@@ -113,7 +113,7 @@ class IdentityProviderAdmin(RecordedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:
         with transaction.atomic():
             if new := form.cleaned_data.get("new_secret"):
-                obj.secret = vault.keep({"secret": new}, None)
+                _keep_secret(obj, new)
             super().save_model(request, obj, form, change)
             if change and set(WHOSE) & set(form.changed_data):
                 SocialAccount.objects.filter(provider=obj.slug).delete()
@@ -157,6 +157,14 @@ class SocialAccountAdmin(ReadOnlyAdmin):
     list_display_links = None
     search_fields = ("user__name", "user__email", "provider")
     list_select_related = ("user",)
+
+
+def _keep_secret(provider: IdentityProvider, new: str) -> None:
+    """In the place of the one before, which is gone with that."""
+    if provider.secret:
+        vault.replace(provider.secret, {"secret": new})
+    else:
+        provider.secret = vault.keep({"secret": new}, None)
 
 
 def _address(name: str, provider: IdentityProvider) -> str:

@@ -17,7 +17,7 @@ from joserfc.jwk import RSAKey
 
 from audit.models import Entry
 from connectors import net, vault
-from connectors.models import GivenRole, IdentityProvider, Protocol
+from connectors.models import GivenRole, IdentityProvider, Protocol, Secret
 from departments.models import Department, Membership, Role, User
 from tests.factories import make_department, make_member, make_user
 from tests.identity_servers import ENTITY, OPENID_CLIENT, OPENID_SECRET, OpenIdServer, SamlServer, openid_server
@@ -211,8 +211,13 @@ def test_an_administrator_sets_a_provider_up_and_the_secret_lies_in_the_vault(th
     office = IdentityProvider.objects.get()
     page = client.get(f"{address}{office.pk}/change/").content.decode()
     assert client.get("/accounts/oidc/office/").status_code == 404, "not registered over there yet"
+    client.post(f"{address}{office.pk}/change/", {**form, "new_secret": "the-one-before"})
+    before = Secret.objects.count()
     client.post(f"{address}{office.pk}/change/", form)
     come_in()
+    assert Secret.objects.count() == before, "the secret before is gone"
+    named = client.post(f"{address}add/", {**form, "name": "Named", "slug": "saml"}).content.decode()
+    assert "the name of a protocol" in named
 
     assert ("It is no metadata of SAML" in wrong, saved.status_code) == (True, 302)
     assert "http://127.0.0.1:8000/accounts/oidc/office/back/" in page
