@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from django.conf import settings
 from psycopg import sql
 
 from config.backups.manifest import DUMP, FILES, Head, Manifest, digest
-from config.backups.programs import Address, CannotBackUp, run
+from config.backups.programs import Address, in_words, run
 from config.key_rings import Keys
 
 KEYS_OF = {"TANDEM_VAULT_KEYS": "VAULT_KEYS", "TANDEM_LEDGER_KEYS": "LEDGER_KEYS"}
@@ -24,30 +25,40 @@ ALL_KEYS = ("secret-key", "vault-keys", "ledger-keys", "ledger-signing-keys")
 def back_up(into: Path, *, with_files: bool = True) -> Path:
     """The folder that was made in `into`. Half a backup never has a manifest. Raises CannotBackUp."""
     folder = into / f"tandem-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    try:
+    with in_words():
         folder.mkdir(mode=0o700, parents=True)
-    except OSError as error:
-        raise CannotBackUp(f"{folder} cannot be made: {error.strerror}.") from None
+        manifest = _dumped(folder / DUMP)
+        if with_files:
+            _keep_files(folder / FILES)
+        manifest.sha256.update({path.name: digest(path) for path in sorted(folder.iterdir())})
+        manifest.write(folder)
+    return folder
+
+
+def keep_keys(file: Path) -> tuple[Path, list[str]]:
+    """Where the keys of TANDEM_HOME are, in a file of their own; names of those that came by variables instead.
+
+    They are never overwritten: keys that have changed go beside, with the time in the name. Raises CannotBackUp.
+    """
+    found = {name: settings.ENV.home / name for name in ALL_KEYS}
+    text = "".join(f"# {name}\n{path.read_text().strip()}\n" for name, path in found.items() if path.exists())
+    with in_words():
+        there = [path for path in (file, *file.parent.glob(f"{glob.escape(file.name)}-*Z")) if path.exists()]
+        kept = next((path for path in there if path.read_text() == text), None)
+        if kept is None:
+            kept = file.with_name(f"{file.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}") if there else file
+            kept.touch(mode=0o600, exist_ok=False)
+            kept.write_text(text)
+    return kept, [name for name, path in found.items() if not path.exists()]
+
+
+def _dumped(file: Path) -> Manifest:
     at = Address.of()
     with _one_moment(at) as (session, snapshot):
         manifest = _described(session)
         options = ["--format=custom", "--enable-row-security", f"--snapshot={snapshot}"]
-        run("pg_dump", manifest.server_version, *options, f"--file={folder / DUMP}", f"--dbname={at.info}", at=at)
-    if with_files:
-        _keep_files(folder / FILES)
-    manifest.sha256.update({path.name: digest(path) for path in sorted(folder.iterdir())})
-    manifest.write(folder)
-    return folder
-
-
-def keep_keys(file: Path) -> list[str]:
-    """The keys that lie in TANDEM_HOME, in one file of their own; names of those that came by variables instead."""
-    if file.exists():
-        raise CannotBackUp(f"{file} is there already; keys are never overwritten.")
-    found = {name: settings.ENV.home / name for name in ALL_KEYS}
-    file.touch(mode=0o600)
-    file.write_text("".join(f"# {name}\n{path.read_text().strip()}\n" for name, path in found.items() if path.exists()))
-    return [name for name, path in found.items() if not path.exists()]
+        run("pg_dump", manifest.server_version, *options, f"--file={file}", f"--dbname={at.info}", at=at)
+    return manifest
 
 
 @contextmanager
@@ -94,10 +105,11 @@ def rows(session: psycopg.Connection[Any]) -> dict[str, int]:
 def _keep_files(archive: Path) -> None:
     """Not compressed: most are already. A file that goes meanwhile belonged to nothing in the dump."""
     root = Path(settings.MEDIA_ROOT)
-    with tarfile.open(archive, "w") as tar:
+    with tarfile.open(archive, "w", dereference=True) as tar:
         for path in sorted(root.rglob("*")) if root.exists() else []:
-            if path.is_file():
-                tar.add(path, arcname=str(path.relative_to(root)), recursive=False)
+            with suppress(FileNotFoundError):
+                if path.is_file():
+                    tar.add(path, arcname=str(path.relative_to(root)), recursive=False)
 
 
 _TABLES = """

@@ -6,13 +6,16 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
+import psycopg
+from django.core.management.base import CommandError
+from django.db import DatabaseError, connection
 from psycopg.conninfo import make_conninfo
 
 from config import embedded, parts
@@ -24,6 +27,15 @@ LIBPQ = ("sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service", "
 
 class CannotBackUp(Exception):
     """What is not so, and what to do."""
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """What PostgreSQL, a migration or the disk refuses, as CannotBackUp."""
+    try:
+        yield
+    except (psycopg.Error, DatabaseError, CommandError, OSError, tarfile.TarError) as error:
+        raise CannotBackUp(f"That did not succeed: {str(error).strip() or type(error).__name__}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from io import BufferedReader
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
 
 import psycopg
 from django.conf import settings
@@ -22,8 +24,8 @@ from audit import history
 from audit.history import Head as LedgerHead
 from audit.wall import ROLE
 from config.backups import making
-from config.backups.manifest import DUMP, FILES, Head, Manifest, read
-from config.backups.programs import Address, CannotBackUp, run
+from config.backups.manifest import DUMP, FILES, Head, Manifest, digest, digest_of, read
+from config.backups.programs import Address, CannotBackUp, in_words, run
 from connectors.anchor_places import places
 
 
@@ -37,29 +39,38 @@ class Restored:
 
 
 def restore(folder: Path, *, replace: bool, take_keys_for_granted: bool = False) -> Restored:
-    """Raises CannotBackUp; then everything is as it was."""
-    manifest = read(folder)
-    if not take_keys_for_granted:
-        _require_keys(manifest)
-    name = str(connection.settings_dict["NAME"])
-    connection.close()
-    connection.close_pool()  # type: ignore[attr-defined]
-    with _session(name) as session:
-        _require_nobody(session, name)
-        is_empty = not session.execute(making._TABLES).fetchall()
-        there = Head() if is_empty else making.head(session)
-    if not is_empty and not replace:
-        raise CannotBackUp(
-            f"The database {name!r} is not empty, and nothing is ever restored over what is there. Name an empty one, "
-            "or say --replace: then this one is kept under another name."
-        )
-    target = name if is_empty else _new_database(name)
+    """Raises CannotBackUp; then the database that was there is as it was."""
+    with in_words():
+        manifest = read(folder)
+        if not take_keys_for_granted:
+            _require_keys(manifest)
+        name = str(connection.settings_dict["NAME"])
+        connection.close()
+        connection.close_pool()  # type: ignore[attr-defined]
+        with _session(name) as session:
+            _require_nobody(session, name)
+            is_empty = not session.execute(making._TABLES).fetchall()
+            there = Head() if is_empty else making.head(session)
+        if is_empty:
+            old, files = _brought_back(name, folder, manifest, there)
+            return Restored(manifest, old, "", files)
+        if not replace:
+            raise CannotBackUp(
+                f"The database {name!r} is not empty, and nothing is ever restored over what is there. Name an empty "
+                "one, or say --replace: then this one is kept under another name."
+            )
+        with _new_database(name) as target:
+            old, files = _brought_back(target, folder, manifest, there)
+            return Restored(manifest, old, _swap(name, target), files)
+
+
+def _brought_back(target: str, folder: Path, manifest: Manifest, there: Head) -> tuple[Head, int]:
+    """The end that the ledger had come to, and how many files were put back."""
     _fill(target, folder, manifest)
     with _speaking_to(target):
         call_command("migrate", verbosity=0, interactive=False)
         old = _write_into_ledger(there, manifest)
-    kept_as = "" if is_empty else _swap(name, target)
-    return Restored(manifest, old, kept_as, _put_files_back(folder / FILES))
+    return old, _put_files_back(folder / FILES)
 
 
 def _require_keys(manifest: Manifest) -> None:
@@ -78,7 +89,9 @@ def _require_nobody(session: psycopg.Connection[Any], name: str) -> None:
         raise CannotBackUp(f"{found[0]} sessions use the database {name!r}. Stop web, workers and scheduler first.")
 
 
-def _new_database(name: str) -> str:
+@contextmanager
+def _new_database(name: str) -> Iterator[str]:
+    """An empty one beside; gone again when it cannot take the other's place."""
     target = f"{name}_restored_{datetime.now(UTC):%Y%m%d%H%M%S}"
     with _session("postgres") as session:
         try:
@@ -87,7 +100,12 @@ def _new_database(name: str) -> str:
             raise CannotBackUp(
                 "This role may not make a database. Have an empty one made, and name it in DATABASE_URL."
             ) from None
-    return target
+    try:
+        yield target
+    except BaseException:
+        with _session("postgres") as session:
+            session.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(target)))
+        raise
 
 
 def _fill(target: str, folder: Path, manifest: Manifest) -> None:
@@ -160,19 +178,30 @@ def _swap(name: str, target: str) -> str:
 
 
 def _put_files_back(archive: Path) -> int:
-    """Those that are not there: names follow from the content, so that one that is there is the same."""
+    """Those that are not there, or not whole: names follow from the content."""
     root, put = Path(settings.MEDIA_ROOT), 0
-    # Python 3.11.0 to 3.11.3 know no filter; Debian 12 brings one of them. What is in the archive is ours in any case.
-    safely: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     if not archive.exists():
         return 0
-    root.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as tar:
         for member in tar:
-            if not (root / member.name).exists():
-                tar.extract(member, root, **safely)
-                put += 1
+            put += _put_back(tar, member, root)
     return put
+
+
+def _put_back(tar: tarfile.TarFile, member: tarfile.TarInfo, root: Path) -> bool:
+    name = PurePosixPath(member.name)
+    if not member.isfile() or name.is_absolute() or ".." in name.parts:
+        raise CannotBackUp(f"The files of the backup hold {member.name!r}, which is no file of Tandem's.")
+    path, source = root / name, cast("BufferedReader", tar.extractfile(member))
+    if path.is_file() and path.stat().st_size == member.size and digest(path) == digest_of(source):
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.half")
+    source.seek(0)
+    with half.open("wb") as file:
+        shutil.copyfileobj(source, file)
+    half.replace(path)
+    return True
 
 
 @contextmanager
@@ -197,6 +226,9 @@ def _speaking_to(name: str) -> Iterator[None]:
         connection.settings_dict["NAME"] = kept
 
 
-_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+# Those of a user: PostgreSQL's own, like autovacuum, give way by themselves.
+_OTHERS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid() AND usesysid IS NOT NULL
+"""
 # Only their owner may say anything of these. Default rights are of whoever gave them; `migrate` gives its own.
 _NOT_OURS = re.compile(r"\d+; \d+ \d+ (EXTENSION|SCHEMA|(ACL|COMMENT) - (EXTENSION|SCHEMA)|DEFAULT ACL) ")

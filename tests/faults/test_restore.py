@@ -64,7 +64,7 @@ def test_h08_after_a_restore_runs_go_on_the_ledger_verifies_and_no_effect_is_rep
     nap = {"id": "nap", "kind": "flow.wait", "with": {"for_s": 2.5}}
     slug = scene.workflow([scene.effect("first"), nap, scene.effect("keyed"), scene.effect("once", "unsafe")])
     runs = scene.stack.start_runs(slug, 3)
-    scene.wait_for_arrivals(3)
+    scene.stack.wait(lambda: StepRun.objects.filter(path="first", status="succeeded").count() == 3, 20, "first steps")
     old_files, settings.MEDIA_ROOT = new_host / "files", tmp_path / "old-files"
     stored = files.save(scene.department.pk, "brief.txt", b"what was agreed", "text/plain")
 
@@ -121,6 +121,13 @@ def _refusals(backup: Path, folder: Path) -> None:
     (other / FILE).write_text(json.dumps({**manifest, "keys": {"TANDEM_VAULT_KEYS": ["lost"]}}))
     with pytest.raises(CannotBackUp, match="has not the keys lost"):
         restoring.restore(other, replace=True)
+    (other / FILE).write_text(json.dumps({**manifest, "rows": {**manifest["rows"], "audit_entry": 0}}))
+    with pytest.raises(CannotBackUp, match="the tables audit_entry do not hold what was backed up"):
+        restoring.restore(other, replace=True)
+    with psycopg.connect(Address.of().info) as session:
+        assert session.execute("SELECT FROM pg_database WHERE datname LIKE '%\\_restored\\_%'").fetchall() == []
+    with speaking_to({"NAME": "tandem_nowhere"}), pytest.raises(CannotBackUp, match="does not exist"):
+        restoring.restore(backup, replace=True)
     (other / DUMP).write_bytes(b"something else")
     with pytest.raises(CannotBackUp, match="is not what was backed up"):
         restoring.restore(other, replace=True)

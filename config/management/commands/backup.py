@@ -27,12 +27,12 @@ class Command(BaseCommand):
         try:
             with database_at_hand(settings.ENV):
                 made = making.back_up(options["folder"].resolve(), with_files=not options["without_files"])
-            not_here = making.keep_keys(options["keys"].resolve()) if options["keys"] else []
+            keys, not_here = making.keep_keys(options["keys"].resolve()) if options["keys"] else (None, [])
         except CannotBackUp as problem:
             raise CommandError(str(problem)) from None
         self.stdout.write(f"Backed up into {made}")
-        if options["keys"]:
-            self.stdout.write(f"The keys are in {options['keys']}: keep them in another place than the backup.")
+        if keys:
+            self.stdout.write(f"The keys are in {keys}: keep them in another place than the backup.")
             for name in not_here:
                 self.stdout.write(f"{name} came by a variable: keep that too.")
         else:
