@@ -116,6 +116,7 @@ SENTENCES: Mapping[str, Any] = {
     "task.released": _("{actor} gave the task of {object} back to all who are asked"),
     "template.copied": _("{actor} made {object} from the template “{template}”"),
     "token.created": _("{actor} created the API token {object} with the role {role}"),
+    "token.renewed": _("{actor} renewed the secret of the API token {object}"),
     "token.revoked": _("{actor} revoked the API token {object}"),
     "vault.rotated": _("{actor} brought {secrets} secrets under the key {key} of the vault"),
     "trigger.changed": _("{actor} changed a trigger of “{workflow}”"),

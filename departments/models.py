@@ -11,6 +11,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower, Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from departments.hours import days_of, spans_of, usual_hours
@@ -268,7 +269,10 @@ class Absence(models.Model):
 
 
 class ApiToken(models.Model):
-    """A key for another program: acts in one department with one role. Only its hash is kept (rule S18)."""
+    """The account of another program: acts in one department with one role. Of its secret only the hash is kept (S18).
+
+    Renewed, it stays who it is; the secret before works until `previous_until`, so that nobody has to be quick.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
     department = models.ForeignKey(Department, models.CASCADE, related_name="tokens", verbose_name=_("department"))
@@ -279,6 +283,8 @@ class ApiToken(models.Model):
     )
     prefix = models.CharField(_("begins with"), max_length=16)
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    previous_digest = models.CharField(max_length=64, default="", db_default="", editable=False)
+    previous_until = models.DateTimeField(_("the secret before works until"), null=True, blank=True, editable=False)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(_("expires"))
@@ -289,10 +295,19 @@ class ApiToken(models.Model):
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
         ordering = ["-id"]
-        constraints = [models.CheckConstraint(condition=models.Q(role__in=Role.values), name="api_token_role")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="api_token_role"),
+            models.UniqueConstraint(
+                fields=["previous_digest"], condition=~models.Q(previous_digest=""), name="api_token_previous_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def previous_works(self) -> bool:
+        return self.previous_until is not None and self.previous_until > timezone.now()
 
 
 class SignInLink(models.Model):

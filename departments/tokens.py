@@ -1,4 +1,7 @@
-"""API tokens: another program acts in one department with one role (rule S18)."""
+"""API tokens: another program acts in one department with one role (rule S18).
+
+A token is the program's account: renewing its secret changes neither who it is in the ledger nor what it may.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ LONGEST = timedelta(days=365)
 MARK = "tdm_"  # lets secret scanners and people recognise a token of ours
 PREFIX_LENGTH = len(MARK) + 8
 NAME_LENGTH = 80
+LONGEST_OVERLAP = timedelta(days=7)
 FRESH = timedelta(minutes=1)
 
 
@@ -69,7 +73,7 @@ def create_token(
     require_manager(actor, department)
     _check(role, name, lifetime)
     _check_verbs(role, only)
-    secret = MARK + secrets.token_urlsafe(32)
+    secret = _new_secret()
 
     with transaction.atomic():
         token = ApiToken.objects.create(
@@ -85,6 +89,31 @@ def create_token(
         narrowed = {"only": token.only} if token.only else {}
         record("token.created", actor=actor, department=department.slug, thing=token, role=str(role), **narrowed)
     return token, secret
+
+
+def renew_token(
+    token: ApiToken, *, actor: Actor, lifetime: timedelta = LONGEST, overlap: timedelta = timedelta(days=1)
+) -> str:
+    """A new secret for the same program. The one before works for `overlap` (up to 7 days), as it would have.
+
+    Raises ValidationError for a revoked token, and for times outside their bounds.
+    """
+    require_manager(actor, token.department)
+    _check_lifetime(lifetime)
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise ValidationError({"overlap": _("The secret before works for at most 7 days more.")})
+    secret = _new_secret()
+    with transaction.atomic():
+        known = ApiToken.objects.select_for_update().get(pk=token.pk)
+        if known.revoked_at is not None:
+            raise ValidationError(_("“%(name)s” has ended. Make a new token.") % {"name": token.name})
+        now = timezone.now()
+        known.previous_digest, known.previous_until = known.digest, min(now + overlap, known.expires_at)
+        known.digest, known.prefix, known.expires_at = digest_of(secret), secret[:PREFIX_LENGTH], now + lifetime
+        known.save(update_fields=["previous_digest", "previous_until", "digest", "prefix", "expires_at"])
+        record("token.renewed", actor=actor, department=token.department.slug, thing=token)
+    token.refresh_from_db()
+    return secret
 
 
 def revoke_token(token: ApiToken, *, actor: Actor) -> None:
@@ -107,7 +136,8 @@ def used(secret: str) -> tuple[ApiToken, Allowance] | None:
     """The same, and one use of it is counted in the same statement."""
     limit = Limit.of_minute("token", settings.API_PER_MINUTE)
     with wall.undecided():
-        found = sql.row(_USABLE, [digest_of(secret), *allowances.values(limit)])
+        digest = digest_of(secret)
+        found = sql.row(_USABLE, [digest, digest, *allowances.values(limit)])
     if found is None:
         return None
     *row, _who, free_at, now = found
@@ -115,6 +145,10 @@ def used(secret: str) -> tuple[ApiToken, Allowance] | None:
     token.only = orjson.loads(token.only)  # as text, past Django's own reading
     token.department = Department.from_db("default", _DEPARTMENT, row[len(_TOKEN) :])
     return token, allowances.after(f"token:{token.pk}", limit, free_at, now)
+
+
+def _new_secret() -> str:
+    return MARK + secrets.token_urlsafe(32)
 
 
 def digest_of(secret: str) -> str:
@@ -181,6 +215,10 @@ def _check(role: Role | str, name: str, lifetime: timedelta) -> None:
     if not 1 <= len(name.strip()) <= NAME_LENGTH:
         problem = _("A token needs a name of 1 to %(most)d characters that says which program uses it.")
         raise ValidationError({"name": problem % {"most": NAME_LENGTH}})
+    _check_lifetime(lifetime)
+
+
+def _check_lifetime(lifetime: timedelta) -> None:
     if not timedelta(0) < lifetime <= LONGEST:
         raise ValidationError({"lifetime": _("A token lives at least a moment and at most 365 days.")})
 
@@ -212,7 +250,10 @@ _USABLE = f"""
 WITH usable AS (
     SELECT {sql.selected("token", _TOKEN)}, {sql.selected("department", _DEPARTMENT)}, token.id::text AS who
     FROM departments_apitoken AS token JOIN departments_department AS department ON department.id = token.department_id
-    WHERE token.digest = %s AND token.revoked_at IS NULL AND token.expires_at > clock_timestamp()
+    WHERE token.revoked_at IS NULL AND (
+        token.digest = %s AND token.expires_at > clock_timestamp()
+        OR token.previous_digest = %s AND token.previous_digest <> '' AND token.previous_until > clock_timestamp()
+    )
 ), taken AS ({allowances.taking("'token:' || who", "FROM usable")})
 SELECT usable.*, (SELECT free_at FROM taken), clock_timestamp() FROM usable
 """

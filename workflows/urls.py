@@ -197,6 +197,7 @@ urlpatterns = [
     path("departments/<slug:slug>/by-mail/", people.by_mail, name="department_by_mail"),
     path("departments/<slug:slug>/tokens/", tokens.listed, name="tokens"),
     path("departments/<slug:slug>/tokens/new/", tokens.make, name="token_make"),
+    path("departments/<slug:slug>/tokens/<uuid:pk>/renew/", tokens.renew, name="token_renew"),
     path("departments/<slug:slug>/tokens/<uuid:pk>/revoke/", tokens.revoke, name="token_revoke"),
     path("departments/<slug:slug>/people/<uuid:pk>/leave/", departing.leave, name="person_leave"),
     path("departments/<slug:slug>/groups/", people.group_make, name="group_make"),

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 from audit.models import Entry
 from departments.access import SYSTEM, Verb, actor_for_token, actor_for_user
 from departments.models import ApiToken, Department, Role
-from departments.tokens import create_token, revoke_token, token_for
+from departments.tokens import create_token, renew_token, revoke_token, token_for
 from tests.factories import make_department, make_user
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +133,48 @@ def test_a_revoked_token_is_refused_from_the_next_request_on(issued: tuple[ApiTo
     assert ask(f"Bearer {secret}").status_code == 401
     assert token.revoked_at is not None
     assert list(Entry.objects.values_list("verb", flat=True)) == ["token.revoked", "token.created"]
+
+
+def test_a_renewed_token_is_the_same_program_and_its_secret_before_works_for_a_while(
+    issued: tuple[ApiToken, str],
+) -> None:
+    token, first = issued
+
+    second = renew_token(token, actor=SYSTEM, lifetime=timedelta(days=30), overlap=timedelta(days=1))
+    for secret in (first, second):
+        found = token_for(secret)
+        assert found is not None
+        assert (found.pk, found.name, found.role) == (token.pk, token.name, token.role)
+    with time_machine.travel(timezone.now() + timedelta(hours=25)):
+        ApiToken.objects.update(previous_until=timezone.now() - timedelta(hours=26))
+        assert [token_for(secret) is not None for secret in (first, second)] == [False, True]
+
+    third = renew_token(token, actor=SYSTEM, overlap=timedelta(0))
+    assert [token_for(secret) is not None for secret in (first, second, third)] == [False, False, True]
+    renew_token(token, actor=SYSTEM)
+    revoke_token(token, actor=SYSTEM)
+    assert token_for(third) is None, "revoked, both are"
+    with pytest.raises(ValidationError, match="has ended"):
+        renew_token(token, actor=SYSTEM)
+    assert Entry.objects.filter(verb="token.renewed", object_id=str(token.pk)).count() == 3
+
+
+def test_only_a_manager_renews_and_no_secret_lives_beyond_its_bounds(
+    issued: tuple[ApiToken, str], legal: Department
+) -> None:
+    token, secret = issued
+    with pytest.raises(PermissionDenied):
+        renew_token(token, actor=actor_for_user(make_user(department=legal, role=Role.BUILDER)))
+    for wrong in ({"overlap": timedelta(days=8)}, {"overlap": timedelta(hours=-1)}, {"lifetime": timedelta(days=366)}):
+        with pytest.raises(ValidationError):
+            renew_token(token, actor=SYSTEM, **wrong)
+    ApiToken.objects.update(expires_at=timezone.now() + timedelta(minutes=5))
+
+    renew_token(token, actor=SYSTEM, overlap=timedelta(days=7))
+
+    assert token.previous_until is not None
+    assert token.previous_until < timezone.now() + timedelta(minutes=6), "it would have ended then"
+    assert token_for(secret) is not None
 
 
 def test_an_expired_token_is_refused(issued: tuple[ApiToken, str]) -> None:

@@ -14,14 +14,15 @@ from django.db.models.functions import Now
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from connectors.forms import Choice, Field, Form, read
 from departments.matrix import ALLOWS, Verb
 from departments.models import ApiToken, Department, Role
-from departments.tokens import create_token, revoke_token
-from workflows.pages.page import Request, page
+from departments.tokens import create_token, renew_token, revoke_token
+from workflows.pages.page import Request, page, whole_number
 from workflows.pages.people import find_managed
 from workflows.pages.workflows import sentences
 
@@ -29,6 +30,8 @@ ENDED_SHOWN = 50
 LIFETIMES = (7, 30, 90, 365)
 """Days."""
 USUAL_DAYS = 90
+OVERLAPS = {24: _lazy("1 day"), 168: _lazy("7 days"), 0: _lazy("not at all: it may be known to somebody")}
+"""Hours that the secret before goes on working."""
 
 
 @page
@@ -48,6 +51,23 @@ def make(request: Request, slug: str) -> HttpResponse:
         token, secret = create_token(department, actor=request.actor, **_asked(filled.values))
     except ValidationError as refused:
         return _page(request, department, form=_with_refusals(filled.form, refused), status=422)
+    return _page(request, department, made=token, secret=secret)
+
+
+@page
+@require_POST
+@never_cache
+def renew(request: Request, slug: str, pk: UUID) -> HttpResponse:
+    """A new secret for the same program, shown this once."""
+    department = find_managed(request, slug)
+    token = get_object_or_404(department.tokens, pk=pk)
+    overlap = timedelta(hours=_whole(request.POST.get("overlap", ""), -1))
+    lifetime = timedelta(days=_whole(request.POST.get("days", "")))
+    try:
+        secret = renew_token(token, actor=request.actor, lifetime=lifetime, overlap=overlap)
+    except ValidationError as refused:
+        messages.error(request, " ".join(refused.messages))
+        return redirect("tokens", slug)
     return _page(request, department, made=token, secret=secret)
 
 
@@ -77,6 +97,9 @@ def _page(
         "ended": tokens.filter(ended)[:ENDED_SHOWN],
         "form": form or _form(),
         "made": made,
+        "lifetimes": LIFETIMES,
+        "usual_days": USUAL_DAYS,
+        "overlaps": OVERLAPS,
         "secret": secret,
     }
     return render(request, "departments/tokens.html", context, status=status)
@@ -140,13 +163,18 @@ _VERBS = {
 
 def _asked(values: Mapping[str, Any]) -> dict[str, Any]:
     chosen = values.get("only") or {}
-    days = str(values.get("days") or "")
     return {
         "name": str(values.get("name") or ""),
         "role": str(values.get("role") or ""),
         "only": [verb.value for verb in Verb if chosen.get(verb.value)],
-        "lifetime": timedelta(days=int(days) if days.isdecimal() and len(days) < 5 else 0),
+        "lifetime": timedelta(days=_whole(str(values.get("days") or ""))),
     }
+
+
+def _whole(text: str, otherwise: int = 0) -> int:
+    """What is no number of days or hours is refused by the service, like one that is too large."""
+    found = whole_number(text)
+    return otherwise if found is None or found > 9999 else found
 
 
 def _with_refusals(form: Form, refused: ValidationError) -> Form:

@@ -275,6 +275,7 @@ def _lent_run(scene: Scene) -> list[object]:
 
 WORKED = (("monday-0-from", "09:00"), ("monday-0-to", "12:00"))
 TOKEN = (("name", "Archive"), ("role", "operator"), ("days", "30"))
+RENEWED = (("days", "30"), ("overlap", "24"))
 COPIED = (("department", "marketing"), ("name", "Ours"), ("who-review", "approver"))
 
 ROUTES = [
@@ -425,6 +426,7 @@ ROUTES = [
     Route("department_by_mail", _department, "post", (), "manager", "viewer", 302),
     Route("tokens", _department, right="manager", wrong="builder"),
     Route("token_make", _department, "post", TOKEN, "manager", "builder", 200),
+    Route("token_renew", _token, "post", RENEWED, "manager", "builder", 200),
     Route("token_revoke", _token, "post", (), "manager", "builder", 302),
     Route("person_leave", _member, right="manager", wrong="viewer"),
     Route("group_make", _department, "post", (("new-name", "Deals"),), "manager", "viewer", 302),

@@ -51,6 +51,15 @@ def test_a_token_is_made_shown_once_used_and_ended(henrik: Client, legal: Depart
     assert "only read, start and stop runs" in listed
     assert "never used" in listed
 
+    renewed = henrik.post(f"{page_of(legal)}{token.pk}/renew/", {"days": "30", "overlap": "0"}).content.decode()
+    [again] = re.findall(r"tdm_[\w-]{43}", renewed)
+    assert token_for(secret) is None
+    assert token_for(again) == token
+    for wrong in ({"days": "30"}, {"overlap": "0"}, {"days": "9" * 30, "overlap": "0"}, {"days": "30", "overlap": "x"}):
+        assert henrik.post(f"{page_of(legal)}{token.pk}/renew/", wrong).status_code == 302, wrong
+    assert token_for(again) == token, "nothing was renewed"
+    secret = again
+
     henrik.post(f"{page_of(legal)}{token.pk}/revoke/")
     assert token_for(secret) is None
     assert "Ended" in henrik.get(page_of(legal)).content.decode()
