@@ -13,7 +13,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from departments import mail, notices
+from departments import mail, notices, sessions
 from departments.access import Actor, require_administrator, require_manager
 from departments.groups import leave_groups
 from departments.models import NOTICES_OVER, Department, Membership, Notice, NoticeStatus, Role, User
@@ -143,12 +143,13 @@ def change_rights(user: User, *, actor: Actor, **rights: bool) -> None:
 
 @transaction.atomic
 def deactivate_user(user: User, *, actor: Actor) -> None:
-    """Ends all rights at once, in open sessions too. Raises ValidationError for the last administrator."""
+    """Ends all rights and sessions at once. Raises ValidationError for the last administrator."""
     require_administrator(actor)
     refuse_for_last_administrator(user)
 
     user.is_active = False
     user.save(update_fields=["is_active"])
+    sessions.end_others(user, None, actor=actor)  # else they would go on when the account is activated again
     record("person.deactivated", actor=actor, thing=user)
 
 

@@ -80,7 +80,7 @@ def end_session(session: UserSession, *, actor: Actor) -> None:
 @transaction.atomic
 def end_sessions(sessions: Iterable[UserSession], *, actor: Actor) -> None:
     for session in sessions:
-        if actor.id != str(session.user_id) and not actor.is_administrator:
+        if actor.id != str(session.user_id) and not (actor.is_administrator or actor.kind == "system"):
             raise PermissionDenied(_("Everybody ends their own sessions; an administrator those of others too."))
         record("person.session_ended", actor=actor, thing=session.user)
         session.end()

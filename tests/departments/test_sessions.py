@@ -20,8 +20,9 @@ from pytest_django import Settings
 from audit.models import Entry
 from config.env import ROOT
 from departments import sessions
-from departments.access import actor_for_user
+from departments.access import SYSTEM, actor_for_user
 from departments.models import User
+from departments.services import deactivate_user, reactivate_user
 from tests.departments.test_sign_in import PASSWORD, sign_in
 from tests.factories import make_user
 
@@ -146,6 +147,14 @@ def test_a_new_password_ends_all_other_sessions_and_what_is_over_is_swept_away(l
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
     assert sessions.sweep() == 1
     assert (Session.objects.count(), UserSession.objects.count()) == (0, 0)
+
+
+def test_who_was_deactivated_is_out_when_activated_again(lea: User) -> None:
+    client = signed_in()
+    deactivate_user(lea, actor=SYSTEM)
+    reactivate_user(lea, actor=SYSTEM)
+
+    assert not is_in(client)
 
 
 def test_with_tls_cookies_are_bound_to_the_host_and_never_seen_by_scripts() -> None:
