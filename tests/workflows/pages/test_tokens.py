@@ -11,8 +11,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from departments.access import SYSTEM
+from departments.access import SYSTEM, actor_for_user
 from departments.models import ApiToken, Department, Role, User
+from departments.services import deactivate_user
 from departments.tokens import create_token, token_for
 from tests.factories import make_department, make_user
 
@@ -63,6 +64,17 @@ def test_a_token_is_made_shown_once_used_and_ended(henrik: Client, legal: Depart
     henrik.post(f"{page_of(legal)}{token.pk}/revoke/")
     assert token_for(secret) is None
     assert "Ended" in henrik.get(page_of(legal)).content.decode()
+
+
+def test_a_token_outlives_the_account_of_its_maker_and_the_page_says_so(henrik: Client, legal: Department) -> None:
+    maren = make_user("Maren", department=legal, role=Role.MANAGER)
+    _token, secret = create_token(legal, role="viewer", name="Archive", actor=actor_for_user(maren))
+    assert "whose account is deactivated" not in henrik.get(page_of(legal)).content.decode()
+
+    deactivate_user(maren, actor=SYSTEM)
+
+    assert token_for(secret) is not None
+    assert "made by Maren, whose account is deactivated" in henrik.get(page_of(legal)).content.decode()
 
 
 def test_what_is_refused_stands_at_its_field_and_is_still_there(henrik: Client, legal: Department) -> None:
