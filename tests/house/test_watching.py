@@ -99,7 +99,8 @@ def test_probes_answer_under_any_name_and_without_a_database(
         patched.setattr(connection, "cursor", away)
         patched.setattr(health, "progress", away)
         for path, status in {"/livez": 200, "/healthz": 200, "/readyz": 503, "/progressz": 503}.items():
-            assert probe(path, host="10.1.2.3")[0] == status, path
+            found, said = probe(path, host="10.1.2.3")
+            assert (found, "closed the connection" in said) == (status, False), path
 
 
 def test_metrics_are_for_those_with_the_token_and_have_few_labels(db: None, settings: Any) -> None:
