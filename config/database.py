@@ -23,8 +23,8 @@ def settings_for(env: Env) -> dict[str, Any]:
     return {
         "ENGINE": "config.postgres",
         "NAME": unquote(parts.path.lstrip("/")) or "tandem",
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
+        "USER": options.pop("user", "") or unquote(parts.username or ""),
+        "PASSWORD": options.pop("password", "") or unquote(parts.password or ""),
         "HOST": options.pop("host", "") or parts.hostname or "",
         "PORT": str(parts.port or options.pop("port", "")),
         "CONN_MAX_AGE": 0,

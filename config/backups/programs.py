@@ -22,7 +22,12 @@ from config import embedded, parts
 from config.env import Env
 from config.processes import Process
 
-LIBPQ = ("sslmode", "sslrootcert", "sslcert", "sslkey", "passfile", "service", "channel_binding")
+LIBPQ = {
+    *("hostaddr", "target_session_attrs", "load_balance_hosts", "passfile", "service", "require_auth"),
+    *("sslmode", "sslnegotiation", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir", "sslsni"),
+    *("ssl_min_protocol_version", "ssl_max_protocol_version", "channel_binding", "gssencmode", "krbsrvname"),
+}
+"""What says where the database is and who may be it. Not `options`: its limits of time are for pages."""
 
 
 class CannotBackUp(Exception):

@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from psycopg.conninfo import conninfo_to_dict
 
+from config import database
 from config.backups import making, restoring
-from config.backups.programs import CannotBackUp
+from config.backups.programs import Address, CannotBackUp
+from tests.faults.postgres import speaking_to
 
 
 @pytest.fixture
@@ -94,3 +97,23 @@ def test_autovacuum_is_nobody_who_uses_the_database(db: None) -> None:
         sessions = "(VALUES ('ours', 1, NULL), ('ours', 2, 10), ('ours', pg_backend_pid(), 10), ('other', 3, 10))"
         cursor.execute(f"WITH pg_stat_activity (datname, pid, usesysid) AS {sessions} {restoring._OTHERS}", ["ours"])
         assert cursor.fetchone() == (1,)
+
+
+def test_postgresqls_programs_go_where_django_goes(settings: Any) -> None:
+    asked = (
+        "host=db-a,db-b&port=5433&target_session_attrs=read-write&sslmode=verify-full&sslcrl=/etc/crl&password=a+word"
+    )
+    found = database.settings_for(replace(settings.ENV, database_url=f"postgresql://tandem@/desk?{asked}"))
+    with speaking_to({name: found[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")}):
+        at = Address.of()
+
+    assert conninfo_to_dict(at.info) == {
+        "dbname": "desk",
+        "user": "tandem",
+        "host": "db-a,db-b",
+        "port": "5433",
+        "sslcrl": "/crl",
+        "target_session_attrs": "read-write",
+        "sslmode": "verify-full",
+    }
+    assert at.environment["PGPASSWORD"] == "a word"
