@@ -31,7 +31,7 @@ def is_production(env: Env) -> bool:
 
 def is_reachable(env: Env) -> bool:
     """Whether the environment names an address by which other machines come here."""
-    url = urlsplit(env.public_url).hostname or "localhost"
+    url = urlsplit(env.public_url if "//" in env.public_url else f"//{env.public_url}").hostname or "localhost"
     return not all(map(is_this_machine, (env.bind, url, *env.allowed_hosts)))
 
 
@@ -130,7 +130,7 @@ def _database(env: Env) -> Iterator[str]:
     at = urlsplit(env.database_url)
     options = parse_qs(at.query)
     host = options.get("host", [at.hostname or ""])[0]
-    password = unquote(at.password or "")
+    password = options.get("password", [""])[0] or unquote(at.password or "")
     proves_otherwise = {"sslcert", "passfile", "service"} & set(options)
     if not password and not host.startswith("/") and not is_this_machine(host) and not proves_otherwise:
         yield "DATABASE_URL has no password: whoever reaches the database reads everything. Give its role one."
@@ -143,12 +143,12 @@ def _broker(env: Env) -> Iterator[str]:
         yield "CELERY_BROKER_URL is not set: workers on other hosts would hear nothing. Name a Redis or RabbitMQ."
         return
     at = urlsplit(env.broker_url)
-    if "+socket" in at.scheme or (at.scheme.startswith(("redis", "valkey")) and is_this_machine(at.hostname or "")):
+    if "+socket" in at.scheme or is_this_machine(at.hostname or ""):
         return
     password = unquote(at.password or "")
     if not password:
         yield "CELERY_BROKER_URL has no password: anybody on its network may hand out work. Demand one there."
-    elif _is_default(password, at.username) and not is_this_machine(at.hostname or ""):
+    elif _is_default(password, at.username):
         yield "CELERY_BROKER_URL has a password that anybody can guess. Set another one there."
 
 

@@ -43,6 +43,8 @@ WRONG = [
     ({"DATABASE_URL": "postgresql://tandem@/tandem?host=db.example.org"}, "DATABASE_URL has no password"),
     ({"DATABASE_URL": "postgresql://ops:ops@db.example.org/tandem"}, "DATABASE_URL has a password that anybody"),
     ({"DATABASE_URL": "postgresql://ops:Postgres@db.example.org/tandem"}, "DATABASE_URL has a password that anybody"),
+    ({"DATABASE_URL": "postgresql://db.example.org/tandem?user=ops&password=postgres"}, "has a password that anybody"),
+    ({"TANDEM_URL": "tandem.example.org", "ALLOWED_HOSTS": "localhost"}, "TANDEM_URL is not an https:// address"),
     ({"TANDEM_ADMIN_SECOND_FACTOR": "waived"}, "TANDEM_ADMIN_SECOND_FACTOR is waived"),
     ({"CELERY_BROKER_URL": ""}, "CELERY_BROKER_URL is not set"),
     ({"CELERY_BROKER_URL": "redis://broker.example.org/0"}, "CELERY_BROKER_URL has no password"),
@@ -54,6 +56,9 @@ FINE = [
     {},
     {"CELERY_BROKER_URL": "redis://127.0.0.1:6379/0"},
     {"CELERY_BROKER_URL": "redis+socket:///run/valkey.sock"},
+    {"CELERY_BROKER_URL": "amqp://127.0.0.1//"},
+    {"CELERY_BROKER_URL": "amqp://guest:guest@localhost//"},
+    {"DATABASE_URL": "postgresql://tandem@/tandem?host=db.example.org&password=uNguessable-73"},
     {"DATABASE_URL": "postgresql://tandem@/tandem?host=/run/postgresql"},
     {"DATABASE_URL": "postgresql://tandem@db.example.org/tandem?sslcert=/etc/tandem/client.crt"},
 ]
