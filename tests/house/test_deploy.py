@@ -102,6 +102,7 @@ def test_h06_no_container_has_more_rights_than_it_needs() -> None:
         if name in OWN:
             assert (service["user"], service["read_only"], service["cap_drop"]) == ("10001:10001", True, ["ALL"]), name
     image = (DEPLOY / "Containerfile").read_text()
+    assert set(re.findall(r"-m venv (\S+)", image)) <= set(re.findall(r"^COPY --from=made (\S+)", image, re.MULTILINE))
     assert re.findall(r"^USER (.+)$", image, re.MULTILINE)[-1] == "10001:10001"
     assert "tandem-seals" not in str([pod for where, pod in pods() if "scheduler" not in where])
 
