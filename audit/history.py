@@ -36,7 +36,7 @@ def notice(places: Iterable[Place]) -> bool:
     told = furthest(places)
     if told is None or _is_known(told) or _is_said(told):
         return False
-    log.error("ledger.history_replaced: an anchor tells of a batch %s that is not here", told.batch)
+    log.error("%s: an anchor tells of a batch %s that is not here", VERB, told.batch)
     write(told)
     return True
 
@@ -46,7 +46,7 @@ def write(old: Head, restored_from: str = "") -> None:
     new = Head(head[0], bytes(head[1]).hex()) if head else Head()
     with transaction.atomic():
         record(
-            "ledger.history_replaced",
+            VERB,
             actor=Server(),
             old_batch=old.batch,
             old_hash=old.hash,

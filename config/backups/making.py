@@ -14,7 +14,8 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
-from config.backups.manifest import DUMP, FILES, Head, Manifest, digest
+from audit.history import Head
+from config.backups.manifest import DUMP, FILES, Manifest, digest
 from config.backups.programs import Address, in_words, run
 from config.key_rings import Keys
 

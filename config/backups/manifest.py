@@ -9,19 +9,12 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from audit.history import Head
 from config.backups.programs import CannotBackUp
 
 FORM = 1
 FILE = "manifest.json"
 DUMP, FILES = "database.dump", "files.tar"
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The end of a ledger: its last batch. Number 0: nothing is sealed yet."""
-
-    batch: int = 0
-    hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,10 @@ from django.db import connection
 from psycopg import sql
 
 from audit import history
-from audit.history import Head as LedgerHead
+from audit.history import Head
 from audit.wall import ROLE
 from config.backups import making
-from config.backups.manifest import DUMP, FILES, Head, Manifest, digest, digest_of, read
+from config.backups.manifest import DUMP, FILES, Manifest, digest, digest_of, read
 from config.backups.programs import Address, CannotBackUp, in_words, run
 from connectors.anchor_places import places
 
@@ -163,9 +163,9 @@ def _may(session: psycopg.Connection[Any], statement: sql.Composed) -> bool:
 def _write_into_ledger(there: Head, manifest: Manifest) -> Head:
     """The end that is known to be the furthest: of the database that is replaced, or of the anchors here."""
     told = history.furthest(places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS))
-    old = max((LedgerHead(there.batch, there.hash), told or LedgerHead()), key=lambda head: head.batch)
+    old = max((there, told or Head()), key=lambda head: head.batch)
     history.write(old, restored_from=manifest.at)
-    return Head(old.batch, old.hash)
+    return old
 
 
 def _swap(name: str, target: str) -> str:
