@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from allauth.core.internal.cryptokit import normalize_user_code
@@ -52,4 +53,5 @@ def _remember(user: Any, code: str) -> None:
 
 
 def _place(user: Any, code: str) -> str:
-    return f"second_factor.used:{user.pk}:{normalize_user_code(code)}"
+    typed = hashlib.sha256(normalize_user_code(code).encode()).hexdigest()  # it may be anything
+    return f"second_factor.used:{user.pk}:{typed}"

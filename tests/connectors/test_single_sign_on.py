@@ -291,6 +291,7 @@ def test_saml_refuses_what_is_forged_replayed_or_not_asked_for(house: tuple[Saml
         "not signed": there.answer(address, "grace@example.com", signed=False),
         "signed by another": SamlServer().answer(address, "grace@example.com"),
         "begun over there": there.answer(address, "grace@example.com", unasked=True),
+        "about somebody whose name is too long": there.answer(address, "x" * 400 + "@example.com"),
         "no answer": "bm90IHhtbA==",
     }
     for name, answer in cases.items():
