@@ -6,6 +6,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from config.backups import making
 from config.backups.manifest import DUMP, FILES, Manifest, digest, digest_of, read
 from config.backups.programs import Address, CannotBackUp, in_words, run
 from connectors.anchor_places import places
+
+LEAVE_WITHIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +87,19 @@ def _require_keys(manifest: Manifest) -> None:
 
 
 def _require_nobody(session: psycopg.Connection[Any], name: str) -> None:
+    """PostgreSQL takes a moment to forget a session that has just been closed, one of this process among them."""
+    until = time.monotonic() + LEAVE_WITHIN_S
+    while others := _others(session, name):
+        if time.monotonic() > until:
+            raise CannotBackUp(
+                f"Others use the database {name!r} (sessions: {others}). Stop web, workers and scheduler."
+            )
+        time.sleep(0.1)
+
+
+def _others(session: psycopg.Connection[Any], name: str) -> int:
     found = session.execute(_OTHERS, [name]).fetchone()
-    if found and found[0]:
-        raise CannotBackUp(f"{found[0]} sessions use the database {name!r}. Stop web, workers and scheduler first.")
+    return int(found[0]) if found else 0
 
 
 @contextmanager

@@ -7,8 +7,10 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from psycopg.conninfo import conninfo_to_dict
@@ -99,10 +101,24 @@ def test_autovacuum_is_nobody_who_uses_the_database(db: None) -> None:
         assert cursor.fetchone() == (1,)
 
 
+def test_a_session_that_is_leaving_is_waited_for_and_one_that_stays_is_not(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = Address.of("postgres").info
+    with psycopg.connect(at, autocommit=True) as session, psycopg.connect(at):
+        leaving = psycopg.connect(at)
+        Timer(0.3, leaving.close).start()
+        monkeypatch.setattr(restoring, "LEAVE_WITHIN_S", 0.6)
+        with pytest.raises(CannotBackUp, match=r"sessions: 1\). Stop web, workers and scheduler"):
+            restoring._require_nobody(session, "postgres")
+    leaving = psycopg.connect(at)
+    with psycopg.connect(at, autocommit=True) as session:
+        Timer(0.3, leaving.close).start()
+        restoring._require_nobody(session, "postgres")
+
+
 def test_postgresqls_programs_go_where_django_goes(settings: Any) -> None:
-    asked = (
-        "host=db-a,db-b&port=5433&target_session_attrs=read-write&sslmode=verify-full&sslcrl=/etc/crl&password=a+word"
-    )
+    asked = "host=db-a,db-b&port=5433&target_session_attrs=read-write&sslmode=verify-full&sslcrl=/crl&password=a+word"
     found = database.settings_for(replace(settings.ENV, database_url=f"postgresql://tandem@/desk?{asked}"))
     with speaking_to({name: found[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")}):
         at = Address.of()
