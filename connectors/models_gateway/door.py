@@ -9,15 +9,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import httpx2
-import openai
-
 from connectors.models_gateway import breaker, cost, failures, hygiene, record, schemas, wire
 from connectors.models_gateway.prompt import Prompt, assemble
 from connectors.models_gateway.purse import Purse
 from connectors.models_gateway.record import CallRecord
 from connectors.models_gateway.request import ModelAnswer, ModelRequest, SchemaSupport
-from connectors.models_gateway.stream import BrokenAnswer, Completion, ProviderSaysError, read_stream, read_whole
+from connectors.models_gateway.stream import Completion, read_stream, read_whole
 from connectors.sdk import StepError
 
 LEAST_TOKENS = 16
@@ -89,10 +86,10 @@ def _call(talk: _Talk, prompt: Prompt) -> str:
         try:
             _exchange(request, parameters, completion, exchange)
             failures.judge(completion, request.way, _most_tokens(request, prompt))
-        except (StepError, openai.OpenAIError, httpx2.HTTPError, BrokenAnswer, ProviderSaysError) as raised:
+        except failures.of_a_call() as raised:
             problem = raised
     error = _explained(problem, exchange, request)
-    refused = isinstance(problem, openai.APIStatusError)
+    refused = failures.is_status(problem)
     record.close(
         entry, request.way, prompt, completion, exchange, error, refused=refused, known_secrets=talk.known_secrets
     )

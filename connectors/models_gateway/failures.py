@@ -9,16 +9,18 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import httpx2
-import openai
 
 from connectors.models_gateway.hygiene import fit_to_keep
 from connectors.models_gateway.request import Way
 from connectors.models_gateway.stream import BrokenAnswer, Completion, ProviderSaysError
 from connectors.models_gateway.wire import LARGEST_ANSWER, Exchange, Limit
 from connectors.sdk import AuthFailed, BadParams, RateLimited, Rejected, StepError, Unavailable
+
+if TYPE_CHECKING:
+    from openai import APIStatusError
 
 LONGEST_WAIT = timedelta(hours=1)
 
@@ -29,14 +31,26 @@ CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error
 FILTER_CODES = frozenset({"content_filter", "content_policy_violation", "responsibleaipolicyviolation"})
 OVERLOAD_STATUSES = frozenset({408, 409, 425})
 
-WireError = openai.OpenAIError | httpx2.HTTPError | BrokenAnswer | ProviderSaysError
+
+def of_a_call() -> tuple[type[Exception], ...]:
+    """What a call may end with: what the client, the wire or the stream raise, and our own judgement."""
+    from openai import OpenAIError
+
+    return (StepError, OpenAIError, httpx2.HTTPError, BrokenAnswer, ProviderSaysError)
 
 
-def explain(error: WireError, exchange: Exchange, way: Way) -> StepError:
+def is_status(error: Exception | None) -> TypeGuard[APIStatusError]:
+    """Whether the provider answered, with a refusal."""
+    from openai import APIStatusError
+
+    return isinstance(error, APIStatusError)
+
+
+def explain(error: Exception, exchange: Exchange, way: Way) -> StepError:
     """The SDK's error for what the client, the wire or the stream reported."""
     if exchange.ended_by is not None:
         return _out_of_limits(exchange, way)
-    if isinstance(error, openai.APIStatusError):
+    if is_status(error):
         return _refused(error.status_code, _body(error.body), error.response.headers, way)
     if isinstance(error, ProviderSaysError):
         return _refused(_status_in(error.body), error.body, {}, way)
@@ -57,7 +71,7 @@ def went(problem: Exception | None, exchange: Exchange) -> str:
         return "ok"
     if exchange.ended_by is Limit.TOTAL and exchange.was_hurried:
         return "client"
-    if isinstance(problem, openai.APIStatusError):
+    if is_status(problem):
         return "fault" if problem.status_code >= 500 else "client"
     if isinstance(problem, ProviderSaysError):
         return "fault" if _status_in(problem.body) >= 500 else "client"

@@ -13,14 +13,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpcore2
 import httpx2
-from openai import OpenAI
 
 from connectors.models_gateway.request import Clocks
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 LARGEST_ANSWER = 10_000_000
 CONNECTIONS = 1_024
@@ -116,6 +118,9 @@ def exchange(clocks: Clocks, deadline: float | None = None) -> Iterator[Exchange
 
 @lru_cache(maxsize=64)
 def _client(base_url: str, key: str, process: int) -> OpenAI:
+    # Here and in failures: it takes most of a second to load, and most processes never ask a model.
+    from openai import OpenAI
+
     kept_alive = 0 if is_on_this_machine(base_url) else KEPT_ALIVE
     http = httpx2.Client(transport=_Transport(kept_alive), trust_env=False, follow_redirects=False)
     # Compressed answers are not asked for and not taken: no size limit holds against a decompression bomb.
