@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NoReturn
 
 from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa import app_settings
@@ -22,13 +22,16 @@ class Once(BaseAuthenticateForm):
     def clean_code(self) -> str:
         if cache.get(_place(self.user, self.cleaned_data["code"])):
             check_rate_limit(self.user)
-            self._emit_authentication_failed(Authenticator(user=self.user, type=Authenticator.Type.TOTP))
-            raise get_adapter().validation_error("incorrect_code")
-
+            self._refuse()
         code: str = super().clean_code()
-        if self.authenticator.type == Authenticator.Type.TOTP:
-            _remember(self.user, code)
+        # Of two who send it at the same instant one is the first.
+        if self.authenticator.type == Authenticator.Type.TOTP and not _remember(self.user, code):
+            self._refuse()
         return code
+
+    def _refuse(self) -> NoReturn:
+        self._emit_authentication_failed(Authenticator(user=self.user, type=Authenticator.Type.TOTP))
+        raise get_adapter().validation_error("incorrect_code")
 
 
 class Authenticate(Once, AuthenticateForm):
@@ -48,8 +51,9 @@ class Activate(ActivateTOTPForm):
         return code
 
 
-def _remember(user: Any, code: str) -> None:
-    cache.set(_place(user, code), True, VALID_FOR_S)
+def _remember(user: Any, code: str) -> bool:
+    """Whether nobody else has used it."""
+    return cache.add(_place(user, code), True, VALID_FOR_S)
 
 
 def _place(user: Any, code: str) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -15,6 +16,7 @@ from tests import factories
 from tests.workflows.runtime.harness import published, silent_broker
 from workflows.models import Run, StoredFile, Trigger, TriggerEvent, Workflow
 from workflows.pages import hosted_form
+from workflows.runtime.files import storage_name
 from workflows.services.files import store_file
 from workflows.services.refusals import ValidationError
 from workflows.services.triggers import Wanted, set_up, switch
@@ -174,6 +176,61 @@ def test_files_of_others_cannot_be_named(workflow: Workflow, press: Department, 
     assert (kept.status_code, str(own.pk) in kept.text) == (422, True)
     send(Client(), address, **{"in-paper": str(own.pk)})
     assert Run.objects.get().inputs["paper"]["name"] == "facts.txt"
+
+
+HOSTILE_NAMES = (
+    "../../etc/passwd",
+    "..\\\\..\\\\boot.ini",
+    "/abs/olute",
+    "CON",
+    "a\u202etxt.exe",
+    "n" * 800 + ".pdf",
+    "a%00b.html",
+    " .",
+)
+
+
+def test_hostile_files_come_as_files_and_leave_as_downloads(
+    workflow: Workflow, press: Department, signed_in: Any
+) -> None:
+    """F04 to F06 through a form that anybody may fill in."""
+    _, address = formed(workflow, files=True)
+    page = b"<html><script>alert(1)</script>"
+    for name in HOSTILE_NAMES:
+        client, parts = Client(), {"seal": seal(Client(), address), "in-question": "Is it true?"}
+        with silent_broker():
+            assert client.post(address, _body(parts, name, page), content_type=_MULTIPART).status_code == 200
+    imitations = (
+        '{"filepath": "/etc/passwd"}',
+        "/etc/passwd",
+        "file:///etc/passwd",
+        '{"file": {"path": "/etc/passwd"}}',
+    )
+    refused = [send(Client(), address, **{"in-paper": told}).status_code for told in imitations]
+
+    stored = list(StoredFile.objects.all())
+    assert (len(stored), refused) == (len(HOSTILE_NAMES), [422] * len(imitations))
+    assert all("/" not in each.name and "\\" not in each.name and len(each.name) <= 200 for each in stored)
+    assert default_storage.exists(storage_name(press.pk, stored[0].sha256)), "kept under its content's name alone"
+    reader = signed_in(factories.make_user("Bea", press, Role.VIEWER))
+    for each in stored:
+        given = reader.get(f"/files/{each.pk}/")
+        assert given["Content-Disposition"].startswith("attachment")
+        assert (given["Content-Type"], given["X-Content-Type-Options"]) == ("application/octet-stream", "nosniff")
+        assert "sandbox" in given["Content-Security-Policy"]
+
+
+_MULTIPART = "multipart/form-data; boundary=edge"
+
+
+def _body(parts: dict[str, str], name: str, content: bytes) -> bytes:
+    """As a hostile client writes it; a test client would tidy the name."""
+    said = [
+        f'--edge\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in parts.items()
+    ]
+    head = f'--edge\r\nContent-Disposition: form-data; name="in-paper"; filename="{name}"'
+    file = f"{head}\r\nContent-Type: text/html\r\n\r\n"
+    return "".join([*said, file]).encode() + content + b"\r\n--edge--\r\n"
 
 
 def test_a_form_that_could_never_be_sent_is_not_set_up(press: Department) -> None:

@@ -95,7 +95,11 @@ def test_fields_that_nobody_asked_for_change_nothing() -> None:
     planted = {
         **dict.fromkeys(("department", "department_id"), str(other.pk)),
         **dict.fromkeys(("owner", "owner_id", "approved_by", "started_by", "starter_id", "id", "claim_token"), RANDOM),
-        "status": "succeeded", "is_superuser": True, "role": "manager", "version": 99, "live_id": RANDOM,
+        "status": "succeeded",
+        "is_superuser": True,
+        "role": "manager",
+        "version": 99,
+        "live_id": RANDOM,
     }
     before = state()
 
