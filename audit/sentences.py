@@ -28,6 +28,7 @@ SENTENCES: Mapping[str, Any] = {
     "connection.connected": _("{actor} connected an account of {object}"),
     "connection.removed": _("{actor} removed a connection to {object}"),
     "connection.signed_in": _("{actor} signed in for a connection to {object}"),
+    "access.refused": _("{actor} asked for {method} {address} and was not allowed"),
     "administration.table_taken": _("{actor} took a table of the administration along ({of}, {rows} rows)"),
     "costs.taken_along": _("{actor} took the AI costs of {object} along as a table"),
     "delivery.sent_again": _("{actor} had an event sent again to another system"),

@@ -71,6 +71,7 @@ MIDDLEWARE = [
     "departments.middleware.ActorMiddleware",
     "departments.middleware.SecondFactorMiddleware",
     "config.walling.WallMiddleware",
+    "departments.refused.RefusalMiddleware",
     "config.busy.BusyMiddleware",
 ]
 

@@ -52,6 +52,14 @@ class Actor:
         return [department for department in self.roles if self.may(verb, department)]
 
 
+class NotAllowed(PermissionDenied):
+    """Says to whom it was refused, and what; `department` is where, if that is one department."""
+
+    def __init__(self, said: str, department: Department | None = None) -> None:
+        super().__init__(said)
+        self.department = department
+
+
 SYSTEM = Actor(kind="system", id="", label="Tandem")
 NOBODY = Actor(kind="nobody", id="", label="Somebody not signed in")
 
@@ -82,13 +90,13 @@ def actor_for_token(token: ApiToken) -> Actor:
 def require(actor: Actor, verb: Verb, department: Department) -> None:
     """Raises PermissionDenied naming what is missing."""
     if not actor.may(verb, department.pk):
-        raise PermissionDenied(f"{actor.label} may not {verb} in {department.name}.")
+        raise NotAllowed(f"{actor.label} may not {verb} in {department.name}.", department)
 
 
 def require_administrator(actor: Actor) -> None:
     """Raises PermissionDenied for anybody but an administrator of the server, or the server itself."""
     if not (actor.is_administrator or actor.kind == "system"):
-        raise PermissionDenied(f"{actor.label} is not an administrator of this server.")
+        raise NotAllowed(f"{actor.label} is not an administrator of this server.")
 
 
 def may_manage(actor: Actor, department: Department) -> bool:
@@ -99,7 +107,7 @@ def may_manage(actor: Actor, department: Department) -> bool:
 def require_manager(actor: Actor, department: Department) -> None:
     """Raises PermissionDenied for who may not manage it."""
     if not may_manage(actor, department):
-        raise PermissionDenied(f"{actor.label} may not manage the people of {department.name}.")
+        raise NotAllowed(f"{actor.label} may not manage the people of {department.name}.", department)
 
 
 def require_repair(actor: Actor, department: Department) -> None:

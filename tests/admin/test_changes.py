@@ -442,7 +442,9 @@ def test_a_workflow_is_renamed_by_members_who_may_edit_and_its_draft_stays(
     workflow.refresh_from_db()
     assert refused.status_code == 403
     assert (workflow.name, (workflow.draft, workflow.slug)) == ("Check contracts", before)
-    assert written() == [("workflow.changed_in_admin", "legal", "Check contracts", {"fields": ["name"]})]
+    refused_entry, changed = written()
+    assert (refused_entry[0], refused_entry[3]["about"]) == ("access.refused", [str(workflow.pk)])
+    assert changed == ("workflow.changed_in_admin", "legal", "Check contracts", {"fields": ["name"]})
 
 
 def test_a_service_is_imported_and_changed_by_versions(desk: Client, robin: User) -> None:

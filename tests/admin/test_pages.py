@@ -318,30 +318,27 @@ def test_no_autocomplete_tells_an_administrator_what_people_wrote(content: dict,
     assert [answer.json()["results"] for answer in found] == [[]] * 5
 
 
-@pytest.mark.parametrize(
-    ("model", "lookup"),
-    [
-        (Run, "title__startswith"),
-        (Run, "inputs__text__startswith"),
-        (Task, "question__startswith"),
-        (StoredFile, "name__startswith"),
-        (StepRun, "run__title__startswith"),
-        (Attempt, "step__output__text__startswith"),
-        (Workflow, "description__startswith"),
-        (Workflow, "versions__definition__name__startswith"),
-        (User, "password__startswith"),
-        (User, "sign_in_links__digest__startswith"),
-        (ApiToken, "digest__startswith"),
-        (SignInLink, "digest__startswith"),
-        (Department, "runs__title__startswith"),
-    ],
-)
-def test_a_column_that_is_not_offered_as_a_filter_answers_nothing(
-    model: type[models.Model], lookup: str, content: dict, administrator: User
-) -> None:
-    answer = signed_in(administrator).get(address(model, "changelist"), {lookup: "the"})
+NO_FILTERS = [
+    (Run, "title__startswith"),
+    (Run, "inputs__text__startswith"),
+    (Task, "question__startswith"),
+    (StoredFile, "name__startswith"),
+    (StepRun, "run__title__startswith"),
+    (Attempt, "step__output__text__startswith"),
+    (Workflow, "description__startswith"),
+    (Workflow, "versions__definition__name__startswith"),
+    (User, "password__startswith"),
+    (User, "sign_in_links__digest__startswith"),
+    (ApiToken, "digest__startswith"),
+    (SignInLink, "digest__startswith"),
+    (Department, "runs__title__startswith"),
+]
 
-    assert answer.status_code == 400
+
+def test_a_column_that_is_not_offered_as_a_filter_answers_nothing(content: dict, administrator: User) -> None:
+    client = signed_in(administrator)
+    for model, lookup in NO_FILTERS:
+        assert client.get(address(model, "changelist"), {lookup: "the"}).status_code == 400, (model, lookup)
 
 
 def test_what_the_product_writes_nobody_changes_here(content: dict, administrator: User, legal: Department) -> None:

@@ -16,6 +16,7 @@ from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
+from departments.refused import note
 from workflows.services.idempotency import KeyReused
 from workflows.services.refusals import Conflict
 
@@ -85,6 +86,8 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> HttpRespon
     """REST framework's exception handler. What nobody foresaw is logged under the id that the answer names."""
     request: Request = context["request"]
     refusal = refusal_of(error, context["view"])
+    if isinstance(error, PermissionDenied):
+        note(request._request, error)
     instance = _instance(request, refusal.status)
     if refusal.status >= 500:
         instance = f"urn:uuid:{uuid.uuid4()}"

@@ -19,7 +19,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from connectors.forms import Choice, Field, Form, read
-from departments.access import visible
+from departments.access import may_manage, visible
 from departments.models import Department, User
 from workflows.models import Budget, Workflow
 from workflows.pages.page import Request, identifier, page
@@ -109,7 +109,7 @@ def remove(request: Request, pk: UUID) -> HttpResponse:
 def _answer(request: Request, form: Form, shown: Budget | None) -> HttpResponse:
     if request.method != "POST":
         return _page(request, form, shown)
-    if shown is not None and not services.may_set(shown.department, request.actor):
+    if shown is not None and not may_manage(request.actor, shown.department):
         raise PermissionDenied(_("Your role does not let you set budgets. A manager of your department can."))
     filled = read(form, request.POST)
     if not filled.form.is_good:
@@ -143,7 +143,7 @@ def _number(name: str, value: Any) -> Decimal | int:
 
 
 def _page(request: Request, form: Form, shown: Budget | None, status: int = 200) -> HttpResponse:
-    may_set = shown is None or services.may_set(shown.department, request.actor)
+    may_set = shown is None or may_manage(request.actor, shown.department)
     context = {"form": form if may_set else None, "use": _use(request, shown) if shown else None}
     return render(request, "workflows/costs/budget.html", context, status=status)
 
@@ -155,7 +155,7 @@ def _find(request: Request, pk: UUID) -> Budget:
 def _use(request: Request, budget: Budget) -> Use:
     spent, reserved, calls = services.used_of(budget, _month())
     waiting = services.waiting_for(budget).count()
-    may_say, may_set = services.may_say(budget, request.actor), services.may_set(budget.department, request.actor)
+    may_say, may_set = services.may_say(budget, request.actor), may_manage(request.actor, budget.department)
     return Use(budget, spent, reserved, calls, waiting, may_say, may_set)
 
 
@@ -210,4 +210,4 @@ def _scope(request: Request, chosen: str) -> tuple[Department, Workflow | None]:
 
 def _managed(request: Request) -> list[Department]:
     own = visible(Department.objects.order_by("name"), request.actor, path="pk")
-    return [each for each in own if services.may_set(each, request.actor)]
+    return [each for each in own if may_manage(request.actor, each)]

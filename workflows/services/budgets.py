@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from audit import sql
 from audit.services import record
-from departments.access import Actor, Verb, require_manager, visible
+from departments.access import Actor, Verb, may_manage, require_manager, visible
 from departments.models import Department, User
 from workflows.models import Budget, StepRun, StepStatus, Workflow
 from workflows.services.refusals import Conflict, ValidationError
@@ -95,11 +95,7 @@ def let_go_on(budget: Budget, *, actor: Actor) -> int:
 def may_say(budget: Budget, actor: Actor) -> bool:
     """Whether the actor may stop it and let it go on: its owner, and whoever may set it."""
     is_owner = actor.kind == "person" and budget.owner_id is not None and actor.id == str(budget.owner_id)
-    return (is_owner and actor.may(Verb.VIEW, budget.department_id)) or may_set(budget.department, actor)
-
-
-def may_set(department: Department, actor: Actor) -> bool:
-    return actor.is_administrator or actor.may(Verb.MANAGE, department.pk)
+    return (is_owner and actor.may(Verb.VIEW, budget.department_id)) or may_manage(actor, budget.department)
 
 
 def wake(budget: Budget) -> int:

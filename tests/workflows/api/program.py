@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.db import transaction
 from django.test import Client
 
 from departments.access import SYSTEM
@@ -48,6 +51,14 @@ def _full(path: str) -> str:
 def _named(headers: dict[str, str]) -> dict[str, str]:
     """idempotency_key → Idempotency-Key."""
     return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What happens inside is taken back: things that are costly to make are made once for many questions."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def assert_problem(answer: Any, status: int, kind: str = "") -> dict[str, Any]:
