@@ -10,13 +10,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Model, Q, QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from audit import wall
 from audit.services import record
 from departments.access import Actor, Verb, require, require_manager
 from departments.models import Department, Role, User
+from departments.notices import notify
 from workflows.models import Run, Share, StoredFile, Workflow
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 
@@ -112,9 +116,20 @@ def _share(share: Share, actor: Actor) -> Share:
         with transaction.atomic():
             share.save(force_insert=True)
             record("workflow.shared", actor=actor, department=workflow.department.slug, thing=workflow, whom=str(share))
+            _tell(share)
     except IntegrityError:
         raise Conflict(f"“{workflow.name}” is shared with {share} already.") from None
     return share
+
+
+def _tell(share: Share) -> None:
+    """The one person; a department is told by its own people."""
+    if share.person is None:
+        return
+    said = {"who": share.shared_by, "workflow": share.workflow.name}
+    subject = _("%(who)s has shared “%(workflow)s” with you") % said
+    address = settings.PUBLIC_URL + reverse("shared", args=[share.workflow_id])
+    notify(share.person, key=f"share:{share.pk}", kind="share", subject=subject, text=f"{subject}.\n\n{address}")
 
 
 def _shares(actor: Actor) -> QuerySet[Share]:

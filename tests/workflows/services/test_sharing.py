@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from audit.models import Entry
 from departments.access import SYSTEM, actor_for_token, actor_for_user
-from departments.models import Role, User
+from departments.models import Notice, Role, User
 from departments.tokens import create_token
 from tests import factories
 from tests.workflows.pages import scenes
@@ -60,6 +60,10 @@ def test_whom_it_is_shared_with_starts_it_and_sees_what_they_started(scene: Scen
         assert client.get(reverse(page, args=[scene.workflow.pk])).status_code == 404, page
     for page in ("run", "record"):
         assert client.get(reverse(page, args=[run.pk])).status_code == 404, page
+
+    told = Notice.objects.get(person=scene.stranger)
+    assert told.subject == f"Maren Holt has shared “{scene.workflow.name}” with you"
+    assert address in told.text
 
     assert client.post(reverse("shared_cancel", args=[run.pk])).status_code == 302
     assert Run.objects.get(pk=run.pk).status == RunStatus.CANCELLED
