@@ -140,7 +140,7 @@ def _form() -> Form:
                 "days",
                 _("Ends after"),
                 "choice",
-                _("Make the next one before; both work meanwhile."),
+                _("Renew it before; the secret before works on for a while."),
                 choices=tuple(Choice(str(days), _("%(days)d days") % {"days": days}) for days in LIFETIMES),
                 value=str(USUAL_DAYS),
                 required=True,

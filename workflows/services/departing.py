@@ -14,9 +14,10 @@ from departments.access import Actor, Verb, require
 from departments.models import ApiToken, Department, User
 from departments.services import remove_member
 from departments.tokens import revoke_token
-from workflows.models import Assignee, Budget, Subscription, Task, TaskStatus, Trigger, Workflow
+from workflows.models import Assignee, Budget, Share, Subscription, Task, TaskStatus, Trigger, Workflow
 from workflows.services.handing_over import delegate_task, release_task
 from workflows.services.refusals import ValidationError
+from workflows.services.sharing import end_share
 
 REASON = "Has left the department."
 OWNED = (Workflow, Trigger, Subscription, Budget)
@@ -73,6 +74,8 @@ def leave_department(
         }
         for token in revoke:
             revoke_token(token, actor=actor)
+        for share in Share.objects.filter(person=person, workflow__department=department):
+            end_share(share, actor=actor)
         for membership in department.memberships.filter(user=person):
             remove_member(membership, actor=actor)
         record(

@@ -43,11 +43,12 @@ def share_with_department(workflow: Workflow, department: Department, role: str 
 
 
 def end_share(share: Share, *, actor: Actor) -> None:
-    """From now on they can neither start it nor see what they started. Runs under way go on."""
+    """From now on they can neither start it nor see what they started. Runs under way go on. Twice is once."""
     workflow = share.workflow
     require_manager(actor, workflow.department)
     with transaction.atomic():
-        share.delete()
+        if not Share.objects.filter(pk=share.pk).delete()[0]:
+            return
         record(
             "workflow.share_ended",
             actor=actor,

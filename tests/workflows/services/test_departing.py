@@ -19,6 +19,7 @@ from workflows.models import Assignee, Task, Trigger, Workflow
 from workflows.services.departing import held_by, leave_department
 from workflows.services.handing_over import claim_task
 from workflows.services.refusals import ValidationError
+from workflows.services.sharing import may_use, share_with_person
 from workflows.services.triggers import Wanted, set_up
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +49,8 @@ def test_what_a_person_held_is_somebody_elses_and_goes_on() -> None:
     mine, _ = create_token(legal, role=Role.OPERATOR, name="Archive", actor=SYSTEM)
     ApiToken.objects.filter(pk=mine.pk).update(created_by=ada)
 
+    share_with_person(workflow, ada.email, actor=SYSTEM)
+
     held = held_by(ada, legal)
     kept = leave_department(ada, legal, to=bob, revoke=held.tokens, actor=actor_for_user(manager))
 
@@ -63,6 +66,7 @@ def test_what_a_person_held_is_somebody_elses_and_goes_on() -> None:
     assert Task.objects.get(pk=taken.pk).claimed_by is None
     assert [task for task, _why in kept] == [own]
     assert not ada.memberships.filter(department=legal).exists()
+    assert not may_use(actor_for_user(ada), workflow), "nor by a share of what she could use by her role"
     mine.refresh_from_db()
     assert mine.revoked_at is not None
     said = Entry.objects.get(verb="person.left_department")
