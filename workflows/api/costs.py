@@ -105,7 +105,7 @@ class BudgetLine(answers.Answer):
 
     @classmethod
     def of(cls, row: models.Budget) -> Self:
-        spent, reserved, calls = budgets.used_of(row, _months(1)[0])
+        spent, reserved, calls = budgets.used_of(row)
         return cls(
             id=str(row.pk),
             workflow=str(row.workflow_id) if row.workflow_id else None,
@@ -128,7 +128,7 @@ class Budgets(Endpoint):
     def get(self, request: Request) -> HttpResponse:
         """What the department and its workflows may spend on AI, and have spent this month."""
         self.question(asked.Question)
-        return page(request, budgets.budgets_of(self.actor).order_by("-pk"), BudgetLine, BudgetLine.of)
+        return page(request, budgets.budgets_of(self.actor, _months(1)[0]).order_by("-pk"), BudgetLine, BudgetLine.of)
 
 
 def _usd(limit: Decimal | None) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -60,7 +60,7 @@ class Use:
 @page
 @require_GET
 def budgets(request: Request) -> HttpResponse:
-    rows = [_use(request, budget) for budget in services.budgets_of(request.actor)]
+    rows = _uses(request, services.budgets_of(request.actor, _month()))
     return render(request, "workflows/costs/budgets.html", {"rows": rows, "may_set": bool(_managed(request))})
 
 
@@ -144,17 +144,23 @@ def _number(name: str, value: Any) -> Decimal | int:
 
 def _page(request: Request, form: Form, shown: Budget | None, status: int = 200) -> HttpResponse:
     may_set = shown is None or may_manage(request.actor, shown.department)
-    context = {"form": form if may_set else None, "use": _use(request, shown) if shown else None}
+    context = {"form": form if may_set else None, "use": _uses(request, [shown])[0] if shown else None}
     return render(request, "workflows/costs/budget.html", context, status=status)
 
 
 def _find(request: Request, pk: UUID) -> Budget:
-    return get_object_or_404(services.budgets_of(request.actor), pk=pk)
+    return get_object_or_404(services.budgets_of(request.actor, _month()), pk=pk)
 
 
-def _use(request: Request, budget: Budget) -> Use:
-    spent, reserved, calls = services.used_of(budget, _month())
-    waiting = services.waiting_for(budget).count()
+def _uses(request: Request, budgets: Iterable[Budget]) -> list[Use]:
+    """One query more, however many there are."""
+    shown = list(budgets)
+    waiting = services.waiting_of(shown)
+    return [_use(request, budget, waiting[budget.pk]) for budget in shown]
+
+
+def _use(request: Request, budget: Budget, waiting: int) -> Use:
+    spent, reserved, calls = services.used_of(budget)
     may_say, may_set = services.may_say(budget, request.actor), may_manage(request.actor, budget.department)
     return Use(budget, spent, reserved, calls, waiting, may_say, may_set)
 

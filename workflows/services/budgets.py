@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import transaction
-from django.db.models import QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
 
-from audit import sql
 from audit.services import record
+from connectors.models import Spending
 from departments.access import Actor, Verb, may_manage, require_manager, visible
 from departments.models import Department, User
 from workflows.models import Budget, StepRun, StepStatus, Workflow
@@ -22,9 +24,9 @@ from workflows.services.refusals import Conflict, ValidationError
 LIMITS: Final = ("month_usd", "soft_usd", "run_usd", "calls_per_run", "calls_per_step", "calls_per_hour")
 
 
-def budgets_of(actor: Actor) -> QuerySet[Budget]:
-    """Those of the departments whose member the actor is."""
-    rows = visible(Budget.objects.all(), actor)
+def budgets_of(actor: Actor, month: date) -> QuerySet[Budget]:
+    """Those of the departments whose member the actor is, each with what is `used_of` it in the month. One query."""
+    rows = visible(Budget.objects.all(), actor).annotate(**_used(month))
     return rows.select_related("department", "workflow", "owner").order_by("department__name", "workflow__name")
 
 
@@ -105,10 +107,21 @@ def wake(budget: Budget) -> int:
 
 def waiting_for(budget: Budget) -> QuerySet[StepRun]:
     """Steps that wait for money, of its department or of its workflow."""
-    rows = StepRun.objects.filter(
-        department_id=budget.department_id, status=StepStatus.READY, run_after__gt=Now(), error__code="budget"
-    )
+    rows = _waiting().filter(department_id=budget.department_id)
     return rows if budget.workflow_id is None else rows.filter(run__workflow=budget.workflow_id)
+
+
+def waiting_of(budgets: Iterable[Budget]) -> Mapping[UUID, int]:
+    """Budget → how many steps wait for its money. One query for all of them."""
+    shown = list(budgets)
+    rows = _waiting().filter(department__in={each.department_id for each in shown}).order_by()
+    counts = rows.values_list("department", "run__workflow").annotate(count=Count("pk"))
+    found: dict[UUID, int] = dict.fromkeys((each.pk for each in shown), 0)
+    for department, workflow, count in counts:
+        for each in shown:
+            if each.department_id == department and each.workflow_id in (None, workflow):
+                found[each.pk] += count
+    return found
 
 
 # ── pieces ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -144,10 +157,16 @@ def _limits(budget: Budget) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, Decimal) else value for name, value in values.items()}
 
 
-def used_of(budget: Budget, month: Any) -> tuple[Decimal, Decimal, int]:
-    """(spent, put aside, questions) of the month, in US dollars."""
-    found = sql.row(_USED, [budget.workflow_id or budget.department_id, month])
-    return found if found is not None else (Decimal(0), Decimal(0), 0)
+def used_of(budget: Any) -> tuple[Decimal, Decimal, int]:
+    """(spent, put aside, questions) of one that `budgets_of` has found, in US dollars."""
+    return budget.spent_usd or Decimal(0), budget.reserved_usd or Decimal(0), budget.calls or 0
 
 
-_USED = "SELECT spent_usd, reserved_usd, calls FROM connectors_spending WHERE subject = %s AND month = %s"
+def _used(month: date) -> dict[str, Subquery]:
+    subject = Coalesce(OuterRef("workflow"), OuterRef("department"))
+    rows = Spending.objects.filter(subject=subject, month=month).order_by()
+    return {name: Subquery(rows.values(name)) for name in ("spent_usd", "reserved_usd", "calls")}
+
+
+def _waiting() -> QuerySet[StepRun]:
+    return StepRun.objects.filter(status=StepStatus.READY, run_after__gt=Now(), error__code="budget")

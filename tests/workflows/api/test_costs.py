@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from connectors.models import Spending
 from departments.access import SYSTEM
+from departments.models import Role
 from tests import factories
 from tests.workflows.api.program import Program, assert_problem
 from tests.workflows.pages.test_costs import THIS_MONTH, spend
@@ -57,3 +61,28 @@ def test_budgets_say_what_is_left(program: Program, stranger: Program) -> None:
     assert first["stopped_by"] == "Tandem"
     assert (second["workflow"], second["month_usd"], second["soft_usd"], second["calls_per_run"]) == (None, 100, 80, 20)
     assert (second["spent_usd"], second["reserved_usd"], second["calls"], second["stopped_by"]) == (0, 0, 0, None)
+
+
+def test_budgets_cost_the_same_however_many_there_are(
+    program: Program,
+    django_assert_num_queries: Callable[[int], Any],
+    django_assert_max_num_queries: Callable[[int], Any],
+) -> None:
+    person = Client()
+    person.force_login(factories.make_user("Mona", program.department, Role.MANAGER))
+    for number in range(12):
+        workflow = factories.make_workflow(program.department, name=f"Digest {number}")
+        budgets.set_budget(program.department, workflow, limits={"month_usd": 9}, actor=SYSTEM)
+        used = {"subject": workflow.pk, "month": THIS_MONTH, "spent_usd": number, "reserved_usd": 1, "calls": 3}
+        Spending.objects.create(department=program.department, **used)
+
+    with django_assert_num_queries(3):
+        lines = program.get("budgets").json()["results"]
+    person.get("/budgets/")
+    with django_assert_max_num_queries(12):
+        page = person.get("/budgets/").content.decode()
+
+    assert [(line["spent_usd"], line["reserved_usd"], line["calls"]) for line in lines] == [
+        (number, 1, 3) for number in reversed(range(12))
+    ]
+    assert page.count("of $9.00 spent this month") == 12
