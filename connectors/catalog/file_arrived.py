@@ -81,7 +81,7 @@ class FileArrived(Watch):
             [event for event in come.values() if event],
             {"known": _known(marks, pending, known if listing.more else {}), "growing": pending},
             more=len(still) > len(come),
-            said=MORE if listing.more else "",
+            said=MORE if listing.more else listing.left_out,
         )
 
 

@@ -93,10 +93,8 @@ class ListFiles(Action):
         files = [_told(item) for item in found.items if fnmatchcase(item.name.lower(), pattern)]
         if found.more:
             ctx.note("There is more in the folder than is listed at once. Move away what is done with, or use folders.")
-        if found.odd:
-            ctx.note(
-                f"{found.odd} names were left out, because they hold invisible characters, / or \\, or are too long."
-            )
+        if found.left_out:
+            ctx.note(found.left_out)
         output = self.Output(files=files, count=len(files), folders=list(found.folders), more=found.more)
         return Done(output, summary=counted(len(files), "file"))
 

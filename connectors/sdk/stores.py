@@ -65,6 +65,12 @@ class Listing:
         """For people: “1 file and 3 folders”."""
         return f"{counted(len(self.items), 'file')} and {counted(len(self.folders), 'folder')}"
 
+    @property
+    def left_out(self) -> str:
+        """Why not all of it is there, for people; nothing where it is."""
+        names = counted(self.odd, "name")
+        return f"{names} left out: with invisible characters, / or \\ in it, or too long." if self.odd else ""
+
 
 class Store(Protocol):
     """One place. Every path begins at the connection's own folder and cannot leave it (`clean`).

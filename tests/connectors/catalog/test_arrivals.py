@@ -1,4 +1,4 @@
-"""What arrives outside starts a run: mails in a real mailbox, files in a folder, a bucket, over WebDAV."""
+"""What arrives outside starts a run: mails in a real mailbox, files in a folder, a bucket, over WebDAV or SFTP."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from tests.dav_server import PASSWORD as DAV_PASSWORD
 from tests.dav_server import USER, DavServer
 from tests.imap_server import PASSWORD, ImapServer
 from tests.s3_server import BUCKET, REGION, S3Server
+from tests.sftp_server import SshServer
 from tests.workflows.runtime.harness import published, silent_broker
 from workflows.models import Run, StoredFile, Trigger, TriggerEvent, Workflow
 from workflows.runtime import files
@@ -212,7 +213,22 @@ def a_dav_folder(request: pytest.FixtureRequest) -> Connection:
     return connect(legal, "webdav", Told("Place", given, {"password": DAV_PASSWORD}), actor=SYSTEM)
 
 
-@pytest.fixture(params=[a_folder, a_bucket, a_dav_folder], ids=["folder", "s3", "webdav"])
+def an_sftp_folder(request: pytest.FixtureRequest) -> Connection:
+    server: SshServer = request.getfixturevalue("ssh_server")
+    root: Path = request.getfixturevalue("tmp_path")
+    return over_sftp(server, root, factories.make_department("Legal", egress_hosts=[server.entry]))
+
+
+def over_sftp(server: SshServer, root: Path, legal: Department) -> Connection:
+    at = server.at(root)
+    given = {"host": at.host, "port": at.port, "user": at.user, "folder": at.folder, "server_key": at.keys[0]}
+    return connect(legal, "sftp", Told("Place", given, {"private_key": at.private_key}), actor=SYSTEM)
+
+
+PLACES = {"folder": a_folder, "s3": a_bucket, "webdav": a_dav_folder, "sftp": an_sftp_folder}
+
+
+@pytest.fixture(params=PLACES.values(), ids=PLACES.keys())
 def place(request: pytest.FixtureRequest) -> Connection:
     made: Connection = request.param(request)
     return made
