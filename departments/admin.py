@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
@@ -26,7 +26,7 @@ from departments import groups, second_factor, services, sessions
 from departments.access import Verb
 from departments.links import address_of, create_sign_in_link
 from departments.middleware import actor_of
-from departments.models import Absence, ApiToken, Department, Group, Membership, Notice, SignInLink, User
+from departments.models import Absence, ApiToken, Department, Group, Membership, Notice, Role, SignInLink, User
 from departments.tokens import LONGEST, create_token, revoke_token
 
 admin.site.site_header = gettext_lazy("Tandem administration")
@@ -39,6 +39,9 @@ admin.site.password_change = RedirectView.as_view(pattern_name="account_change_p
 admin.site.unregister([DjangoGroup, EmailAddress, UserSession, Authenticator])
 
 
+SOURCES = ("group", "given_by__provider")
+
+
 class MembershipForm(forms.ModelForm):
     class Meta:
         model = Membership
@@ -49,7 +52,33 @@ class MembershipForm(forms.ModelForm):
         person = given.get("user")
         if person and not person.is_active:
             raise ValidationError(_("%(name)s is deactivated. Activate the account first.") % {"name": person})
+        if self.instance._state.adding and not self.errors:
+            Membership(**{name: given[name] for name in MembershipForm.Meta.fields}).validate_constraints()
         return given
+
+
+@admin.display(description=gettext_lazy("from"))
+def source(membership: Membership) -> str:
+    """Where somebody has a role from; connectors/identity.py hangs a row on those that a provider gives."""
+    if membership.group is not None:
+        return _("the group %(group)s") % {"group": membership.group}
+    given = getattr(membership, "given_by", None)
+    return str(given.provider) if given else ""
+
+
+class MembershipFormSet(forms.BaseInlineFormSet):
+    def clean(self) -> None:
+        super().clean()
+        added = [form.instance for form in self.extra_forms if form.has_changed()]
+        new = [(each.user_id, each.department_id, each.role) for each in added]
+        if len(set(new)) < len(new):
+            raise ValidationError(_("The same role stands here twice."))
+        for form in self.deleted_forms:
+            if form.instance.group is not None:
+                raise ValidationError(
+                    _("%(membership)s is held by a group. Take the person out of the group instead.")
+                    % {"membership": form.instance}
+                )
 
 
 class MembershipInline(admin.TabularInline):
@@ -57,8 +86,13 @@ class MembershipInline(admin.TabularInline):
 
     model = Membership
     form = MembershipForm
+    formset = MembershipFormSet
     extra = 0
     autocomplete_fields = ("user", "department")
+    readonly_fields: ClassVar[Any] = (source,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("user", "department", *SOURCES)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -210,14 +244,18 @@ class DepartmentAdmin(WithMembers):
 @admin.register(Membership)
 class MembershipAdmin(StrictAdmin):
     form = MembershipForm
-    list_display = ("user", "department", "role", "created_at")
+    list_display = ("user", "department", "role", source, "created_at")
     list_filter = ("department", "role")
-    search_fields = ("user__name", "user__email", "department__name")
+    search_fields = ("user__name", "user__email", "department__name", "group__name")
     autocomplete_fields = ("user", "department")
-    list_select_related = ("user", "department")
+    list_select_related = ("user", "department", *SOURCES)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        is_held_by_a_group = isinstance(obj, Membership) and obj.group_id is not None
+        return not is_held_by_a_group and super().has_delete_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Membership, form: forms.ModelForm, change: bool) -> None:
         _become(obj, services.add_member(obj.department, obj.user, obj.role, actor=actor_of(request)))
@@ -232,22 +270,30 @@ class MembershipAdmin(StrictAdmin):
 
 
 class GroupForm(forms.ModelForm):
+    roles = forms.MultipleChoiceField(
+        label=gettext_lazy("roles of its members"),
+        choices=Role.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=Group._meta.get_field("roles").help_text,
+    )
+
     class Meta:
         model = Group
-        fields = ("department", "name", "slug", "members")
+        fields = ("department", "name", "slug", "members", "roles")
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
         department = given.get("department") if self.instance._state.adding else self.instance.department
         if department:
-            groups.refuse_strangers(department, given.get("members", ()))
+            groups.refuse_strangers(department, given.get("members", ()), given.get("roles", ()))
         return given
 
 
 @admin.register(Group)
 class GroupAdmin(StrictAdmin):
     form = GroupForm
-    list_display = ("name", "department", "slug", "created_at")
+    list_display = ("name", "department", "slug", "of_members", "created_at")
     list_filter = ("department",)
     search_fields = ("name", "department__name")
     autocomplete_fields = ("department", "members")
@@ -259,15 +305,25 @@ class GroupAdmin(StrictAdmin):
     def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return {} if obj else {"slug": ("name",)}
 
+    @admin.display(description=gettext_lazy("roles of its members"))
+    def of_members(self, group: Group) -> str:
+        return group.role_names
+
     def save_model(self, request: HttpRequest, obj: Group, form: forms.ModelForm, change: bool) -> None:
         given, actor = form.cleaned_data, actor_of(request)
         if change:
-            groups.change_group(Group.objects.get(pk=obj.pk), name=obj.name, members=given["members"], actor=actor)
+            wanted = {"name": obj.name, "members": given["members"], "roles": given["roles"]}
+            groups.change_group(Group.objects.get(pk=obj.pk), **wanted, actor=actor)
         else:
             _become(obj, groups.make_group(actor=actor, **given))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """The members are saved by the service."""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The roles that it gives go with it, and are taken nowhere else."""
+        listed, counts, _needed, protected = super().get_deleted_objects(objs, request)
+        return listed, counts, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         groups.delete_group(obj, actor=actor_of(request))

@@ -84,7 +84,7 @@ MATRIX: Mapping[Verb, Right] = {
         Role.MANAGER,
         workflows="share with people outside, for use alone",
         people="give and take roles, plan absences",
-        groups="make, change, delete",
+        groups="make, change, delete, let them give roles",
         tokens="make, renew and revoke",
         hours="change",
         budgets="set, stop",

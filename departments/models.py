@@ -185,36 +185,21 @@ class Role(models.TextChoices):
     MANAGER = "manager", _("Manager")
 
 
-class Membership(models.Model):
-    """One role of one person in one department; a person may hold several."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
-    user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("person"))
-    department = models.ForeignKey(Department, models.CASCADE, related_name="memberships", verbose_name=_("department"))
-    role = models.CharField(_("role"), max_length=20, choices=Role.choices)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-
-    class Meta:
-        verbose_name = _("membership")
-        verbose_name_plural = _("memberships")
-        ordering = ["department__name", "user__name", "role"]
-        constraints = [
-            models.UniqueConstraint(fields=["user", "department", "role"], name="membership_once"),
-            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.user}: {self.get_role_display()}, {self.department}"
-
-
 class Group(models.Model):
-    """People of one department who are asked together; whoever leaves the department leaves its groups."""
+    """People of one department who are asked together, and who hold its roles; whoever leaves it leaves its groups."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
     department = models.ForeignKey(Department, models.CASCADE, related_name="groups", verbose_name=_("department"))
     name = models.CharField(_("name"), max_length=80)
     slug = models.SlugField(_("short name"), max_length=60)
     members = models.ManyToManyField(User, related_name="member_of", verbose_name=_("members"), blank=True)
+    roles: models.JSONField[list[str]] = models.JSONField(
+        _("roles of its members"),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text=_("Whoever is in the group holds them in the department for as long as they are in it."),
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -231,6 +216,44 @@ class Group(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def role_names(self) -> str:
+        return ", ".join(str(Role(role).label) for role in self.roles)
+
+
+class Membership(models.Model):
+    """One role of one person in one department; a person may hold several.
+
+    With `group` it is held by being in that group. The same role may be held directly and by each of several groups.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships", verbose_name=_("person"))
+    department = models.ForeignKey(Department, models.CASCADE, related_name="memberships", verbose_name=_("department"))
+    role = models.CharField(_("role"), max_length=20, choices=Role.choices)
+    group = models.ForeignKey(
+        Group, models.CASCADE, related_name="gives", verbose_name=_("by the group"), null=True, editable=False
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        ordering = ["department__name", "user__name", "role", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "department", "role"],
+                condition=models.Q(group=None),
+                name="membership_once",
+                violation_error_message=_("The person holds this role there already."),
+            ),
+            models.UniqueConstraint(fields=["group", "user", "role"], name="membership_once_by_group"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="membership_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.get_role_display()}, {self.department}"
 
 
 class Absence(models.Model):

@@ -13,10 +13,10 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from departments import mail, notices, sessions
+from departments import mail, sessions
 from departments.access import Actor, require_administrator, require_manager
-from departments.groups import leave_groups
 from departments.models import NOTICES_OVER, Department, Membership, Notice, NoticeStatus, Role, User
+from departments.roles import give_role, refuse_deactivated, take_role
 
 RIGHTS = ("is_superuser", "is_staff", "is_auditor")
 HOURS = ("working_hours", "holidays_of", "days_off")
@@ -85,33 +85,25 @@ def change_deciding_by_mail(department: Department, *, without_sign_in: bool, ac
     )
 
 
-@transaction.atomic
 def add_member(department: Department, user: User, role: Role | str, *, actor: Actor) -> Membership:
-    """Raises ValidationError when the person already holds the role there, or is deactivated."""
+    """Raises ValidationError when the person already holds the role there directly, or is deactivated."""
     require_manager(actor, department)
-    if not user.is_active:
-        raise ValidationError(_("%(name)s is deactivated. Activate the account first.") % {"name": user})
-    membership = Membership(department=department, user=user, role=role)
-    membership.full_clean()
-
-    membership.save()
-    record("member.added", actor=actor, department=department.slug, thing=user, role=str(role))
-    return membership
+    refuse_deactivated(user)
+    return give_role(department, user, role, actor=actor)
 
 
-@transaction.atomic
 def remove_member(membership: Membership, *, actor: Actor) -> None:
-    """Takes one role from one person, from their next request on; the last one takes them out of its groups too."""
-    department = membership.department
-    require_manager(actor, department)
-    # Locked, so that of two who take the person's last two roles at once the second empties the groups.
-    list(Membership.objects.select_for_update().filter(department=department, user=membership.user).order_by("pk"))
+    """Takes one role from one person, from their next request on; the last one takes them out of its groups too.
 
-    membership.delete()
-    leave_groups(department, membership.user)
-    if not Membership.objects.filter(department=department, user=membership.user).exists():
-        notices.withdraw_from(membership.user, department)
-    record("member.removed", actor=actor, department=department.slug, thing=membership.user, role=membership.role)
+    Raises ValidationError for a role that a group gives: it would be there again with the group's next change.
+    """
+    require_manager(actor, membership.department)
+    if membership.group is not None:
+        said = {"person": membership.user, "role": membership.get_role_display(), "group": membership.group}
+        raise ValidationError(
+            _("%(person)s is %(role)s by the group %(group)s. Take them out of the group instead.") % said
+        )
+    take_role(membership, actor=actor)
 
 
 @transaction.atomic

@@ -60,7 +60,7 @@ def set_roles(provider: IdentityProvider, user: User, groups: Collection[str]) -
     actor = actor_of(provider)
     rules = provider.group_roles.filter(group__in=groups).select_related("department")
     wanted: dict[tuple[UUID, str], Department] = {(rule.department_id, rule.role): rule.department for rule in rules}
-    held = {(each.department_id, each.role) for each in Membership.objects.filter(user=user)}
+    held = {(each.department_id, each.role) for each in Membership.objects.filter(user=user, group=None)}
 
     for given in provider.given_roles.filter(membership__user=user).select_related("membership__department"):
         if (given.membership.department_id, given.membership.role) not in wanted:

@@ -217,6 +217,9 @@ def test_roles_are_given_and_taken_beside_a_person(desk: Client, legal: Departme
     answer = desk.post(address(lea, "change"), person(lea, **roles))
 
     assert answer.status_code == 302, answer.context["errors"]
+    again = {**roles, "memberships-0-id": lea.memberships.get().pk, "memberships-0-DELETE": ""}
+    twice = desk.post(address(lea, "change"), person(lea, **again))
+    assert "holds this role there already" in twice.text
     assert list(lea.memberships.values_list("role", flat=True)) == ["builder"]
     assert written() == [
         ("member.removed", "legal", "Lea", {"role": "operator"}),
@@ -308,6 +311,35 @@ def test_a_group_of_strangers_or_of_a_name_that_is_taken_is_refused_in_the_form(
     assert "has a group of this name already" in twice.content.decode()
     assert "Stranger: not in Legal" in strange.content.decode()
     assert Group.objects.count() == 1
+
+
+def test_a_role_of_a_group_is_shown_as_such_and_taken_there(desk: Client, legal: Department) -> None:
+    tom = make_user("Tom")
+    form = {"department": legal.pk, "name": "Deals", "slug": "deals", "members": [tom.pk], "roles": ["builder"]}
+    desk.post(address(Group, "add"), form)
+    deals, given = Group.objects.get(), Membership.objects.get()
+    taken = {
+        "memberships-TOTAL_FORMS": "1",
+        "memberships-INITIAL_FORMS": "1",
+        "memberships-0-id": given.pk,
+        "memberships-0-user": tom.pk,
+        "memberships-0-DELETE": "on",
+    }
+
+    listed, page = desk.get(address(Membership, "changelist")).text, desk.get(address(tom, "change")).text
+    refused = desk.post(address(tom, "change"), person(tom, **taken))
+    forbidden = desk.post(address(given, "delete"), {"post": "yes"}).status_code
+    chosen = {"action": "delete_selected", "_selected_action": [given.pk], "post": "yes"}
+    desk.post(address(Membership, "changelist"), chosen)
+    assert tom.memberships.get() == given
+    desk.post(address(deals, "change"), {"name": "Deals", "members": [tom.pk], "roles": ["viewer"]})
+    assert [each.role for each in tom.memberships.all()] == ["viewer"]
+    desk.post(address(deals, "delete"), {"post": "yes"})
+
+    assert ("the group Deals" in listed, "the group Deals" in page) == (True, True)
+    assert "Take the person out of the group instead" in refused.text
+    assert forbidden == 403
+    assert not tom.memberships.exists()
 
 
 def test_somebody_deactivated_gets_no_role_and_the_form_says_why(desk: Client, legal: Department) -> None:

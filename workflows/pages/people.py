@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
@@ -18,9 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from departments import groups
 from departments.absences import colleagues_of, end_absence, may_plan_for, plan_absence, today_of
 from departments.access import Verb, require, visible
-from departments.models import Absence, Department, Group, Membership, User
+from departments.models import Absence, Department, Group, Membership, Role, User
 from departments.services import change_deciding_by_mail, change_hours
 from workflows.pages import week
+from workflows.pages.members import members_of
 from workflows.pages.page import Request, page
 
 
@@ -40,24 +40,16 @@ class AbsenceForm(forms.Form):
 
 
 class GroupForm(forms.Form):
-    """A name, and which of the department's people."""
+    """A name, which of the department's people, and the roles that they hold by it."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
     members = forms.ModelMultipleChoiceField(User.objects.none(), label=gettext_lazy("Members"), required=False)
+    roles = forms.MultipleChoiceField(choices=Role.choices, label=gettext_lazy("Roles of its members"), required=False)
 
     def __init__(self, *args: Any, department: Department, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         people = User.objects.filter(memberships__department=department).distinct()
         cast(forms.ModelMultipleChoiceField, self.fields["members"]).queryset = people
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A person in the department's list: the roles held there, and the absence that is on or comes next."""
-
-    user: User
-    roles: list[str]
-    away: Absence | None
 
 
 # ── away ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -207,7 +199,7 @@ def group_change(request: Request, slug: str, pk: UUID) -> HttpResponse:
         return _department_page(request, found, changed={group.pk: form}, status=422)
     groups.change_group(group, actor=request.actor, **form.cleaned_data)
     messages.success(request, _("The group %(name)s has been changed.") % {"name": group})
-    return redirect("department", found.slug)
+    return _back_to_department(request, found)
 
 
 @page
@@ -217,7 +209,13 @@ def group_delete(request: Request, slug: str, pk: UUID) -> HttpResponse:
     group = get_object_or_404(found.groups, pk=pk)
     groups.delete_group(group, actor=request.actor)
     messages.success(request, _("The group %(name)s has been deleted.") % {"name": group})
-    return redirect("department", found.slug)
+    return _back_to_department(request, found)
+
+
+def _back_to_department(request: Request, found: Department) -> HttpResponse:
+    """Who managed it only by a group has perhaps just given that up."""
+    manages = cast(User, request.user).memberships.filter(department=found, role=Role.MANAGER).exists()
+    return redirect("department", found.slug) if manages else redirect("home")
 
 
 def find_managed(request: Request, slug: str) -> Department:
@@ -236,7 +234,7 @@ def _department_page(
     refused: dict[str, list[str]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    members, new_group = _members(found), new_group or GroupForm(department=found, prefix="new")
+    members, new_group = members_of(found), new_group or GroupForm(department=found, prefix="new")
     forms_of_groups = _group_forms(found, changed or {})
     for form in (new_group, *(form for _group, form in forms_of_groups)):
         # Read once for all forms, not once for each.
@@ -257,18 +255,9 @@ def _group_forms(found: Department, changed: dict[UUID, GroupForm]) -> list[tupl
 
 
 def _group_form(found: Department, group: Group) -> GroupForm:
-    initial = {"name": group.name, "members": group.members.all()}
+    initial = {"name": group.name, "members": group.members.all(), "roles": group.roles}
     return GroupForm(initial=initial, department=found, prefix=_prefix(group))
 
 
 def _prefix(group: Group) -> str:
     return f"group-{group.pk}"
-
-
-def _members(found: Department) -> list[Member]:
-    to_come = Absence.objects.filter(user__memberships__department=found, ends__gte=week.today_in(found))
-    away = {absence.user_id: absence for absence in to_come.select_related("stand_in").order_by("-starts")}
-    by_person: dict[User, list[str]] = {}
-    for role in found.memberships.select_related("user").order_by("user__name", "user_id", "role"):
-        by_person.setdefault(role.user, []).append(role.get_role_display())
-    return [Member(user, roles, away.get(user.pk)) for user, roles in by_person.items()]

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from audit.services import record
 from departments.access import Actor, Verb, require
+from departments.groups import take_out
 from departments.models import ApiToken, Department, User
 from departments.services import remove_member
 from departments.tokens import revoke_token
@@ -76,6 +77,7 @@ def leave_department(
             revoke_token(token, actor=actor)
         for share in Share.objects.filter(person=person, workflow__department=department):
             end_share(share, actor=actor)
+        take_out(person, department, actor=actor)
         for membership in department.memberships.filter(user=person):
             remove_member(membership, actor=actor)
         record(

@@ -63,5 +63,5 @@ def responsible(thing: Trigger | Subscription) -> Iterable[User]:
     owner = thing.owner
     if owner is not None and owner.is_active and owner.memberships.filter(department=thing.department_id).exists():
         return [owner]
-    rows = Membership.objects.filter(department=thing.department_id, role=Role.MANAGER, user__is_active=True)
-    return [row.user for row in rows.select_related("user")]
+    managers = Membership.objects.filter(department=thing.department_id, role=Role.MANAGER)
+    return User.objects.filter(is_active=True, pk__in=managers.values("user"))
