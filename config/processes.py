@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 LOG_BYTES_KEPT = 10_000_000
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class NotReady(Exception):
@@ -40,6 +42,7 @@ class Program:
     stop_within_s: float = 5
     orphan_signal: signal.Signals = signal.SIGKILL
     """What it gets from the kernel when we are killed ourselves."""
+    popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen
 
 
 class Process:
@@ -50,7 +53,7 @@ class Process:
         self.program = program
         self.started_at = time.monotonic()
         log = _opened_log(program.log)
-        self._child = subprocess.Popen(
+        self._child = program.popen(
             list(program.command),
             cwd=program.cwd,
             stdin=subprocess.DEVNULL,
@@ -62,7 +65,7 @@ class Process:
             extra_groups=[] if program.user else None,
             # Its own session, so that Ctrl-C reaches us alone and we stop everything in order.
             start_new_session=True,
-            preexec_fn=_tie_to_parent(os.getpid(), program.orphan_signal),
+            preexec_fn=partial(tie_to_parent, os.getpid(), program.orphan_signal),
         )
         if log:
             log.close()
@@ -142,16 +145,11 @@ def _opened_log(path: Path | None) -> BinaryIO | None:
     return path.open("ab")
 
 
-def _tie_to_parent(parent: int, orphan_signal: signal.Signals) -> Callable[[], None] | None:
-    """Linux: the child gets `orphan_signal` when we die, however we die. Elsewhere: nothing of the kind exists."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
+def tie_to_parent(parent: int, orphan_signal: signal.Signals) -> None:
+    """Linux: who calls it gets `orphan_signal` when `parent` dies, however. Nothing of the kind elsewhere."""
+    if LIBC is None:
+        return
     set_parent_death_signal = 1
-
-    def tie() -> None:
-        libc.prctl(set_parent_death_signal, int(orphan_signal))
-        if os.getppid() != parent:  # we died between the fork and the line above
-            os._exit(1)
-
-    return tie
+    LIBC.prctl(set_parent_death_signal, int(orphan_signal))
+    if os.getppid() != parent:  # it died between the fork and the line above
+        os._exit(1)

@@ -17,6 +17,7 @@ from xdist.scheduler import LoadScopeScheduling
 from audit import wall
 from config import embedded, front_end, parts
 from config.processes import Process, Program
+from tests import clusters
 from tests.emptying import rows_are_deleted_between_tests  # noqa: F401  a fixture for every test
 from tests.no_calls_in_transactions import (  # noqa: F401  two more
     no_refusal_was_swallowed,
@@ -33,9 +34,11 @@ OF_THE_OTHER_LANE = ("test_kill", "test_race", "test_load", "test_restore", "tes
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Processes that share the work would both fetch the front end."""
+    """What processes that share the work would all make, or wait for until they are out of time."""
     if getattr(session.config.option, "numprocesses", None):
         front_end.build(settings.FRONT_END_DIR)
+        if settings.ENV.embeds_database:
+            clusters.cluster()
 
 
 class Lanes(LoadScopeScheduling):
@@ -123,6 +126,7 @@ def running(program: Program) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[None]:
     if settings.ENV.embeds_database:
+        clusters.copied(clusters.cluster(), settings.ENV.home)
         yield from running(parts.postgres(settings.ENV.home, durable=False))
     else:
         yield

@@ -26,6 +26,9 @@ STATICFILES_DIRS = [BASE_DIR / "static", FRONT_END_DIR]  # noqa: F405
 
 MIDDLEWARE = ["tests.content_policy.Middleware", *MIDDLEWARE]  # noqa: F405
 
+if ENV.embeds_database:  # noqa: F405
+    DATABASES["default"]["TEST"] = {"TEMPLATE": "tandem"}  # noqa: F405  tests/clusters.py has migrated it
+
 STEP_PACKAGES = [*STEP_PACKAGES, "tests.steps"]  # noqa: F405
 
 # The product's own names carry digests that only `collectstatic` knows.

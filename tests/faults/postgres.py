@@ -8,12 +8,10 @@ server.freeze(), .thaw(), .kill(), .restart(down_s=1), .cut_sessions(dice, 0.5),
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -27,7 +25,6 @@ import psycopg
 from django.db import connection
 
 from config import embedded, parts
-from config.env import ROOT
 from config.processes import Process
 
 BINARIES: Final = Path(parts.postgres(Path("/nowhere")).command[0]).parent
@@ -172,30 +169,6 @@ def standby_of(primary: Server, home: Path) -> Server:
             assert time.monotonic() < deadline, "the standby does not follow"
             time.sleep(0.05)
     return heir
-
-
-def migrated(home: Path) -> Path:
-    """A stopped cluster with Tandem's tables, to be copied by `copied`."""
-    server = Server(home, {"fsync": "off"}).start()
-    environment = {
-        **os.environ,
-        "DATABASE_URL": server.url,
-        "DJANGO_SETTINGS_MODULE": "tests.impatient",
-        "TANDEM_NO_BOOTSTRAP": "1",
-        "TANDEM_HOME": str(home),
-    }
-    environment.pop("FAULTS", None)
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    server.stop()
-    return home
-
-
-def copied(cluster: Path, home: Path) -> Path:
-    """The same cluster under another home; `home/postgres` may be a mounted disk already."""
-    (home / "postgres").mkdir(parents=True, exist_ok=True)
-    subprocess.run(["cp", "-a", f"{cluster / 'postgres'}/.", str(home / "postgres")], check=True)
-    return home
 
 
 @contextmanager

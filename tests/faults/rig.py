@@ -20,7 +20,7 @@ from django.db import connection
 from tests import factories
 from tests.faults import pace, witness
 from tests.faults.invariants import check_invariants
-from tests.faults.postgres import Server, migrated
+from tests.faults.postgres import Server
 from tests.faults.scenes import Scene
 from tests.faults.sink import Sink
 from tests.faults.stack import CANARIES, Stack
@@ -28,12 +28,6 @@ from workflows.models import Run
 
 REFUSALS: Final = {0, 409, 503}
 """What a start may hear while the database is being hurt: a cut line, `still under way`, `the database is away`."""
-
-
-def cluster() -> Path:
-    """A migrated cluster to copy, made once per session."""
-    home = settings.ENV.home / "faults" / "cluster"
-    return home if (home / "postgres" / "PG_VERSION").exists() else migrated(home)
 
 
 def new_folder() -> Path:

@@ -29,6 +29,7 @@ from departments.models import Department, Role
 from departments.tokens import create_token
 from tests.faults.points import HOLD, Strike, Tally, read
 from tests.faults.sink import free_port
+from tests.nursery import NURSERY
 from workflows.models import Run, StepRun, StepStatus
 from workflows.runtime import queue
 
@@ -285,7 +286,7 @@ class Stack:
             "TANDEM_API_PER_MINUTE": "10000000",
             **self.environment,
         }
-        return replace(program, name=name, env=environment, log=self.folder / "log" / f"{name}.log")
+        return NURSERY.bears(replace(program, name=name, env=environment, log=self.folder / "log" / f"{name}.log"))
 
 
 def kind_of(name: str) -> str:

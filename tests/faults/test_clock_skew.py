@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.clusters import cluster, copied
 from tests.faults.crowd import scaled
 from tests.faults.pace import rounds
-from tests.faults.postgres import Server, copied
-from tests.faults.rig import a_stack, cluster, forget_messages, new_folder, outcomes, scene_on
+from tests.faults.postgres import Server
+from tests.faults.rig import a_stack, forget_messages, new_folder, outcomes, scene_on
 from tests.faults.scenes import Scene, lost
 from tests.faults.sink import Sink
 from tests.faults.stack import Stack, database_url

@@ -16,14 +16,14 @@ import pytest
 from django.db import connection
 
 from departments.access import SYSTEM
+from tests.clusters import cluster, copied
 from tests.faults.crowd import at_once, scaled
-from tests.faults.postgres import Server, copied
+from tests.faults.postgres import Server
 from tests.faults.rig import (
     Starter,
     a_stack,
     asked,
     busy_steps,
-    cluster,
     forget_messages,
     new_folder,
     outcomes,

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tests.clusters import cluster, copied
 from tests.faults.crowd import scaled
-from tests.faults.postgres import Server, SmallDisk, copied, small_disk, standby_of, url_of
-from tests.faults.rig import Starter, a_stack, busy_steps, cluster, forget_messages, new_folder, outcomes, scene_on
+from tests.faults.postgres import Server, SmallDisk, small_disk, standby_of, url_of
+from tests.faults.rig import Starter, a_stack, busy_steps, forget_messages, new_folder, outcomes, scene_on
 from tests.faults.sink import Sink
 from tests.faults.wire import Wire
 from workflows.models import Run

@@ -15,10 +15,11 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from tests.clusters import cluster, copied
 from tests.faults import hosts, pace
 from tests.faults.hosts import Network, Spread
-from tests.faults.postgres import Server, copied
-from tests.faults.rig import cluster, new_folder, scene_on
+from tests.faults.postgres import Server
+from tests.faults.rig import new_folder, scene_on
 from tests.faults.scenes import Scene
 from tests.faults.sink import Sink
 from workflows.models import JournalEntry, Run, StepRun

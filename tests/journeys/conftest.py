@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,6 +14,7 @@ from django.db import connection
 
 from config import programs
 from config.processes import Process, Program
+from tests.nursery import NURSERY
 from workflows.models import Run
 
 
@@ -44,7 +45,7 @@ class Stack:
             "CELERY_BROKER_URL": self.broker_url,
         }
         log = self.home / "log" / f"{program.name}-{number}.log"
-        return Program(**{**vars(program), "env": environment, "log": log})
+        return NURSERY.bears(replace(program, env=environment, log=log))
 
 
 def database_url() -> str:

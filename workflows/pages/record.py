@@ -14,7 +14,6 @@ from django.views.decorators.http import require_GET
 
 from workflows.models import RunStatus, StepRun, StepStatus
 from workflows.pages.page import Request, page, whole_number
-from workflows.pages.record_pdf import pdf_of
 from workflows.pages.runs import find, inputs_of
 from workflows.runtime.journey import tree_of
 from workflows.services.gathering import gather
@@ -87,6 +86,9 @@ def record(request: Request, pk: UUID) -> HttpResponse:
 @require_GET
 def record_pdf(request: Request, pk: UUID) -> HttpResponse:
     """All of it. That somebody took it along is a deed of the ledger."""
+    # A second of libraries that few requests need.
+    from workflows.pages.record_pdf import pdf_of
+
     shown = find(request, pk)
     content = pdf_of(gather(shown), inputs_of(shown))
     record_taken(shown, content, actor=request.actor)

@@ -19,7 +19,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from uuid_utils.compat import uuid7
 
-from connectors.documents.writing import write_document
 from departments.access import Verb, visible
 from workflows.engine.definition import Input
 from workflows.models import RowState, Series, SeriesRow, StoredFile, Workflow
@@ -98,6 +97,9 @@ def new(request: Request, pk: UUID) -> HttpResponse:
 @require_GET
 def empty_table(request: Request, pk: UUID) -> HttpResponse:
     """An Excel file with the right columns, to be filled in."""
+    # Half a second of libraries that few requests need.
+    from connectors.documents.writing import write_document
+
     workflow = _to_run(request, pk)
     line = {one.title or name: workflow.sample.get(name, "") for name, one in asked_of(workflow).items()}
     return _download(f"{workflow.slug}.xlsx", write_document("xlsx", workflow.name, [line]))

@@ -14,7 +14,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from audit.services import record
-from connectors.documents.writing import write_document
 from departments.access import Actor, Verb, require
 from workflows.models import RowState, RunStatus, Series, SeriesRow, StoredFile, Workflow
 from workflows.services.refusals import Conflict, ValidationError
@@ -153,6 +152,9 @@ def _place(state: str, status: str | None) -> str:
 
 def results(series: Series, form: str, *, actor: Actor) -> bytes:
     """The table as it was, and beside each row what came of it. `form`: xlsx or csv."""
+    # Half a second of libraries that few requests need.
+    from connectors.documents.writing import write_document
+
     require(actor, Verb.VIEW, series.department)
     content = write_document(form, series.title.rpartition(".")[0] or series.title, list(result_rows(series)))
     with transaction.atomic():
