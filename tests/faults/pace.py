@@ -12,6 +12,7 @@ HEARTBEAT_S = 1.0
 FORGOTTEN = timedelta(seconds=2)
 TICK_S = 0.3
 LOOK_LEASE = timedelta(seconds=4)
+DELIVERY_LEASE = timedelta(seconds=4)
 
 
 def quicken() -> None:
@@ -20,6 +21,7 @@ def quicken() -> None:
     limits.FORGOTTEN = FORGOTTEN
     limits.TICK_S = TICK_S
     limits.LOOK_LEASE = LOOK_LEASE
+    limits.DELIVERY_LEASE = DELIVERY_LEASE
 
 
 def rounds(small: int = 1) -> range:

@@ -4,7 +4,7 @@
 
 | request | does |
 |---|---|
-| `POST /effects/NAME` | an effect; `Idempotency-Key` or `X-Effect-Key` names it, `X-Effect` its class |
+| `POST /effects/NAME` | an effect; `Idempotency-Key`, `X-Effect-Key` or `webhook-id` names it, `X-Effect` its class |
 | `GET /effects/NAME?key=KEY` | `{"happened": true}`: what a checkable effect asks first |
 | `GET /read/NAME` | a read, written down as class pure |
 | `PUT /behaviour` | a `Behaviour` as JSON; whoever is held is let go |
@@ -162,7 +162,7 @@ class Desk(BaseHTTPRequestHandler):
     def _take(self, effect: str, name: str, *, honours: bool = True) -> None:
         behaviour = self.world.behaviour
         key = self.headers.get("Idempotency-Key", "")
-        known = key or self.headers.get("X-Effect-Key", "")
+        known = key or self.headers.get("X-Effect-Key", "") or self.headers.get("webhook-id", "")
         honours = honours and behaviour.honours_keys and bool(key)
         happened = self.world.book.write("http", name, effect, known, self._body(), honours=honours)
         if self.world.answer() == "drop":

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from config.env import ROOT
+from departments.access import SYSTEM
 from tests.faults import points
 from tests.faults.points import Rule, Tally
 from tests.faults.scenes import Scene
 from workflows.models import Run, Task
 from workflows.runtime.faults import POINTS
+from workflows.services.subscriptions import Asked, set_up
 
 KILLS = sorted(Path(__file__).parent.glob("test_kill_*.py"))
 
@@ -96,6 +98,7 @@ def test_every_fault_point_is_passed_by_work_of_all_kinds(scene: Scene) -> None:
     both = {"id": "both", "kind": "flow.parallel", "arms": [{"steps": [scene.effect(f"arm{n}")]} for n in range(2)]}
     slug = scene.workflow([scene.effect("a", "unsafe", sleep_s=1.2), nap, both, each, ask])
 
+    told = set_up(scene.department, Asked(f"{scene.sink.url}/effects/told", ["task.opened"]), actor=SYSTEM)
     waits, place = scene.listening()
     assert stack.call("POST", place, {"number": "1"}).status == 202
 
@@ -106,6 +109,7 @@ def test_every_fault_point_is_passed_by_work_of_all_kinds(scene: Scene) -> None:
     assert stack.call("POST", f"tasks/{task.pk}/decide", {"decision": "approve"}).status == 200
     assert stack.call("POST", f"runs/{dropped}/cancel").status == 200
     stack.wait_for_end([kept, dropped, *heard], 10)
+    stack.wait(lambda: told.subscription.deliveries.filter(status="sent").exists(), 10, "a told event")
 
     assert dict(Run.objects.filter(parent=None).values_list("status", "pk")).keys() == {"succeeded", "cancelled"}
     assert [point for point in POINTS if not stack.hits()[point]] == []

@@ -26,6 +26,7 @@ POINTS: Final = (
     "sweeper_cas_before_publish",  # P16
     "timer_due_before_cas",  # P17
     "event_written_before_look",  # R08
+    "answered_before_settled",  # a told event, between the other side's answer and our row
     "approval_committed_before_publish",  # P18
     "fanout_mid_batch",  # P21
     "cancel_between_any",  # P22

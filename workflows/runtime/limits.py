@@ -38,5 +38,7 @@ LOOK_S = 120.0
 """A trigger that looks asks nothing more of others after this."""
 LOOK_LEASE = timedelta(minutes=5)
 """Longer than the last question of a look may take after that."""
+DELIVERY_LEASE = timedelta(seconds=60)
+"""Longer than one turn: the time that an address has for all that it is sent at once, and writing down its answers."""
 LOOKS_AT_ONCE, LOOKS_OF_ONE_DEPARTMENT = 16, 6
 """In one scheduler."""

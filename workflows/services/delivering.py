@@ -28,6 +28,7 @@ from connectors.sdk.answers import retry_after, text_of
 from workflows.engine import strict
 from workflows.models import Delivery, DeliveryStatus, DeliveryTry, Subscription
 from workflows.runtime import limits, store
+from workflows.runtime.faults import fault_point
 from workflows.services import messages, subscription_health
 from workflows.services.lanes import Lanes
 
@@ -41,8 +42,6 @@ LONGEST: Final = timedelta(hours=26)
 FIRST_REST: Final = timedelta(seconds=5)
 LONGEST_REST: Final = timedelta(minutes=10)
 TIMEOUT_S: Final = 15.0
-LEASE: Final = timedelta(seconds=60)
-"""Longer than one turn: TIMEOUT_S for all that are sent at once, and writing down what came of it."""
 ROUND_S: Final = 30.0
 AT_ONCE: Final = 8
 """Of one subscription; while it fails, one."""
@@ -70,7 +69,7 @@ class Courier(Lanes):
 
 def take(subscription_id: UUID) -> datetime | None:
     """The lease, unless somebody else has it."""
-    found = sql.row(_TAKE, [LEASE.total_seconds(), subscription_id])
+    found = sql.row(_TAKE, [limits.DELIVERY_LEASE.total_seconds(), subscription_id])
     return found[0] if found else None
 
 
@@ -84,7 +83,9 @@ def carry(subscription_id: UUID, lease: datetime) -> None:
         if subscription is None or not due:
             _put_down(subscription_id, held)
             return
-        held = _write(subscription_id, held, list(zip(due, _send(subscription, due), strict=True)))
+        answers = _send(subscription, due)
+        fault_point("answered_before_settled")
+        held = _write(subscription_id, held, list(zip(due, answers, strict=True)))
 
 
 def next_try(tries: int, wish: timedelta | None = None) -> timedelta | None:
@@ -209,7 +210,7 @@ def _give_up_old(held: Subscription, problem: str) -> int:
 
 
 def _go_on(held: Subscription) -> datetime | None:
-    found = sql.row(_KEEP, [LEASE.total_seconds(), held.pk])
+    found = sql.row(_KEEP, [limits.DELIVERY_LEASE.total_seconds(), held.pk])
     return found[0] if found else None
 
 
