@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -46,6 +46,10 @@ class Actor:
     def leaves_out(self, verb: Verb) -> bool:
         """Whether it was made without this verb, whatever its role."""
         return bool(self.only) and verb not in self.only
+
+    def with_role(self, role: str, department_id: UUID) -> Actor:
+        """The same somebody, allowed in one department what the role allows."""
+        return replace(self, roles={**self.roles, department_id: frozenset({role})})
 
     def departments(self, verb: Verb = Verb.VIEW) -> list[UUID]:
         """Ids of the departments where the actor holds a role that allows this; `visible` knows who needs none."""

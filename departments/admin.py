@@ -145,7 +145,14 @@ class UserAdmin(WithMembers):
     )
     search_fields = ("name", "email")
     readonly_fields = ("last_login", "date_joined")
-    actions = ("make_links", "forget_passwords", "forget_factors", "end_sessions", "deactivate", "activate")
+    actions: tuple[str, ...] = (
+        "make_links",
+        "forget_passwords",
+        "forget_factors",
+        "end_sessions",
+        "deactivate",
+        "activate",
+    )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -101,9 +101,9 @@ AUDITOR: frozenset[Verb] = frozenset({Verb.AUDIT})
 """What an auditor of the server may do in every department, without a role there."""
 
 ADMINISTRATOR: Mapping[str, str] = {
-    "people": "create, deactivate, give rights and roles, in every department",
+    "people": "create, deactivate and have what they held handed over, give rights and roles, in every department",
     "departments": "create, set the hosts they may reach, and all that a manager may but for tasks, manual mode"
-    " and letting somebody leave",
+    " and letting somebody leave who stays here",
     "models": "providers, models, prices, routes, who may use which",
     "runs": "cancel, let go on where they failed, in every department",
     "content": "see that a thing is there and how it fares; open it only as a member",

@@ -47,10 +47,11 @@ from workflows.models import (
     Version,
     Workflow,
 )
+from workflows.person_admin import PersonAdmin
 from workflows.services.refusals import Conflict
 from workflows.services.runs import cancel_run, retry_run
 
-__all__ = ["BudgetAdmin"]
+__all__ = ["BudgetAdmin", "PersonAdmin"]
 
 MOST_REFUSALS = 5
 """Said one by one."""

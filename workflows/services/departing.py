@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,13 @@ def leave_department(
     Raises PermissionDenied, and ValidationError for somebody who cannot take it.
     """
     require(actor, Verb.MANAGE, department)
+    return hand_over_all(person, department, to=to, revoke=revoke, actor=actor)
+
+
+def hand_over_all(
+    person: User, department: Department, *, to: User, revoke: Collection[ApiToken] = (), actor: Actor
+) -> list[tuple[Task, str]]:
+    """`leave_department` for whoever has asked whether the actor, who is a manager there, may do it."""
     with transaction.atomic():
         # Of two who leave at once, each to the other, the second one sees that the first has gone.
         list(department.memberships.select_for_update().order_by("pk").values_list("pk"))
@@ -75,8 +82,7 @@ def leave_department(
         }
         for token in revoke:
             revoke_token(token, actor=actor)
-        for share in Share.objects.filter(person=person, workflow__department=department):
-            end_share(share, actor=actor)
+        end_shares(Share.objects.filter(person=person, workflow__department=department), actor=actor)
         take_out(person, department, actor=actor)
         for membership in department.memberships.filter(user=person):
             remove_member(membership, actor=actor)
@@ -90,6 +96,11 @@ def leave_department(
             **counts,
         )
     return kept
+
+
+def end_shares(shares: Iterable[Share], *, actor: Actor) -> None:
+    for share in shares:
+        end_share(share, actor=actor)
 
 
 def _hand_over_tasks(person: User, department: Department, to: User, actor: Actor) -> list[tuple[Task, str]]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
+from io import StringIO
 
 import pytest
 from django.core.exceptions import PermissionDenied
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
 from departments.access import SYSTEM, actor_for_user
-from departments.models import ApiToken, Department, Role
+from departments.models import ApiToken, Department, Role, User
 from departments.tokens import create_token
 from tests import factories
 from tests.faults.crowd import together
 from workflows.models import Assignee, Task, Trigger, Workflow
+from workflows.services.deactivating import deactivate_and_hand_over
 from workflows.services.departing import held_by, leave_department
 from workflows.services.handing_over import claim_task
 from workflows.services.refusals import ValidationError
@@ -116,6 +119,60 @@ def test_the_page_shows_what_is_held_and_hands_it_over(legal: Department) -> Non
     assert "Bob has what they held." in done.content.decode()
     assert Workflow.objects.get(pk=workflow.pk).owner == bob
     assert client.get(address).status_code == 404
+
+
+def test_whoever_is_deactivated_takes_nothing_down_in_any_department(legal: Department) -> None:
+    press, empty = factories.make_department("Press"), factories.make_department("Empty")
+    ada, bob = (factories.make_user(name, legal, Role.APPROVER) for name in ("Ada", "Bob"))
+    maren = factories.make_user("Maren", press, Role.MANAGER)
+    for department in (press, empty):
+        factories.make_member(ada, department, Role.BUILDER)
+    owned = [factories.make_workflow(each, owner=ada) for each in (legal, press, empty)]
+    task = factories.make_task(
+        factories.make_step(factories.make_run(factories.make_version(owned[0])), status="waiting"), person=ada
+    )
+    lent = factories.make_version(factories.make_workflow()).workflow
+    share = share_with_person(lent, ada.email, actor=SYSTEM)
+    robin = factories.make_user("Robin", is_superuser=True)
+
+    with pytest.raises(PermissionDenied):
+        deactivate_and_hand_over(ada, to=bob, actor=actor_for_user(maren))
+    for nobody in (ada, factories.make_user(is_active=False)):
+        with pytest.raises(ValidationError):
+            deactivate_and_hand_over(ada, to=nobody, actor=actor_for_user(robin))
+    with pytest.raises(ValidationError, match="last administrator"):
+        deactivate_and_hand_over(robin, to=bob, actor=actor_for_user(robin))
+    outcomes = deactivate_and_hand_over(ada, to=bob, actor=actor_for_user(robin))
+
+    ada.refresh_from_db()
+    assert not ada.is_active
+    assert [(each.department, each.to) for each in outcomes] == [(empty, None), (legal, bob), (press, maren)]
+    assert [Workflow.objects.get(pk=each.pk).owner for each in owned] == [bob, maren, ada]
+    assert list(ada.memberships.values_list("department", flat=True)) == [empty.pk], "nobody there could take it"
+    assert (_asked(task), type(share).objects.count()) == ({bob}, 0)
+    assert Entry.objects.filter(verb="person.left_department", actor_label="Robin").count() == 2
+    assert Entry.objects.filter(verb="person.deactivated").count() == 1
+
+
+def test_an_administrator_hands_over_in_the_admin_and_by_a_command(legal: Department) -> None:
+    ada, bob, eve = (factories.make_user(name, legal, Role.BUILDER) for name in ("Ada", "Bob", "Eve"))
+    workflow = factories.make_workflow(legal, owner=ada)
+    desk, address, out = Client(), reverse("admin:departments_user_changelist"), StringIO()
+    desk.force_login(factories.make_user("Robin", is_superuser=True, is_staff=True))
+    chosen = {"action": "hand_over", "_selected_action": [str(ada.pk)]}
+
+    asked = desk.post(address, chosen).content.decode()
+    wrong = desk.post(address, {**chosen, "to": str(ada.pk)}).content.decode()
+    done = desk.post(address, {**chosen, "to": str(bob.pk)}, follow=True).content.decode()
+    call_command("deactivate_person", bob.email.upper(), "--to", eve.email, stdout=out)
+    with pytest.raises(CommandError, match="Nobody with the address"):
+        call_command("deactivate_person", bob.email, "--to", eve.email)
+
+    assert ("Ada (" in asked, "Select a valid choice" in wrong) == (True, True)
+    assert "Legal: Bob has what they held." in done
+    assert out.getvalue() == "Bob is deactivated.\nLegal: Eve has what they held.\n"
+    assert Workflow.objects.get(pk=workflow.pk).owner == eve
+    assert list(User.objects.filter(is_active=False)) == [ada, bob]
 
 
 def _asked(task: Task) -> set[object]:
