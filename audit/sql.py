@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model
 from psycopg import Cursor
 
@@ -21,26 +21,28 @@ Rows = list[tuple[Any, ...]]
 
 def execute(statement: str, values: Sequence[Any]) -> Cursor[Any]:
     """Run one statement with `%s` placeholders, bound by the server."""
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    wall.keep(connection)
-    if connection.queries_logged:
-        connection.queries_log.append({"sql": statement, "time": ""})
-    with connection.wrap_database_errors:
-        return Cursor(connection.connection).execute(statement, values, prepare=True)
+    return _executed(connections[DEFAULT_DB_ALIAS], statement, values)
+
+
+def _executed(database: Any, statement: str, values: Sequence[Any]) -> Cursor[Any]:
+    """On this thread's wrapper itself: `django.db.connection` looks it up anew at every touch, twenty times here."""
+    database.ensure_connection()
+    database.validate_no_broken_transaction()
+    wall.keep(database)
+    if database.queries_logged:
+        database.queries_log.append({"sql": statement, "time": ""})
+    with database.wrap_database_errors:
+        return Cursor(database.connection).execute(statement, values, prepare=True)
 
 
 def rows(statement: str, values: Sequence[Any]) -> Rows:
-    cursor = execute(statement, values)
-    with connection.wrap_database_errors:
-        return cursor.fetchall()
+    # Results are complete with the answer to `execute`: fetching them asks nobody.
+    return execute(statement, values).fetchall()
 
 
 def row(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
-    cursor = execute(statement, values)
-    with connection.wrap_database_errors:
-        found: tuple[Any, ...] | None = cursor.fetchone()
-        return found
+    found: tuple[Any, ...] | None = execute(statement, values).fetchone()
+    return found
 
 
 def changed(statement: str, values: Sequence[Any]) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from psycopg.errors import LockNotAvailable
 
+from audit import sql
 from workflows.models import IdempotencyKey
 from workflows.services.refusals import Conflict
 
@@ -55,9 +56,7 @@ def once(request: Request, work: Callable[[], Given]) -> Given:
 def _reserve(request: Request) -> bool:
     """Whether this request is the first with its key. A statement that finds it taken has waited for its end."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_RESERVE, [request.key, request.actor, request.route, request.fingerprint])
-            return bool(cursor.rowcount == 1)
+        return sql.changed(_RESERVE, [request.key, request.actor, request.route, request.fingerprint]) == 1
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
             raise Conflict("The first request with this Idempotency-Key is still under way. Send it again.") from None
@@ -65,7 +64,8 @@ def _reserve(request: Request) -> bool:
 
 
 def _keep(request: Request, given: Given) -> None:
-    _rows(request).update(status=given.status, body=given.body, headers=dict(given.headers))
+    kept = [given.status, given.body, sql.document(dict(given.headers))]
+    sql.execute(_KEEP, [*kept, request.key, request.actor, request.route])
 
 
 def _kept(request: Request) -> Given:
@@ -84,4 +84,8 @@ def _rows(request: Request) -> QuerySet[IdempotencyKey]:
 _RESERVE = """
 INSERT INTO workflows_idempotencykey (key, actor, route, fingerprint, status, body, headers)
 VALUES (%s, %s, %s, %s, 0, '', '{}') ON CONFLICT (key, actor, route) DO NOTHING
+"""
+_KEEP = """
+UPDATE workflows_idempotencykey SET status = %s, body = %s, headers = %s::jsonb
+WHERE key = %s AND actor = %s AND route = %s
 """
