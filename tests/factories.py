@@ -16,6 +16,8 @@ from departments.access import SYSTEM
 from departments.models import Absence, Department, Group, Membership, Notice, NoticeStatus, Role, User
 from workflows.models import (
     Assignee,
+    Budget,
+    BudgetQuestion,
     Decision,
     Happening,
     PublishRequest,
@@ -223,6 +225,23 @@ def make_publish_request(workflow: Workflow | None = None, **fields: Any) -> Pub
             "revision": workflow.draft_revision,
             "asked_by": "Factory",
             "asker_kind": "system",
+            **fields,
+        }
+    )
+
+
+def make_budget_question(budget: Budget, **fields: Any) -> BudgetQuestion:
+    """Asked when 4 US dollars were spent."""
+    return BudgetQuestion.objects.create(
+        **{
+            "department": budget.department,
+            "budget": budget,
+            "month": timezone.now().date().replace(day=1),
+            "soft_usd": 4,
+            "month_usd": budget.month_usd,
+            "spent_usd": 4,
+            "reserved_usd": 0,
+            "foreseen_usd": 9,
             **fields,
         }
     )

@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from audit.administration import StrictAdmin
+from audit.administration import ReadOnlyAdmin, StrictAdmin
 from departments.middleware import actor_of
-from workflows.models import Budget
+from workflows.models import Budget, BudgetQuestion
 from workflows.services import budgets
 
 
@@ -62,3 +62,12 @@ class BudgetAdmin(StrictAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         for budget in queryset.select_related("department", "workflow"):
             budgets.remove_budget(budget, actor=actor_of(request))
+
+
+@admin.register(BudgetQuestion)
+class BudgetQuestionAdmin(ReadOnlyAdmin):
+    list_display = ("budget", "month", "status", "spent_usd", "foreseen_usd", "answer", "answered_by", "asked_at")
+    list_filter = ("status", "department")
+    search_fields = ("department__name", "budget__workflow__name", "answered_by")
+    date_hierarchy = "asked_at"
+    list_select_related = ("budget__department", "budget__workflow")

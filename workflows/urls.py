@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from workflows.pages import (
+    budget_questions,
     budgets,
     build_forms,
     build_samples,
@@ -176,6 +177,8 @@ urlpatterns = [
     path("costs/csv/", costs.costs_csv, name="costs_csv"),
     path("models/", costs.models, name="models"),
     path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/asked/<uuid:pk>/", budget_questions.budget_question, name="budget_question"),
+    path("budgets/asked/<uuid:pk>/answer/", budget_questions.answer, name="budget_answer"),
     path("budgets/new/", budgets.budget_new, name="budget_new"),
     path("budgets/<uuid:pk>/", budgets.budget, name="budget"),
     path("budgets/<uuid:pk>/stop/", budgets.stop, name="budget_stop"),

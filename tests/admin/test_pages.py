@@ -61,6 +61,7 @@ from workflows.models import (
     Attempt,
     Awaited,
     Budget,
+    BudgetQuestion,
     Decision,
     Delivery,
     DeliveryTry,
@@ -117,6 +118,7 @@ NEVER_CHANGED = [
     Spending,
     Cost,
     Breaker,
+    BudgetQuestion,
     GroupRole,
     GivenRole,
 ]
@@ -164,6 +166,8 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     now, some = timezone.now(), {"workflow_id": workflow.pk, "month": date(2026, 11, 1)}
     paid = {**some, "run_id": run.pk, "step_id": step.pk, "provider": "P", "model": "m", "reserved_usd": 1}
     spent = [ModelCall.objects.create(department=legal, **paid), Budget.objects.create(department=legal)]
+    money = {"soft_usd": 1, "spent_usd": 1, "reserved_usd": 0, "foreseen_usd": 9}
+    spent += [BudgetQuestion.objects.create(department=legal, budget=spent[-1], month=some["month"], **money)]  # type: ignore[misc]
     spent += [Spending.objects.create(department=legal, subject=run.pk, month=date(2000, 1, 1))]
     spent += [Cost.objects.create(department=legal, **some, provider="P", model="m")]
     spent += [Breaker.objects.create(model=model, opened_at=now, open_until=now)]

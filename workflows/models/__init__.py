@@ -1,4 +1,5 @@
 from workflows.models.budget import Budget
+from workflows.models.budget_question import BudgetAnswer, BudgetQuestion, QuestionStatus
 from workflows.models.drafting import Deed, DraftEdit
 from workflows.models.file import StoredFile
 from workflows.models.idempotency import IdempotencyKey
@@ -29,6 +30,8 @@ __all__ = [
     "Attempt",
     "Awaited",
     "Budget",
+    "BudgetAnswer",
+    "BudgetQuestion",
     "Decision",
     "Deed",
     "Delivery",
@@ -43,6 +46,7 @@ __all__ = [
     "ManualMode",
     "Priority",
     "PublishRequest",
+    "QuestionStatus",
     "RequestStatus",
     "RowState",
     "Run",

@@ -21,13 +21,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connectors.forms import Choice, Field, Form, read
 from departments.access import may_manage, visible
 from departments.models import Department, User
-from workflows.models import Budget, Workflow
+from workflows.models import Budget, BudgetQuestion, Workflow
 from workflows.pages.page import Request, identifier, page
 from workflows.pages.workflows import sentences
 from workflows.runtime.paying import month_of
 from workflows.services import budgets as services
 
 FOR_WORKFLOW = "workflow:"
+SHOWN_QUESTIONS = 6
 MONEY = ("month_usd", "soft_usd", "run_usd")
 
 
@@ -144,7 +145,11 @@ def _number(name: str, value: Any) -> Decimal | int:
 
 def _page(request: Request, form: Form, shown: Budget | None, status: int = 200) -> HttpResponse:
     may_set = shown is None or may_manage(request.actor, shown.department)
-    context = {"form": form if may_set else None, "use": _uses(request, [shown])[0] if shown else None}
+    context = {
+        "form": form if may_set else None,
+        "use": _uses(request, [shown])[0] if shown else None,
+        "questions": BudgetQuestion.objects.filter(budget=shown).order_by("-pk")[:SHOWN_QUESTIONS] if shown else (),
+    }
     return render(request, "workflows/costs/budget.html", context, status=status)
 
 

@@ -18,6 +18,8 @@ from departments.models import Department
 from workflows.models import Run, RunStatus, Workflow
 from workflows.pages.gallery import suggested
 from workflows.pages.page import Request, page
+from workflows.services.budget_questions import questions_for
+from workflows.services.deciders import standing_of
 from workflows.services.publishing import requests_for
 from workflows.services.tasks import tasks_for
 
@@ -61,12 +63,13 @@ class Week:
 @page
 @require_GET
 def home(request: Request) -> HttpResponse:
-    actor = request.actor
+    actor, standing = request.actor, standing_of(request.actor)
     runs = visible(Run.objects.live(), actor).select_related("workflow", "department").order_by("-pk")
     mine = list(runs.filter(starter_kind=actor.kind, starter_id=actor.id)[:SHOWN_RUNS])
     context = {
         "asked_to_publish": requests_for(actor)[:SHOWN_TASKS],
-        "tasks": tasks_for(actor).select_related("run__workflow", "department", "claimed_by")[:SHOWN_TASKS],
+        "budget_questions": questions_for(actor, standing)[:SHOWN_TASKS],
+        "tasks": tasks_for(actor, standing).select_related("run__workflow", "department", "claimed_by")[:SHOWN_TASKS],
         "mine": bool(mine),
         "runs": mine or runs[:SHOWN_RUNS],
         "weeks": weeks_of(actor),

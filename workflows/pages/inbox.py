@@ -17,10 +17,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from departments.access import Actor, visible
 from departments.models import Department
-from workflows.models import Task, TaskKind, TaskStatus, Workflow
+from workflows.models import BudgetQuestion, Task, TaskKind, TaskStatus, Workflow
 from workflows.pages.page import PAGE_SIZE, Request, identifier, page, words
 from workflows.pages.question import decided_tone, decided_words
-from workflows.services import inbox
+from workflows.services import budget_questions, inbox
 from workflows.services.deciders import Standing, standing_of, tasks_by_name, tasks_by_role, tasks_for
 from workflows.services.stages import role_words
 
@@ -36,6 +36,14 @@ LISTS: Mapping[str, Rows] = {
     "others": inbox.tasks_of_others,
     "done": inbox.tasks_over,
 }
+
+
+QUESTIONS: Mapping[str, Callable[[Actor, Standing], QuerySet[BudgetQuestion]]] = {
+    "mine": budget_questions.questions_by_name,
+    "role": budget_questions.questions_by_role,
+    "others": budget_questions.questions_of_others,
+}
+"""Of the same lists: what owners of budgets are asked, which belongs to no run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,7 @@ def tasks(request: Request) -> HttpResponse:
     if request.htmx:
         context = _piece(request.actor, standing, {**asked, "show": _list_of(asked["show"])})
         return render(request, f"workflows/{'_more_tasks' if asked['after'] else '_tasks'}.html", context)
-    counts = {name: inbox.said(LISTS[name](request.actor, standing)) for name in ("mine", "role", "handed")}
+    counts = {name: inbox.said(*_lists(name, request.actor, standing)) for name in ("mine", "role", "handed")}
     asked["show"] = asked["show"] if asked["show"] in LISTS else _first(counts)
     context = {
         **_piece(request.actor, standing, asked),
@@ -124,6 +132,12 @@ def beside(task: Task, actor: Actor) -> tuple[Task | None, Task | None]:
     """The tasks before and after this one among those that the actor may decide."""
     rows = tasks_for(actor).only("pk")
     return inbox.before(rows, task).first(), inbox.after(rows, task).first()
+
+
+def _lists(name: str, actor: Actor, standing: Standing) -> list[QuerySet[Any]]:
+    """The tasks of a list, and the questions about budgets."""
+    rows = [LISTS[name](actor, standing)]
+    return [*rows, QUESTIONS[name](actor, standing)] if name in QUESTIONS else rows
 
 
 def _list_of(name: str) -> str:
@@ -167,6 +181,7 @@ def _piece(actor: Actor, standing: Standing, asked: Mapping[str, str]) -> dict[s
     found = _rows_of(tasks[: PAGE_SIZE + 1], actor, name in ("mine", "role", "handed"))
     return {
         "which": name,
+        "budget_questions": _questions(name, actor, standing, asked),
         "rows": found[:PAGE_SIZE],
         "after": found[PAGE_SIZE - 1].task.pk if len(found) > PAGE_SIZE else None,
         "asked": asked,
@@ -174,6 +189,20 @@ def _piece(actor: Actor, standing: Standing, asked: Mapping[str, str]) -> dict[s
         "is_filtered": any(asked[key] for key in ("kind", "workflow", "department", "overdue", "q")),
         "may_tick": any(row.may_tick for row in found),
     }
+
+
+def _questions(name: str, actor: Actor, standing: Standing, asked: Mapping[str, str]) -> list[BudgetQuestion]:
+    """Those of the list, before its tasks. They are of no kind of task, and never overdue."""
+    if name not in QUESTIONS or asked["after"] or asked["kind"] or asked["overdue"]:
+        return []
+    rows = QUESTIONS[name](actor, standing)
+    if (workflow := identifier(asked["workflow"])) is not None:
+        rows = rows.filter(budget__workflow=workflow)
+    if (department := identifier(asked["department"])) is not None:
+        rows = rows.filter(department=department)
+    if text := asked["q"]:
+        rows = rows.filter(Q(department__name__icontains=text) | Q(budget__workflow__name__icontains=text))
+    return list(rows[:PAGE_SIZE])
 
 
 def _rows_of(tasks: QuerySet[Task], actor: Actor, are_mine: bool = False) -> Sequence[Row]:

@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from departments.access import Verb
 from workflows.models import ManualMode
 from workflows.services import inbox
+from workflows.services.budget_questions import questions_for
+from workflows.services.deciders import standing_of
 from workflows.services.manual_mode import modes_on
 from workflows.services.tasks import tasks_for
 
@@ -89,7 +91,9 @@ class Navigation:
     @cached_property
     def open_tasks(self) -> str:
         """As many as are counted: 99+ beyond."""
-        return inbox.said(tasks_for(self.request.actor))  # type: ignore[attr-defined]
+        actor = self.request.actor  # type: ignore[attr-defined]
+        standing = standing_of(actor)
+        return inbox.said(tasks_for(actor, standing), questions_for(actor, standing))
 
     @cached_property
     def manual_modes(self) -> list[ManualMode]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -19,6 +17,7 @@ from connectors.sdk import StepError
 from departments import notices
 from departments.models import Department, Role, User
 from workflows.models import Budget
+from workflows.runtime.budget_owners import ask, owners_of
 
 if TYPE_CHECKING:
     from workflows.runtime.journey import Journey, Step
@@ -98,9 +97,13 @@ def _tell(budgets: dict[UUID, Budget], limit: Limit, kind: str) -> None:
     field = f"{kind}_told"
     with transaction.atomic():
         rows = Budget.objects.filter(Q(**{field: None}) | ~Q(**{field: limit.month}), pk=budget.pk)
+        if kind == "soft":  # a limit that was changed since the step began is no longer asked about
+            rows = rows.filter(soft_usd=limit.soft_usd)
         if rows.update(**{field: limit.month}):
-            for person in owners_of(budget):
-                _notify(person, budget, limit, kind)
+            if kind == "soft":
+                ask(budget, limit)
+            else:
+                _notify_of_end(budget, limit)
 
 
 def _tell_of(department: Department, provider: str, error: StepError) -> None:
@@ -120,44 +123,18 @@ def _tell_of(department: Department, provider: str, error: StepError) -> None:
     sql.release()
 
 
-def owners_of(budget: Budget) -> Iterable[User]:
-    """The owner while they are a member, else the managers."""
-    members = User.objects.filter(is_active=True, memberships__department=budget.department_id)
-    owner = members.filter(pk__in=[budget.owner_id]).distinct()
-    return owner or members.filter(memberships__role=Role.MANAGER).distinct()
-
-
-def _notify(person: User, budget: Budget, limit: Limit, kind: str) -> None:
-    subject, text = (_soft if kind == "soft" else _hard)(limit)
-    notices.notify(
-        person,
-        key=f"budget.{kind}.{budget.pk}.{limit.month}.{person.pk}",
-        kind="budget",
-        subject=subject,
-        text=f"{text}\n\n{settings.PUBLIC_URL}/budgets/{budget.pk}/",
-        department=budget.department,
-    )
-
-
-def _soft(limit: Limit) -> tuple[str, str]:
-    return (
-        f"AI budget: {limit.named} has come to {_said(limit.soft_usd)}",
-        f"What {limit.named} spends on AI models in {limit.month:%B %Y} has come to {_said(limit.soft_usd)}. May it go "
-        f"on, or do you stop it?{f' At {_said(limit.usd)} runs wait.' if limit.usd is not None else ''}",
-    )
-
-
-def _hard(limit: Limit) -> tuple[str, str]:
-    return (
-        f"AI budget: {limit.named} has used it up",
-        f"{limit.named[0].upper()}{limit.named[1:]} may ask no more AI models for now: the limit is reached. Runs wait "
-        "and nothing is lost. They go on when you raise it, or by themselves in the next month (or hour, where "
-        "it is the limit of an hour).",
-    )
-
-
-def _said(usd: Decimal | None) -> str:
-    return f"{usd:.2f} US dollars"
+def _notify_of_end(budget: Budget, limit: Limit) -> None:
+    for person in owners_of(budget):
+        notices.notify(
+            person,
+            key=f"budget.hard.{budget.pk}.{limit.month}.{person.pk}",
+            kind="budget",
+            subject=f"AI budget: {limit.named} has used it up",
+            text=f"{limit.named[0].upper()}{limit.named[1:]} may ask no more AI models for now: the limit is reached. "
+            "Runs wait and nothing is lost. They go on when you raise it, or by themselves in the next month (or hour, "
+            f"where it is the limit of an hour).\n\n{settings.PUBLIC_URL}/budgets/{budget.pk}/",
+            department=budget.department,
+        )
 
 
 _ROOT = """

@@ -18,7 +18,8 @@ from audit.services import record
 from connectors.models import Spending
 from departments.access import Actor, Verb, may_manage, require_manager, visible
 from departments.models import Department, User
-from workflows.models import Budget, StepRun, StepStatus, Workflow
+from departments.notices import withdraw
+from workflows.models import Budget, BudgetQuestion, QuestionStatus, StepRun, StepStatus, Workflow
 from workflows.services.refusals import Conflict, ValidationError
 
 LIMITS: Final = ("month_usd", "soft_usd", "run_usd", "calls_per_run", "calls_per_step", "calls_per_hour")
@@ -44,6 +45,13 @@ def set_budget(
     """
     require_manager(actor, department)
     _check(department, workflow, owner)
+    return write_budget(department, workflow, limits, owner, actor)
+
+
+def write_budget(
+    department: Department, workflow: Workflow | None, limits: Mapping[str, Any], owner: User | None, actor: Actor
+) -> Budget:
+    """As `set_budget`, for somebody of whom it is known that they may."""
     with transaction.atomic():
         budget = Budget.objects.select_for_update(of=("self",)).filter(department=department, workflow=workflow).first()
         before = _limits(budget) if budget else {}
@@ -57,6 +65,8 @@ def set_budget(
         budget.refresh_from_db()
         said = {name: value for name, value in _limits(budget).items() if value != before.get(name)}
         woken = wake(budget)
+        if said.keys() & {"soft_usd", "month_usd"}:
+            overtake(budget, actor)
         record("budget.set", actor=actor, department=department.slug, thing=budget, woken=woken, **said)
     return budget
 
@@ -66,6 +76,7 @@ def remove_budget(budget: Budget, *, actor: Actor) -> None:
     with transaction.atomic():
         record("budget.removed", actor=actor, department=budget.department.slug, thing=budget)
         woken = Budget(department=budget.department, workflow=budget.workflow)
+        overtake(budget, actor)
         budget.delete()
         wake(woken)
 
@@ -73,11 +84,17 @@ def remove_budget(budget: Budget, *, actor: Actor) -> None:
 def stop_budget(budget: Budget, *, actor: Actor) -> None:
     """Ask no more AI models for now: runs wait. Raises Conflict saying who was first."""
     _require_say(budget, actor)
+    write_stop(budget, actor)
+
+
+def write_stop(budget: Budget, actor: Actor) -> None:
+    """As `stop_budget`, by somebody of whom it is known that they may."""
     with transaction.atomic():
         rows = Budget.objects.filter(pk=budget.pk, stopped_at=None)
         if not rows.update(stopped_at=Now(), stopped_by=actor.label[:254]):
             raise Conflict(_("Somebody has stopped it already. Look at it again."))
         budget.refresh_from_db()
+        overtake(budget, actor)
         record("budget.stopped", actor=actor, department=budget.department.slug, thing=budget)
 
 
@@ -98,6 +115,15 @@ def may_say(budget: Budget, actor: Actor) -> bool:
     """Whether the actor may stop it and let it go on: its owner, and whoever may set it."""
     is_owner = actor.kind == "person" and budget.owner_id is not None and actor.id == str(budget.owner_id)
     return (is_owner and actor.may(Verb.VIEW, budget.department_id)) or may_manage(actor, budget.department)
+
+
+def overtake(budget: Budget, actor: Actor) -> None:
+    """Whoever sets or stops the budget has answered what its owner is asked."""
+    rows = BudgetQuestion.objects.filter(budget=budget, status=QuestionStatus.OPEN)
+    ids = list(rows.values_list("pk", flat=True))
+    over = {"status": QuestionStatus.OVERTAKEN, "answered_at": Now(), "next_at": None}
+    rows.update(**over, answered_by=actor.label[:254])
+    withdraw(ids)
 
 
 def wake(budget: Budget) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from departments.access import Actor, visible
@@ -32,14 +34,15 @@ def tasks_over(actor: Actor, _standing: Standing | None = None) -> QuerySet[Task
     return visible(Task.objects.filter(decided_at__isnull=False), actor).order_by("-decided_at", "-pk")
 
 
-def counted(rows: QuerySet[Task]) -> int:
+def counted(rows: QuerySet[Any], *more: QuerySet[Any]) -> int:
     """How many there are, as far as it is counted: one more than MOST_COUNTED stands for all that is beyond."""
-    return rows.order_by()[: MOST_COUNTED + 1].count()
+    first, *others = (each.order_by().values("pk") for each in (rows, *more))
+    return first.union(*others, all=True)[: MOST_COUNTED + 1].count()
 
 
-def said(rows: QuerySet[Task]) -> str:
+def said(rows: QuerySet[Any], *more: QuerySet[Any]) -> str:
     """How many there are, as a badge shows it: nothing for none, 99+ beyond what is counted."""
-    count = counted(rows)
+    count = counted(rows, *more)
     return f"{MOST_COUNTED}+" if count > MOST_COUNTED else str(count or "")
 
 

@@ -22,8 +22,9 @@ from audit import sentences
 from audit.models import Entry
 from departments.models import Role
 from workflows.engine.odd_names import oddities
-from workflows.models import RunStatus, Task
+from workflows.models import BudgetQuestion, RunStatus, Task
 from workflows.pages import question, record_words, showing
+from workflows.services import budget_questions
 from workflows.services.records import AskedOne, RecordedQuestion, Voice
 
 register = template.Library()
@@ -126,6 +127,11 @@ def run_status(value: str) -> RunStatus:
 @register.filter
 def role_title(role: str) -> str:
     return str(Role(role).label) if role in Role.values else role
+
+
+@register.filter
+def asked_of(asked: BudgetQuestion) -> str:
+    return budget_questions.asked_of(asked)
 
 
 @register.filter

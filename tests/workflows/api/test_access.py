@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -22,6 +23,7 @@ from tests.workflows.api.program import ROOT, Program, assert_problem, undone
 from tests.workflows.api.test_workflows import DEFINITION
 from workflows.models import RunStatus, Series, SeriesRow, Workflow
 from workflows.runtime import files
+from workflows.services import budgets
 from workflows.services.manual_mode import switch_on
 from workflows.services.saving import keep_prompt
 from workflows.services.sharing import share_with_department
@@ -101,6 +103,9 @@ OPERATIONS: list[tuple[str, str, Any, str]] = [
     ("POST", "shares/{share}/end", {}, "manager"),
     ("GET", "costs", None, "viewer"),
     ("GET", "budgets", None, "viewer"),
+    ("GET", "budget-questions", None, "viewer"),
+    ("GET", "budget-questions/{budget}", None, "viewer"),
+    ("POST", "budget-questions/{budget}/answer", {"answer": "leave"}, "manager"),
     ("GET", "connectors", None, "viewer"),
     ("GET", "connections", None, "viewer"),
     ("POST", "connections", CONNECT, "builder"),
@@ -238,9 +243,16 @@ def things_of(program: Program) -> dict[str, str]:
         "subscription": str(subscription.pk),
         "delivery": str(send_test(subscription, actor=SYSTEM).pk),
         "asked": str(factories.make_publish_request(version.workflow).pk),
+        "budget": str(_asked_owner(program)),
         "share": str(share_with_department(version.workflow, program.department, actor=SYSTEM).pk),
         "saved": str(keep_prompt(program.department, "Be kind.", title="Kind", actor=SYSTEM).saved_id),
     }
+
+
+def _asked_owner(program: Program) -> UUID:
+    return factories.make_budget_question(
+        budgets.set_budget(program.department, limits={"soft_usd": 4}, actor=SYSTEM)
+    ).pk
 
 
 def _file() -> SimpleUploadedFile:

@@ -20,7 +20,14 @@ from departments.access import SYSTEM, actor_for_user
 from departments.models import User
 from departments.tokens import create_token
 from tests.connectors.manifests.petshop import described
-from tests.factories import make_absence, make_group, make_manifest, make_publish_request, make_subscription
+from tests.factories import (
+    make_absence,
+    make_budget_question,
+    make_group,
+    make_manifest,
+    make_publish_request,
+    make_subscription,
+)
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows import urls
@@ -229,6 +236,11 @@ def _stopped(scene: Scene) -> list[object]:
     return [budget.pk]
 
 
+def _asked_owner(scene: Scene) -> list[object]:
+    budget = budgets.set_budget(scene.department, limits={"soft_usd": 4, "month_usd": 5}, actor=SYSTEM)
+    return [make_budget_question(budget).pk]
+
+
 FILLED = (("in-brief", "Round-Up"), ("in-forbidden", "guaranteed"), ("in-channels", "E-mail"))
 
 
@@ -405,6 +417,8 @@ ROUTES = [
     Route("budgets"),
     Route("budget_new", right="manager", wrong="builder"),
     Route("budget", _budget),
+    Route("budget_question", _asked_owner),
+    Route("budget_answer", _asked_owner, "post", (("answer", "leave"),), "manager", "builder", 302),
     Route("budget_stop", _budget, "post", (), "manager", "builder", 302),
     Route("budget_go_on", _stopped, "post", (), "manager", "builder", 302),
     Route("budget_remove", _budget, "post", (), "manager", "builder", 302),

@@ -153,8 +153,8 @@ def test_who_owns_a_budget_is_asked_at_the_soft_limit_and_may_stop_it(
     budgets.stop_budget(budget, actor=actor_for_user(olga))
     stopped = carried(run_of(workflow))
 
-    assert list(Notice.objects.values_list("kind", "person")) == [("budget", olga.pk)]
-    assert "May it go on, or do you stop it?" in Notice.objects.get().text
+    assert list(Notice.objects.values_list("kind", "person")) == [("task", olga.pk)]
+    assert "raise the limit, leave it as it is, or stop the work" in Notice.objects.get().text
     assert (stopped.status, provider.calls) == ("waiting", 2)
     assert step_of(stopped).error["message"].startswith("Olga has stopped what Legal spends on AI")  # type: ignore[index]
     assert budgets.let_go_on(budget, actor=actor_for_user(olga)) == 1

@@ -14,7 +14,16 @@ from connectors import mending
 from connectors.anchor_places import BadPlace, places
 from departments.ledger_watch import Watch
 from workflows.runtime.scheduler import Scheduler
-from workflows.services import clocks, delivering, endings, progress, series_turns, task_clock, watching
+from workflows.services import (
+    budget_questions,
+    clocks,
+    delivering,
+    endings,
+    progress,
+    series_turns,
+    task_clock,
+    watching,
+)
 
 
 class Command(BaseCommand):
@@ -23,7 +32,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         others = (watching.Watcher().strike, delivering.Courier().strike)
         triggers = (clocks.strike, endings.strike, *others)
-        strikes = (task_clock.strike, *triggers, series_turns.strike, mending.mend, progress.Rounds().strike)
+        asked = (task_clock.strike, budget_questions.strike)
+        strikes = (*asked, *triggers, series_turns.strike, mending.mend, progress.Rounds().strike)
         scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
