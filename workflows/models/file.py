@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import uuid_utils.compat as uuid
 from django.db import models
 from django.db.models.functions import Now
@@ -36,3 +38,10 @@ class StoredFile(models.Model):
     @property
     def ledger_label(self) -> str:
         return f"{self.content_type} {str(self.pk)[-8:]}"
+
+    def stands_in(self, value: Any) -> bool:
+        """Whether the value holds its reference, made here: an id alone is what anybody may have typed."""
+        if isinstance(value, dict):
+            mine = value.get("file") == str(self.pk) and value.get("sha256") == self.sha256
+            return mine or any(map(self.stands_in, value.values()))
+        return isinstance(value, (list, tuple)) and any(map(self.stands_in, value))

@@ -79,10 +79,17 @@ def find_own_run(actor: Actor, pk: UUID) -> Run | None:
 def find_own_file(actor: Actor, pk: UUID) -> StoredFile | None:
     """A file that went into such a run, or stands in its result."""
     with wall.beyond():
-        runs = _own_runs(actor).filter(Q(output__icontains=str(pk)) | Q(inputs__icontains=str(pk)))
-        if not runs.exists():
+        stored = StoredFile.objects.filter(pk=pk).first()
+        if stored is None or not any(map(stored.stands_in, _told_of(actor, stored))):
             return None
-    return _admitted(StoredFile.objects.filter(pk=pk, department__in=runs.values("department")))
+    return _admitted(StoredFile.objects.filter(pk=pk))
+
+
+def _told_of(actor: Actor, stored: StoredFile) -> QuerySet[Run, tuple[Any, Any]]:
+    """What went in and came out of the actor's own runs there, wherever its id is written."""
+    written = Q(output__icontains=str(stored.pk)) | Q(inputs__icontains=str(stored.pk))
+    rows = _own_runs(actor).filter(written, department=stored.department_id)
+    return rows.values_list("inputs", "output")
 
 
 def own_runs(actor: Actor, workflow: Workflow) -> QuerySet[Run]:

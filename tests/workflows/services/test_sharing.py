@@ -81,7 +81,11 @@ def test_files_are_given_to_whoever_brought_them_or_started_what_made_them(scene
     Run.objects.filter(pk=run.pk).update(
         starter_kind="person",
         starter_id=str(scene.stranger.pk),
-        inputs={"brief": files.reference(brought).model_dump()},
+        inputs={
+            "brief": files.reference(brought).model_dump(),
+            "typed": f"{other.pk}",
+            "made_up": {"file": str(other.pk), "name": "other.txt", "sha256": "0" * 64},
+        },
     )
     client = signed_in(scene.stranger)
 
