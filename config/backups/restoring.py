@@ -25,6 +25,7 @@ from audit import history
 from audit.history import Head
 from audit.wall import ROLE
 from config.backups import making
+from config.backups.emptying import empty_again
 from config.backups.manifest import DUMP, FILES, Manifest, digest, digest_of, read
 from config.backups.programs import Address, CannotBackUp, in_words, run
 from connectors.anchor_places import places
@@ -42,7 +43,7 @@ class Restored:
 
 
 def restore(folder: Path, *, replace: bool, take_keys_for_granted: bool = False) -> Restored:
-    """Raises CannotBackUp; then the database that was there is as it was."""
+    """Raises CannotBackUp; then the database that was there is as it was, and an empty one is as empty as it was."""
     with in_words():
         manifest = read(folder)
         if not take_keys_for_granted:
@@ -55,7 +56,8 @@ def restore(folder: Path, *, replace: bool, take_keys_for_granted: bool = False)
             is_empty = not session.execute(making._TABLES).fetchall()
             there = Head() if is_empty else making.head(session)
         if is_empty:
-            old, files = _brought_back(name, folder, manifest, there)
+            with empty_again(name):
+                old, files = _brought_back(name, folder, manifest, there)
             return Restored(manifest, old, "", files)
         if not replace:
             raise CannotBackUp(

@@ -21,6 +21,7 @@ from audit.verify.checking import verify
 from audit.verify.sources import Connection
 from audit.verify.trust import Trust, anchors, keys
 from config.backups import making, restoring
+from config.backups.emptying import undoing
 from config.backups.manifest import DUMP, FILE
 from config.backups.programs import Address, CannotBackUp
 from tests.faults.postgres import speaking_to
@@ -106,7 +107,7 @@ def test_h08_after_a_restore_runs_go_on_the_ledger_verifies_and_no_effect_is_rep
         assert (found.findings.told, found.set_back) == ([], 1)
         assert Entry.objects.filter(verb="ledger.history_replaced").count() == 1, "it is said once"
         _refusals(backup, tmp_path)
-        _by_a_plain_role(backup, tmp_path)
+        _by_a_plain_role(backup, tmp_path, settings)
 
 
 def _refusals(backup: Path, folder: Path) -> None:
@@ -142,7 +143,19 @@ def _refusals(backup: Path, folder: Path) -> None:
         assert kept.execute("SELECT count(*) FROM audit_entry").fetchone() == (entries,)
 
 
-def _by_a_plain_role(backup: Path, folder: Path) -> None:
+def _leaves_nothing_behind(backup: Path, settings: Any) -> None:
+    """Of a restore that fails when all tables are filled and migrated already: no file can be put back."""
+    with psycopg.connect(Address.of().info) as session:
+        before = undoing(session)
+    media, settings.MEDIA_ROOT = settings.MEDIA_ROOT, backup / FILE  # which is no folder
+    with pytest.raises((CannotBackUp, OSError)):
+        restoring.restore(backup, replace=False)
+    settings.MEDIA_ROOT = media
+    with psycopg.connect(Address.of().info) as session:
+        assert undoing(session) == before, "nothing is there that was not there before, and nothing is gone"
+
+
+def _by_a_plain_role(backup: Path, folder: Path, settings: Any) -> None:
     """As docs/operating.md sets it up: a role that owns its database, and may make neither roles nor extensions."""
     manifest = json.loads((backup / FILE).read_text())
     assert manifest["roles"] == [wall.ROLE], "an owner is not needed by name where another one restores"
@@ -159,6 +172,7 @@ def _by_a_plain_role(backup: Path, folder: Path) -> None:
                     restoring.restore(asking, replace=False)
                 said = [line.strip() for line in str(refused.value).splitlines() if line.startswith("  ")]
                 assert said == ['CREATE EXTENSION "postgres_fdw";', 'CREATE ROLE "tandem_auditor" NOLOGIN;']
+                _leaves_nothing_behind(backup, settings)
                 assert restoring.restore(backup, replace=False).manifest.rows == manifest["rows"]
                 with connection.cursor() as cursor:
                     cursor.execute("CREATE TABLE of_later ()")
