@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -50,9 +50,8 @@ class PersonAdmin(UserAdmin):
     def _deactivate(self, request: HttpRequest, person: User, to: User) -> None:
         try:
             outcomes = deactivate_and_hand_over(person, to=to, actor=actor_of(request))
-        except (ValidationError, PermissionDenied) as refusal:
-            said = refusal.messages if isinstance(refusal, ValidationError) else [str(refusal)]
-            self.message_user(request, " ".join(said), "error")
+        except ValidationError as refusal:
+            self.message_user(request, " ".join(refusal.messages), "error")
             return
         self.message_user(request, _("%(name)s is deactivated.") % {"name": person})
         for outcome in outcomes:
