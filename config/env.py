@@ -51,6 +51,9 @@ class Env:
     log_format: str
     api_per_minute: int
     api_failures_per_minute: int
+    files_department_mb: int
+    files_person_mb: int
+    files_spare_mb: int
     session_idle_minutes: int
     session_hours: int
     admin_second_factor: str
@@ -106,6 +109,9 @@ def read() -> Env:
         log_format=_choice("TANDEM_LOG_FORMAT", given("TANDEM_LOG_FORMAT") or "plain", "plain", "json"),
         api_per_minute=_number("TANDEM_API_PER_MINUTE", given("TANDEM_API_PER_MINUTE") or "6000"),
         api_failures_per_minute=_number("TANDEM_FAILURES_PER_MINUTE", given("TANDEM_FAILURES_PER_MINUTE") or "60"),
+        files_department_mb=_number("TANDEM_FILES_DEPARTMENT_MB", given("TANDEM_FILES_DEPARTMENT_MB") or "50000"),
+        files_person_mb=_number("TANDEM_FILES_PERSON_MB", given("TANDEM_FILES_PERSON_MB") or "10000"),
+        files_spare_mb=_number("TANDEM_FILES_SPARE_MB", given("TANDEM_FILES_SPARE_MB") or "1000"),
         session_idle_minutes=_number("TANDEM_SESSION_IDLE_MINUTES", given("TANDEM_SESSION_IDLE_MINUTES") or "30"),
         session_hours=_number("TANDEM_SESSION_HOURS", given("TANDEM_SESSION_HOURS") or "12"),
         admin_second_factor=_choice(

@@ -218,6 +218,9 @@ REST_FRAMEWORK = {
 METRICS_TOKEN = ENV.metrics_token
 API_PER_MINUTE = ENV.api_per_minute
 API_FAILURES_PER_MINUTE = ENV.api_failures_per_minute
+FILES_OF_A_DEPARTMENT = ENV.files_department_mb * 1_000_000
+FILES_OF_A_PERSON = ENV.files_person_mb * 1_000_000
+FILES_LEAVE_FREE = ENV.files_spare_mb * 1_000_000
 SPECTACULAR_SETTINGS = {
     "TITLE": "Tandem",
     "VERSION": "1",

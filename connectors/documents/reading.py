@@ -24,6 +24,9 @@ from connectors.sdk import BadParams, ReadDocument, Rejected, StepError, Unavail
 
 CONTENT_MAX = 25 * 1024 * 1024
 SHOWN_NAME_MAX = 120
+FOLDERS = "tandem-reader-"
+LEFT_FOR_S = 300
+"""Much longer than any reader lives."""
 CHILD = Path(__file__).with_name("child.py")
 
 # Each reader may take half a gigabyte: more of them at once than processors only cost memory.
@@ -102,7 +105,8 @@ def ask_reader(content: bytes, name: str, shown: str, limits: Limits, **more: An
         "wall_s": limits.wall_s,
     }
     line = json.dumps({**order, "answer": limits.answer}).encode() + b"\n"
-    with tempfile.TemporaryDirectory(prefix="tandem-reader-") as folder, _unnamed_file(line + content) as given:
+    clear_away()
+    with tempfile.TemporaryDirectory(prefix=FOLDERS) as folder, _unnamed_file(line + content) as given:
         reader = _start_reader(given, folder)
         try:
             answer = _answer_of(reader, limits.answer, deadline)
@@ -113,6 +117,14 @@ def ask_reader(content: bytes, name: str, shown: str, limits: Limits, **more: An
     if not answer and reader.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         raise Rejected(_too_slow(shown, limits.cpu_s))
     return answer
+
+
+def clear_away() -> None:
+    """The empty folders of readers whose parent was killed before it could."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDERS}*"):
+        with suppress(OSError):  # somebody else was first, or it is another one's
+            if time.time() - folder.stat().st_mtime > LEFT_FOR_S:
+                folder.rmdir()
 
 
 def _start_reader(given: IO[bytes], folder: str) -> subprocess.Popen[bytes]:

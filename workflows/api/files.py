@@ -57,6 +57,7 @@ class Files(Endpoint):
         body=UPLOAD,
         body_type="multipart/form-data",
         repeats=True,
+        refusals=(507,),
     )
     @answered_once
     def post(self, request: Request) -> HttpResponse:

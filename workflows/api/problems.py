@@ -18,7 +18,7 @@ from rest_framework.request import Request
 
 from departments.refused import note
 from workflows.services.idempotency import KeyReused
-from workflows.services.refusals import Conflict
+from workflows.services.refusals import Conflict, NotKept
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView  # its settings name this module
@@ -44,6 +44,7 @@ KINDS: Mapping[int, tuple[str, str]] = {
     429: ("too-often", "Too many requests"),
     500: ("defect", "Something is broken on our side"),
     503: ("away", "The server cannot answer at the moment"),
+    507: ("no-room", "There is no room left"),
 }
 """Status → the last part of `type`, and `title`. The detail is the sentence to read."""
 
@@ -89,7 +90,7 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> HttpRespon
     if isinstance(error, PermissionDenied):
         note(request._request, error)
     instance = _instance(request, refusal.status)
-    if refusal.status >= 500:
+    if refusal.status in (500, 503):
         instance = f"urn:uuid:{uuid.uuid4()}"
         log.exception("api.failed: %s %s (%s)", request.method, request.path, instance, exc_info=error)
     if refusal.status == 500:
@@ -102,6 +103,8 @@ def refusal_of(error: Exception, view: APIView) -> Refusal:
     match error:
         case Http404() | exceptions.NotFound():
             return Refusal(404, NOT_FOUND)
+        case NotKept():
+            return Refusal(error.status, " ".join(error.messages))
         case ValidationError():
             return _invalid(error)
         case Conflict():

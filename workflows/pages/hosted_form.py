@@ -7,9 +7,10 @@ than, a seal that counts once, and so many answers a minute.
 from __future__ import annotations
 
 import time
-from functools import partial
+from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
 from django.core import signing
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
@@ -27,7 +28,7 @@ from workflows.pages.uploaded import with_files
 from workflows.services.files import store_file
 from workflows.services.firing import actor_of, fire
 from workflows.services.hooks import has_room
-from workflows.services.refusals import Conflict
+from workflows.services.refusals import Conflict, NotKept
 from workflows.services.runs import title_from
 from workflows.services.triggers import find_told, settings_of
 
@@ -70,10 +71,10 @@ def _form(request: Request, trigger: Trigger) -> HttpResponse:
     if problem:
         return _shown(request, trigger, typed.form, problem, 422)
     # Not before: whoever has the address could else fill the disk, and ask for the names of other files.
-    store = partial(_store, trigger)
-    filled = with_files(typed, trigger.department, store, brought_by=actor_of(trigger).label)
+    keeper = _Keeper(trigger, 413 if _is_too_large(request) else 422)
+    filled = with_files(typed, trigger.department, keeper.store, brought_by=actor_of(trigger).label)
     if not filled.form.is_good:
-        return _shown(request, trigger, filled.form, "", 422)
+        return _shown(request, trigger, filled.form, "", keeper.status)
     return _sent(request, trigger, filled, seal)
 
 
@@ -105,8 +106,25 @@ def _seal(request: Request) -> tuple[str, str]:
     return str(seal), ""
 
 
-def _store(trigger: Trigger, name: str, content: bytes) -> StoredFile:
-    return store_file(trigger.department, name=name, content=content, actor=actor_of(trigger))
+def _is_too_large(request: Request) -> bool:
+    """Some file of it; its field says so."""
+    brought = (each for name in request.FILES for each in request.FILES.getlist(name))
+    return any((each.size or 0) > settings.UPLOAD_MAX_BYTES for each in brought)
+
+
+@dataclass
+class _Keeper:
+    """`status`: what a form answers of which some file was not kept."""
+
+    trigger: Trigger
+    status: int
+
+    def store(self, name: str, content: bytes) -> StoredFile:
+        try:
+            return store_file(self.trigger.department, name=name, content=content, actor=actor_of(self.trigger))
+        except NotKept as refused:
+            self.status = refused.status
+            raise
 
 
 def _shown(request: Request, trigger: Trigger, form: Form, problem: str = "", status: int = 200) -> HttpResponse:

@@ -8,12 +8,18 @@ from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import transaction
 
 from connectors.sdk import BadParams, FileRef
 from workflows.engine import strict
 from workflows.models import StoredFile
+from workflows.runtime import room
 
 MOST_BYTES = 25_000_000
+
+
+class TooLarge(BadParams):
+    """One file alone."""
 
 
 def save(
@@ -24,24 +30,29 @@ def save(
     *,
     run_id: UUID | None = None,
     created_by: str = "",
+    is_brought: bool = False,
 ) -> StoredFile:
-    """Keep the bytes and make the row. Raises BadParams when the file is too large."""
+    """Keep the bytes and make the row. `is_brought` by whoever `created_by` names. Raises TooLarge, NoRoom."""
     if len(content) > MOST_BYTES:
-        raise BadParams(f"“{name}” has {len(content):,} bytes; at most {MOST_BYTES:,} are allowed.")
+        raise TooLarge(f"“{name}” has {len(content):,} bytes; at most {MOST_BYTES:,} are allowed.")
 
     sha256 = hashlib.sha256(content).hexdigest()
+    bringer = created_by[:254] if is_brought else ""
+    room.check(department_id, len(content), bringer)
     path = storage_name(department_id, sha256)
     if not default_storage.exists(path):
         default_storage.save(path, ContentFile(content))
-    return StoredFile.objects.create(
-        department_id=department_id,
-        run_id=run_id,
-        name=safe_name(name),
-        content_type=content_type or guess_type(name),
-        size=len(content),
-        sha256=sha256,
-        created_by=created_by[:254],
-    )
+    with transaction.atomic():
+        room.demand(department_id, len(content), bringer)
+        return StoredFile.objects.create(
+            department_id=department_id,
+            run_id=run_id,
+            name=safe_name(name),
+            content_type=content_type or guess_type(name),
+            size=len(content),
+            sha256=sha256,
+            created_by=created_by[:254],
+        )
 
 
 def read(stored: StoredFile) -> bytes:

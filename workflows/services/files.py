@@ -5,20 +5,20 @@ from __future__ import annotations
 from django.db import transaction
 
 from audit.services import record
-from connectors.sdk import BadParams, FileRef
+from connectors.sdk import FileRef
 from departments.access import Actor, Verb, require
 from departments.models import Department
 from workflows.models import Run, StoredFile, Task, Workflow
-from workflows.runtime import files
+from workflows.runtime import files, room
 from workflows.services.deciders import require_decider
-from workflows.services.refusals import ValidationError
+from workflows.services.refusals import NotKept, ValidationError
 from workflows.services.sharing import require_reader, require_use
 
 
 def store_file(
     department: Department, *, name: str, content: bytes, content_type: str = "", actor: Actor, run: Run | None = None
 ) -> StoredFile:
-    """Raises ValidationError (empty, too large), PermissionDenied."""
+    """Raises ValidationError (empty), NotKept (too large, no room), PermissionDenied."""
     require(actor, Verb.RUN, department)
     return _store(department, name, content, content_type, actor, run)
 
@@ -43,11 +43,17 @@ def _store(
     try:
         with transaction.atomic():
             stored = files.save(
-                department.pk, name, content, content_type, run_id=run.pk if run else None, created_by=actor.label
+                department.pk,
+                name,
+                content,
+                content_type,
+                run_id=run.pk if run else None,
+                created_by=actor.label,
+                is_brought=True,
             )
             _record("file.stored", stored, actor)
-    except BadParams as error:
-        raise ValidationError(error.message) from None
+    except (files.TooLarge, room.NoRoom) as error:
+        raise NotKept(error.message, 413 if isinstance(error, files.TooLarge) else 507) from None
     return stored
 
 

@@ -1,0 +1,59 @@
+"""How much files may take: of a department, of whoever brings them, and of the disk. Each file counts with its size."""
+
+from __future__ import annotations
+
+import shutil
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, default_storage
+
+from audit import sql
+from connectors.sdk import BadParams
+
+MB = 1_000_000
+
+
+class NoRoom(BadParams):
+    """It would be more than may be kept; nothing was."""
+
+
+def demand(department_id: UUID, size: int, bringer: str = "") -> None:
+    """Inside the transaction that makes the row: of two at once the second waits, so that no bound is passed."""
+    sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"files:{department_id}"])
+    check(department_id, size, bringer)
+
+
+def check(department_id: UUID, size: int, bringer: str = "") -> None:
+    """Before any byte is kept. `bringer`: as the row will name them; none for what workflows write. Raises NoRoom."""
+    found = sql.row(_KEPT, [bringer, department_id])
+    of_all, of_one = found if found else (0, 0)
+    if bringer and of_one + size > settings.FILES_OF_A_PERSON:
+        raise NoRoom(
+            f"There is no room for it: the files that {bringer} has brought may take "
+            f"{settings.FILES_OF_A_PERSON // MB:,} MB in all."
+        )
+    if of_all + size > settings.FILES_OF_A_DEPARTMENT:
+        raise NoRoom(
+            f"There is no room for it: the files of the department may take {settings.FILES_OF_A_DEPARTMENT // MB:,} "
+            "MB in all. Ask who runs the server for more."
+        )
+    if _free() < size + settings.FILES_LEAVE_FREE:
+        raise NoRoom("There is no room for it on the server's disk. Tell who runs the server.")
+
+
+def _free() -> float:
+    """Bytes that the disk of the files has left; without end where they lie elsewhere."""
+    if not isinstance(default_storage, FileSystemStorage):
+        return float("inf")
+    place = default_storage.path("")
+    try:
+        return shutil.disk_usage(place).free
+    except FileNotFoundError:
+        return float("inf")  # nothing was ever kept
+
+
+_KEPT = """
+SELECT coalesce(sum(size), 0), coalesce(sum(size) FILTER (WHERE created_by = %s), 0)
+FROM workflows_storedfile WHERE department_id = %s
+"""
