@@ -42,6 +42,7 @@ class Sizes:
     people: int = 1_000
     deciding_s: float = 10.0
     waiting: int = 100_000
+    timers: int = 100_000
     secrets: tuple[int, int] = (500, 10_000)
     ledger: tuple[int, int] = (3_000, 1_000_000)
     """Runs with the ledger, and as many without; entries that are verified."""
@@ -66,6 +67,7 @@ QUICK = Sizes(
     people=20,
     deciding_s=1.0,
     waiting=200,
+    timers=200,
     secrets=(20, 200),
     ledger=(40, 2_000),
     storm=(100, 2.0),

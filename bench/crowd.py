@@ -1,6 +1,7 @@
 """`python -m bench.crowd people N` and `python -m bench.crowd waiting N`: a crowd in a prepared home, told as JSON.
 
 `people`: N approvers who are signed in, as cookies. `waiting`: the newest run that waits for a person, N times over.
+`timers`: the newest one that sleeps, so too.
 `hook`: the path of a webhook.
 """
 
@@ -69,25 +70,45 @@ def hook(_count: int) -> str:
 
 
 def waiting(count: int) -> int:
-    """So many more runs like the newest one that waits; how many wait then."""
-    from django.db import connection, transaction
-
-    from workflows.models import Run, Task
+    """So many more runs like the newest one that waits for a person; how many wait then."""
+    from workflows.models import Task
 
     task = Task.objects.filter(status="open").latest("id")
     new = {"run": "map.run_id", "step": "map.step_id", "task": "map.task_id"}
+    return _copied(
+        count,
+        ("workflows_run", ("id", task.run_id), {"id": new["run"]}),
+        ("workflows_steprun", ("id", task.step_id), {"id": new["step"], "run_id": new["run"]}),
+        ("workflows_task", ("id", task.pk), {"id": new["task"], "run_id": new["run"], "step_id": new["step"]}),
+        ("workflows_assignee", ("task_id", task.pk), {"task_id": new["task"]}),
+    )
+
+
+def timers(count: int) -> int:
+    """So many more runs like the newest one that sleeps; how many wait then."""
+    from workflows.models import StepRun
+
+    step = StepRun.objects.filter(status="waiting", path="nap").latest("id")
+    return _copied(
+        count,
+        ("workflows_run", ("id", step.run_id), {"id": "map.run_id"}),
+        ("workflows_steprun", ("id", step.pk), {"id": "map.step_id", "run_id": "map.run_id"}),
+    )
+
+
+def _copied(count: int, *rows: tuple[str, tuple[str, Any], Mapping[str, str]]) -> int:
+    """So many copies of these rows (table, how it is found, what is other in each copy); how many runs wait then."""
+    from django.db import connection, transaction
+
+    from workflows.models import Run
+
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "CREATE TEMP TABLE map ON COMMIT DROP AS"
             " SELECT uuidv7() AS run_id, uuidv7() AS step_id, uuidv7() AS task_id FROM generate_series(1, %s)",
             [count],
         )
-        for table, source, replaced in (
-            ("workflows_run", ("id", task.run_id), {"id": new["run"]}),
-            ("workflows_steprun", ("id", task.step_id), {"id": new["step"], "run_id": new["run"]}),
-            ("workflows_task", ("id", task.pk), {"id": new["task"], "run_id": new["run"], "step_id": new["step"]}),
-            ("workflows_assignee", ("task_id", task.pk), {"task_id": new["task"]}),
-        ):
+        for table, source, replaced in rows:
             cursor.execute(_copies(table, _columns(cursor, table), replaced, source[0]), [source[1]])
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -113,7 +134,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
     django.setup()
     what, count = sys.argv[1], int(sys.argv[2])
-    print(json.dumps({"people": people, "waiting": waiting, "hook": hook}[what](count)))
+    print(json.dumps({"people": people, "waiting": waiting, "timers": timers, "hook": hook}[what](count)))
 
 
 if __name__ == "__main__":

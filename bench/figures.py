@@ -30,6 +30,8 @@ UNITS: dict[str, str] = {
     "edit_300_p95_ms": "ms",
     "decide_1000_p95_ms": "ms",
     "waiting_100000_cpu_percent": "%",
+    "timers_100000_s": "s",
+    "timers_new_run_p95_s": "s",
     "hooks_taken_per_s": "/s",
     "hooks_p99_ms": "ms",
     "guard_ms": "ms",

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from bench import counts, hooks, machine, people, resting, safety
+from bench import counts, hooks, machine, people, resting, safety, timers
 from bench.bench import Bench, Measurement, Values
 from bench.figures import percentile
 from bench.groups import MemoryPeak
@@ -119,6 +119,7 @@ UNDER_LOAD = (
     Measurement(("decide_1000_p95_ms",), people.decisions),
     Measurement(("items_1000_s", "items_10000_s", "items_growth"), items),
     Measurement(("waiting_100000_cpu_percent",), people.waiting),
+    Measurement(("timers_100000_s", "timers_new_run_p95_s"), timers.due_at_once),
     Measurement(("hooks_taken_per_s", "hooks_p99_ms"), hooks.storm),
     Measurement(("guard_ms",), safety.guard),
     Measurement(("scrub_500_ms", "scrub_10000_ms"), safety.scrubbing),

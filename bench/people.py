@@ -24,7 +24,7 @@ def decisions(bench: Bench) -> Values:
     count = bench.sizes.people
     _started(bench, count)
     _until_told(bench)
-    cookies = _crowd(bench, "people", count)
+    cookies = crowd(bench, "people", count)
     paths = [f"/tasks/{task}/decide/" for task in _open_tasks(bench)]
     job = {"do": "decisions", "paths": paths, "cookies": cookies, "csrf": CSRF, "over_s": bench.sizes.deciding_s}
     with bench.phase("decisions", count) as phase:
@@ -47,7 +47,7 @@ def waiting(bench: Bench) -> Values:
     """What the scheduler and the database do while very many runs wait for people (case L06)."""
     _started(bench, 1)
     _until_told(bench)
-    waits = _crowd(bench, "waiting", bench.sizes.waiting)
+    waits = crowd(bench, "waiting", bench.sizes.waiting)
     groups = bench.stack.groups()
     time.sleep(bench.sizes.rest_s)
     names = ("scheduler", "postgres", "worker")
@@ -68,7 +68,7 @@ def _started(bench: Bench, count: int) -> None:
     bench.stack.ask({**job, "inputs": {"topic": "the spring campaign"}})
 
 
-def _crowd(bench: Bench, what: str, count: int) -> Any:
+def crowd(bench: Bench, what: str, count: int) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "bench.crowd", what, str(count)],
         cwd=ROOT,

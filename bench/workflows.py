@@ -50,6 +50,8 @@ def model_steps() -> Steps:
 
 ASK = {"id": "ask", "kind": "people.approve", "with": {"question": "May {{ inputs.topic }} begin?"}}
 
+NAP = {"id": "nap", "kind": "flow.wait", "with": {"for_s": 3_600}}
+
 DEFINITIONS: dict[str, dict[str, Any]] = {
     "ten": chain("Bench: ten local steps", local_steps(10)),
     "three": chain("Bench: three local steps", local_steps(3)),
@@ -59,5 +61,6 @@ DEFINITIONS: dict[str, dict[str, Any]] = {
     "three_effects": chain("Bench: three effects", effect_steps(3)),
     "items": each_item(),
     "asks": chain("Bench: one question to a person", [ASK, *local_steps(1)]),
+    "nap": chain("Bench: one hour of sleep", [NAP, *local_steps(1)]),
     "model": chain("Bench: one question to a model", model_steps()),
 }

@@ -43,6 +43,8 @@ NAMES = [
     "edit_300_p95_ms",
     "decide_1000_p95_ms",
     "waiting_100000_cpu_percent",
+    "timers_100000_s",
+    "timers_new_run_p95_s",
     "hooks_taken_per_s",
     "hooks_p99_ms",
     "guard_ms",
