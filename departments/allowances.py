@@ -60,6 +60,13 @@ def take(key: str, limit: Limit) -> Allowance:
     return after(key, limit, *(found or (None, None)))
 
 
+def spent(key: str, limit: Limit) -> Allowance | None:
+    """What would be refused now, without taking anything; None where one more is allowed."""
+    seen = sql.row(_SEEN, [key])
+    ahead_s = float(seen[0]) if seen else 0.0
+    return after(key, limit, None, None) if ahead_s > (limit.at_once - 1) * limit.pause_s else None
+
+
 def after(key: str, limit: Limit, free_at: datetime | None, now: datetime | None) -> Allowance:
     """What a taking came to; `free_at` is None where it was refused."""
     if free_at is not None and now is not None:

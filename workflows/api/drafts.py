@@ -16,6 +16,7 @@ from workflows.api.endpoint import answer
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import Pages, page
+from workflows.api.throttled import TakesDefinitions
 from workflows.api.workflows import IF_MATCH, OfWorkflow, etag, matched
 from workflows.services.drafting import Drafted, edit_draft, redo, undo
 from workflows.services.workflows import draft_problems
@@ -80,7 +81,7 @@ class ByRevision(Pages):
     position = int
 
 
-class Edits(OfWorkflow):
+class Edits(TakesDefinitions, OfWorkflow):
     @operation(
         "list_draft_edits",
         "List who changed what in the draft",

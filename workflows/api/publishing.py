@@ -17,6 +17,7 @@ from workflows.api.endpoint import Endpoint, answer
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import page
+from workflows.api.throttled import TakesDefinitions
 from workflows.api.workflows import IF_MATCH, OfWorkflow, definition_of, draft_answer, matched, numbered
 from workflows.engine.definition import load
 from workflows.engine.differences import MISSING, Deed, Difference, Thing, differences
@@ -167,7 +168,7 @@ class Restore(OfWorkflow):
         return draft_answer(restore_version(version, actor=self.actor, revision=matched(request, workflow)).workflow)
 
 
-class Imports(Endpoint):
+class Imports(TakesDefinitions):
     @operation(
         "import_workflow", "Make a workflow of a file", answer=answers.Workflow, status=201, body=Import, repeats=True
     )
@@ -179,7 +180,7 @@ class Imports(Endpoint):
         return answer(answers.Workflow.of(made), 201, {"Location": reverse("api_workflow", args=[made.pk])})
 
 
-class Look(Endpoint):
+class Look(TakesDefinitions):
     @operation(
         "look_at_file", "What a file would make, and what it lacks here", answer=Looked, body=FileText, repeats=True
     )

@@ -19,6 +19,7 @@ from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import page
 from workflows.api.problems import Stale
+from workflows.api.throttled import TakesDefinitions
 from workflows.engine import definition as definitions
 from workflows.models import Priority, PublishRequest, Run, SavedStepVersion, Version, Workflow
 from workflows.services.exchange import export_workflow
@@ -44,7 +45,7 @@ class OfWorkflow(Endpoint):
         return named
 
 
-class Workflows(Endpoint):
+class Workflows(TakesDefinitions):
     @operation(
         "list_workflows",
         "List workflows",
@@ -97,7 +98,7 @@ class AsTool(OfWorkflow):
         return answer(answers.Workflow.of(workflow))
 
 
-class Draft(OfWorkflow):
+class Draft(TakesDefinitions, OfWorkflow):
     @operation("read_draft", "Read the draft and what keeps it from being published", answer=answers.Draft)
     def get(self, request: Request, id: str) -> HttpResponse:
         return draft_answer(self.workflow(id, with_draft=True))
