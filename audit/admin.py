@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from audit.administration import ReadOnlyAdmin
-from audit.models import Anchored, Batch, Counter, Entry, Unsealed, Verification
+from audit.models import Anchored, Batch, Counter, DataKey, Entry, Payload, Unsealed, Verification
+from audit.people import looked_for, spoken_of
 from audit.sentences import sentence
 
 
@@ -18,9 +19,18 @@ from audit.sentences import sentence
 class EntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "as_sentence", "department", "actor_kind", "verb")
     list_filter = ("actor_kind",)
-    search_fields = ("actor_label", "object_label", "verb", "department")
+    search_fields = ("verb", "department")
     date_hierarchy = "at"
     ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
+        return Entry.objects.shown().order_by(*self.ordering)
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str) -> tuple[Any, bool]:
+        if not search_term:
+            return queryset, False
+        said = Q(verb__icontains=search_term) | Q(department__icontains=search_term)
+        return queryset.filter(said | looked_for(search_term) | spoken_of(search_term)), False
 
     @admin.display(description=_("what"))
     def as_sentence(self, entry: Entry) -> str:
@@ -37,6 +47,30 @@ class BatchAdmin(ReadOnlyAdmin):
     @admin.display(description=_("hash"))
     def hash_text(self, batch: Batch) -> str:
         return bytes(batch.hash).hex()
+
+
+@admin.register(Payload)
+class PayloadAdmin(ReadOnlyAdmin):
+    """That there are words, and whose; read they are with their entry."""
+
+    list_display = ("commitment", "subject", "size")
+    search_fields = ("commitment__startswith", "subject__startswith")
+    fields = ("commitment", "subject")
+
+    @admin.display(description=_("bytes"))
+    def size(self, payload: Payload) -> int:
+        return len(payload.sealed)
+
+
+@admin.register(DataKey)
+class DataKeyAdmin(ReadOnlyAdmin):
+    list_display = ("subject", "key_id", "is_there")
+    search_fields = ("subject__startswith",)
+    fields = ("subject", "key_id")
+
+    @admin.display(description=_("of somebody here"), boolean=True)
+    def is_there(self, key: DataKey) -> bool:
+        return bool(key.wrapped)
 
 
 @admin.register(Anchored)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from audit import sealing, sql
 from audit.cells import harmless
-from audit.models import Batch, Counter, Entry, Unsealed
+from audit.models import Batch, Counter, Entry, Payload, Unsealed
 from audit.sentences import sentence
 from audit.verify import encoding, tree
 from audit.verify.sources import SEAL
@@ -34,7 +34,7 @@ TABLE = (
 
 def whole() -> Iterator[str]:
     """Everything that the verifier needs, line by line. Inside a transaction that sees one state."""
-    yield _line("ledger", whole=True, form=encoding.FORM)
+    yield _line("ledger", whole=True, form=encoding.FORM, payloads=True)
     last = str(UUID(int=0))
     while found := sql.rows(_AFTER, [last, CHUNK]):
         yield from (_line("entry", **told(values)) for values in found)
@@ -43,6 +43,8 @@ def whole() -> Iterator[str]:
         yield _line("batch", **seal_of(batch), entries=[str(id) for id in batch.entries])
     for id in Unsealed.objects.values_list("pk", flat=True).iterator():
         yield _line("waiting", id=str(id))
+    for commitment, subject in Payload.objects.values_list("pk", "subject").iterator():
+        yield _line("payload", commitment=commitment, subject=subject)  # that they are there, not what they say
     for scope, counted in Counter.objects.values_list("scope", "last").iterator():
         yield _line("counter", scope=scope, last=counted)
 

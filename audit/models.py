@@ -12,11 +12,13 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from audit.people import Entries
 from audit.verify.encoding import FORM
 
 
 class Entry(models.Model):
-    """One deed. Actor, department and object are also kept as text, so that the row outlives what it speaks of.
+    """One deed. Department and object are also kept as text, so that the row outlives what it speaks of. People are
+    kept by id alone, and what they wrote by a commitment (rule A10); entries from before that hold their names.
 
     `seq` is dense within its run, or within its department where it has no run. `mac` is a code over everything else in
     the row, made with the key `mac_key`, which is not in the database.
@@ -29,7 +31,7 @@ class Entry(models.Model):
     )
     actor_kind = models.CharField(max_length=20)
     actor_id = models.CharField(max_length=64, blank=True)
-    actor_label = models.CharField(max_length=254)
+    actor_label = models.CharField(max_length=254, blank=True)
     verb = models.CharField(max_length=60)
     object_kind = models.CharField(max_length=60, blank=True)
     object_id = models.CharField(max_length=64, blank=True)
@@ -40,6 +42,8 @@ class Entry(models.Model):
     form = models.PositiveSmallIntegerField(default=FORM, help_text="of its bytes; 0 is from before the first seal")
     mac_key = models.CharField(max_length=60, blank=True)
     mac = models.BinaryField(default=bytes)
+
+    objects = Entries.as_manager()
 
     class Meta:
         verbose_name = _("ledger entry")
@@ -74,6 +78,43 @@ class Counter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope}: {self.last}"
+
+
+class DataKey(models.Model):
+    """Of one person (or program), under a key of the ledger that is not in the database. Without it their words stay
+    closed, wherever a copy of them lies.
+    """
+
+    subject = models.CharField(primary_key=True, max_length=64)
+    wrapped = models.BinaryField()
+    key_id = models.CharField(max_length=60)
+
+    class Meta:
+        verbose_name = _("key of a person's words")
+        verbose_name_plural = _("keys of people's words")
+        ordering = ["subject"]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class Payload(models.Model):
+    """What somebody wrote, sealed with their key. An entry has its commitment, sha256(salt, words); the database lets
+    nobody change a row, and whoever deletes one must have erased the person, or the verifier says so.
+    """
+
+    commitment = models.CharField(primary_key=True, max_length=64)
+    subject = models.CharField(max_length=64, db_index=True)
+    salt = models.BinaryField()
+    sealed = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("words of a person")
+        verbose_name_plural = _("words of people")
+        ordering = ["commitment"]
+
+    def __str__(self) -> str:
+        return self.commitment[:12]
 
 
 class Unsealed(models.Model):

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.models import Entry
+from audit.people import looked_for, spoken_of
 
 PAGE_SIZE = 50
 SERVER = "-"  # as a department in a question: what belongs to none
@@ -49,13 +50,15 @@ def find(question: Question, departments: Collection[str] | None, size: int = PA
 
 
 def _matching(question: Question, departments: Collection[str] | None) -> QuerySet[Entry]:
-    rows = Entry.objects.all() if departments is None else Entry.objects.filter(department__in=departments)
+    rows: QuerySet[Entry] = Entry.objects.shown()
+    if departments is not None:
+        rows = rows.filter(department__in=departments)
     if question.before:
         rows = rows.filter(id__lt=question.before)
     if question.department:
         rows = rows.filter(department="" if question.department == SERVER else question.department)
     if question.person:
-        rows = rows.filter(actor_label__icontains=question.person)
+        rows = rows.filter(looked_for(question.person))
     if question.verb:
         rows = rows.filter(_verb(question.verb))
     if question.text:
@@ -72,7 +75,7 @@ def _verb(verb: str) -> Q:
 
 
 def _text(text: str) -> Q:
-    return Q(object_label__icontains=text) | Q(actor_label__icontains=text) | Q(verb__icontains=text)
+    return spoken_of(text) | looked_for(text) | Q(verb__icontains=text)
 
 
 def _midnight(day: date) -> datetime:

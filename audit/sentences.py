@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit.models import Entry
+from audit.people import ERASED
 
 SENTENCES: Mapping[str, Any] = {
     "absence.ended": _("{actor} ended the absence of {object}"),
@@ -45,6 +46,8 @@ SENTENCES: Mapping[str, Any] = {
     "group.changed": _("{actor} changed the group {object}"),
     "group.deleted": _("{actor} deleted the group {object}"),
     "group.made": _("{actor} made the group {object}"),
+    "hold.lifted": _("{actor} lifted the legal hold on {object}"),
+    "hold.set": _("{actor} put a legal hold on {object}"),
     "ledger.exported": _("{actor} took {entries} entries of the ledger along"),
     "ledger.history_replaced": _("The database was set back: the ledger had come to batch {old_batch} before"),
     "ledger.key_changed": _("{actor} gave the ledger a new key for its {purpose}"),
@@ -58,10 +61,12 @@ SENTENCES: Mapping[str, Any] = {
     "member.removed": _("{actor} took the role {role} from {object}"),
     "model.made_usual": _("{actor} made {object} the model that steps use when they name none"),
     "model_call.settled": _("{actor} settled a call of an AI model at {usd} US dollars: {object}"),
-    "notice.sent_again": _("{actor} had a notice sent again: {object}"),
+    "notice.sent_again": _("{actor} had a notice sent again: {object} for {to}"),
     "person.created": _("{actor} created an account for {object}"),
     "person.deactivated": _("{actor} deactivated {object}"),
     "person.email_changed": _("{actor} changed the e-mail address of {object}"),
+    "person.erased": _("{actor} erased a person"),
+    "person.erasure_refused": _("{actor} asked to erase {object}, which a legal hold forbids"),
     "manual_mode.handed_back": _("{actor} handed tasks of manual mode back to the AI: {object}"),
     "manual_mode.off": _("{actor} switched manual mode off for {object}"),
     "manual_mode.on": _("{actor} switched manual mode on for {object}"),
@@ -152,10 +157,11 @@ IN_ADMINISTRATION: Mapping[str, Any] = {
 
 def sentence(entry: Entry) -> str:
     """Plain text in the reader's language. A verb without a sentence of its own is read out as it is written."""
-    words = {**entry.detail, "actor": entry.actor_label, "object": _object(entry)}
+    lists = {name: _written(value) for name, value in entry.detail.items() if isinstance(value, list)}
+    words = {**entry.detail, **lists, "actor": entry.actor_label, "object": _object(entry)}
     template = _template(entry.verb)
     try:
-        return str(template).format_map(words) if template else _read_out(entry)
+        return _begun(str(template).format_map(words)) if template else _read_out(entry)
     except (KeyError, IndexError, ValueError):  # an entry of another version lacks a word that the sentence says
         return _read_out(entry)
 
@@ -174,6 +180,11 @@ def verb_title(verb: str) -> str:
     """A verb in the list of a filter: "workflow.draft_saved" → "Workflow: draft saved"."""
     thing, _dot, deed = verb.partition(".")
     return f"{_spaced(thing).capitalize()}: {_spaced(deed)}"
+
+
+def _begun(said: str) -> str:
+    """Names begin as their owners write them."""
+    return said[:1].upper() + said[1:] if said.startswith(str(ERASED)) else said
 
 
 def _template(verb: str) -> Any:

@@ -12,8 +12,10 @@ import uuid_utils.compat as uuid
 from django.conf import settings
 from django.db import transaction
 
-from audit import sql
+from audit import payloads, sql
 from audit.models import Entry
+from audit.payloads import Words
+from audit.people import PERSON
 from audit.verify import encoding
 from audit.verify.encoding import Row
 
@@ -69,13 +71,14 @@ def record(
 
     `verb` is past tense with a dot: "workflow.published". `department` is a slug. `thing` is the row the deed is about;
     one whose text people write (a title, a question, a file name) has a `ledger_label` that is none of it (rule A10).
-    `detail` holds JSON values only, and no secrets. `opened_at` is given with the first deed of a run that is just
+    `detail` holds JSON values only, and no secrets; other people as `named`, what somebody wrote as `Words` (A10).
+    `opened_at` is given with the first deed of a run that is just
     being made: it needs no number from the database, and so no lock. Raises NotInTransaction outside a transaction.
     """
     written = deed(verb, actor=actor, department=department, thing=thing, run_id=run_id, opened_at=opened_at, **detail)
     sql.execute(INSERT, written.values)
     run = UUID(written.row.run_id) if written.row.run_id else None
-    kept = {**written.row._asdict(), "id": UUID(written.row.id), "run_id": run, "detail": detail}
+    kept = {**written.row._asdict(), "id": UUID(written.row.id), "run_id": run}
     return Entry.from_db("default", _FIELDS, [kept[name] for name in _FIELDS])
 
 
@@ -93,6 +96,8 @@ def deed(
     if not transaction.get_connection().in_atomic_block:
         raise NotInTransaction(verb)
 
+    if any(isinstance(value, Words) for value in detail.values()):
+        detail = payloads.kept(detail, actor.id)
     seq, at = (1, opened_at) if opened_at else _next(department, run_id)
     mac_key, key = next(iter(settings.LEDGER_KEYS.known.items()))
     document = _composed(sql.document(detail))
@@ -102,7 +107,7 @@ def deed(
         department=department,
         actor_kind=actor.kind,
         actor_id=actor.id,
-        actor_label=_composed(actor.label)[:254],
+        actor_label="" if actor.kind == PERSON else _composed(actor.label)[:254],
         verb=verb,
         object_kind=thing._meta.model_name if thing is not None else "",
         object_id=str(thing.pk) if thing is not None else "",
@@ -134,7 +139,8 @@ def _composed(text: str) -> str:
 
 
 def _label(thing: Any) -> str:
-    return getattr(thing, "ledger_label", "") or str(thing)
+    label = getattr(thing, "ledger_label", None)
+    return str(thing) if label is None else label
 
 
 _FIELDS = [field.attname for field in Entry._meta.concrete_fields]

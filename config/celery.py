@@ -155,6 +155,9 @@ def _require_plain_role(**_: object) -> None:
         require_plain_role()
     except BadSetting as problem:
         sys.exit(str(problem))
+    from departments import erasing
+
+    erasing.replay()
 
 
 app = Tandem("tandem")

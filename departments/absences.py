@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from audit.people import named
 from audit.services import record
 from departments.access import Actor, Verb
 from departments.models import Absence, Department, Membership, User
@@ -172,6 +173,6 @@ def _comes_back(user: User, stand_in: User, starts: date, ends: date) -> bool:
 def _record(verb: str, absence: Absence, actor: Actor) -> None:
     """In each department of the person, whose manager is to know; the note is theirs, and stays out."""
     detail: dict[str, Any] = {"starts": absence.starts.isoformat(), "ends": absence.ends.isoformat()}
-    detail["stand_in"] = str(absence.stand_in or "")
+    detail["stand_in"] = named(absence.stand_in)
     for slug in [department.slug for department in departments_of(absence.user)] or [""]:
         record(verb, actor=actor, department=slug, thing=absence.user, **detail)

@@ -24,6 +24,7 @@ from django.views.generic import RedirectView
 from audit.administration import ReadOnlyAdmin, RecordedAdmin, StrictAdmin
 from departments import groups, second_factor, services, sessions
 from departments.access import Verb
+from departments.erasing_admin import erase
 from departments.links import address_of, create_sign_in_link
 from departments.middleware import actor_of
 from departments.models import Absence, ApiToken, Department, Group, Membership, Notice, Role, SignInLink, User
@@ -144,18 +145,23 @@ class UserAdmin(WithMembers):
         "memberships__role",
     )
     search_fields = ("name", "email")
-    readonly_fields = ("last_login", "date_joined")
-    actions: tuple[str, ...] = (
+    readonly_fields = ("last_login", "date_joined", "erased_at")
+    actions: tuple[Any, ...] = (
         "make_links",
         "forget_passwords",
         "forget_factors",
         "end_sessions",
         "deactivate",
         "activate",
+        erase,
     )
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        is_erased = obj is not None and obj.erased_at is not None
+        return not is_erased and super().has_change_permission(request, obj)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         rights = ["is_staff", "is_superuser", "is_auditor"]
@@ -203,7 +209,7 @@ class UserAdmin(WithMembers):
 
     @admin.action(description=gettext_lazy("Activate again"), permissions=["change"])
     def activate(self, request: HttpRequest, people: QuerySet[User]) -> None:
-        for person in people.filter(is_active=False):
+        for person in people.filter(is_active=False, erased_at=None):
             services.reactivate_user(person, actor=actor_of(request))
 
     def _show_links(self, request: HttpRequest, people: Any, *, forget_password: bool = False) -> HttpResponse:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from audit.people import named
 from audit.services import record
 from departments.access import Actor, require_manager
 from departments.models import Department, Group, Membership, Role, User
@@ -39,7 +40,7 @@ def make_group(
     group.save()
     group.members.set(members)
     given: dict[str, Any] = {"roles": group.roles} if group.roles else {}
-    record("group.made", actor=actor, department=department.slug, thing=group, members=_names(members), **given)
+    record("group.made", actor=actor, department=department.slug, thing=group, members=_named(members), **given)
     _settle(group, actor)
     return group
 
@@ -75,8 +76,8 @@ def change_group(
         actor=actor,
         department=group.department.slug,
         thing=group,
-        added=_names(wanted - before),
-        removed=_names(before - wanted),
+        added=_named(wanted - before),
+        removed=_named(before - wanted),
         **given,
     )
     _settle(group, actor)
@@ -110,7 +111,7 @@ def refuse_strangers(department: Department, people: Collection[User], roles: Co
     elif strangers:
         raise ValidationError(
             _("%(names)s: not in %(department)s. Give a role there first, under Administration.")
-            % {"names": ", ".join(_names(strangers)), "department": department}
+            % {"names": ", ".join(sorted(map(str, strangers))), "department": department}
         )
 
 
@@ -133,5 +134,5 @@ def _in_order(roles: Collection[str]) -> list[str]:
     return [role for role in Role.values if role in roles]
 
 
-def _names(people: Collection[User]) -> list[str]:
-    return sorted(str(person) for person in people)
+def _named(people: Collection[User]) -> list[dict[str, str]]:
+    return [named(person) for person in sorted(people, key=lambda person: person.pk)]

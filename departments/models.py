@@ -65,6 +65,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         db_default=TaskMail.AT_ONCE,
     )
     date_joined = models.DateTimeField(_("joined"), db_default=Now(), editable=False)
+    erased_at = models.DateTimeField(_("erased"), null=True, blank=True, editable=False)
 
     objects: ClassVar[People] = People()
 
@@ -85,6 +86,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    @property
+    def ledger_label(self) -> str:
+        """The ledger knows people by their ids alone (rule A10)."""
+        return ""
 
     def clean(self) -> None:
         super().clean()
@@ -291,6 +297,50 @@ class Absence(models.Model):
         return f"{self.user}, {self.starts} to {self.ends}"
 
 
+class LegalHold(models.Model):
+    """On a person or a department: until it is lifted nobody is erased there and nothing is deleted (rule A12)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
+    person = models.ForeignKey(
+        User, models.PROTECT, related_name="holds", verbose_name=_("person"), null=True, blank=True
+    )
+    department = models.ForeignKey(
+        Department, models.PROTECT, related_name="holds", verbose_name=_("department"), null=True, blank=True
+    )
+    reason = models.CharField(_("reason"), max_length=500)
+    set_at = models.DateTimeField(_("set"), db_default=Now(), editable=False)
+    lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True, editable=False)
+    lifted_because = models.CharField(_("why it was lifted"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("legal hold")
+        verbose_name_plural = _("legal holds")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(person__isnull=False, department=None)
+                | models.Q(person=None, department__isnull=False),
+                name="legal_hold_on_one",
+                violation_error_message=_("Name a person or a department, one of the two."),
+            ),
+            models.UniqueConstraint(
+                fields=["person", "department"],
+                name="legal_hold_once",
+                condition=models.Q(lifted_at=None),
+                nulls_distinct=False,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.whom)
+
+    @property
+    def whom(self) -> User | Department:
+        found = self.person or self.department
+        assert found is not None
+        return found
+
+
 class ApiToken(models.Model):
     """The account of another program: acts in one department with one role. Of its secret only the hash is kept (S18).
 
@@ -418,3 +468,7 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} for {self.person}"
+
+    @property
+    def ledger_label(self) -> str:
+        return self.kind

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from audit.people import named
 from audit.services import record
 from departments import mail, sessions
 from departments.access import Actor, require_administrator, require_manager
@@ -147,7 +148,10 @@ def deactivate_user(user: User, *, actor: Actor) -> None:
 
 @transaction.atomic
 def reactivate_user(user: User, *, actor: Actor) -> None:
+    """Raises ValidationError for somebody who was erased."""
     require_administrator(actor)
+    if user.erased_at is not None:
+        raise ValidationError(_("This person was erased. Make a new account."))
 
     user.is_active = True
     user.save(update_fields=["is_active"])
@@ -178,7 +182,7 @@ def send_again(notice: Notice, *, actor: Actor) -> None:
             _("The notice “%(notice)s” is on its way, or went in a daily summary.") % {"notice": notice}
         )
 
-    record("notice.sent_again", actor=actor, thing=notice)
+    record("notice.sent_again", actor=actor, thing=notice, to=named(notice.person))
 
 
 def refuse_for_last_administrator(user: User) -> None:

@@ -21,6 +21,7 @@ TRIES = 5
 KEPT = {
     "audit_entry": ("ledger_keeps_rows", "ledger_keeps_table"),
     "audit_batch": ("ledger_keeps_batches", "ledger_keeps_batch_table"),
+    "audit_payload": ("ledger_keeps_payloads", "ledger_keeps_payload_table"),
 }
 """What refuses to be emptied, by its triggers."""
 OF_THE_MODELS = {"django_content_type", "auth_permission"}

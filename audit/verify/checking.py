@@ -8,6 +8,7 @@ from uuid import UUID
 
 from . import tree
 from .business import Business
+from .commitments import Commitments
 from .encoding import BEFORE, FORM, NO_HASH, Row, batch_hash, count_by, entry_bytes, leaf_of, mac_of
 from .sources import Seal, Source
 from .trust import Told, Trust
@@ -48,6 +49,13 @@ class Report:
     anchors: int = 0
     codes_checked: bool = False
     reconciled: bool = False
+    words: int = 0
+    """Of people, that are where they belong."""
+    compared: int = 0
+    """Of those, that were opened and are what was committed to."""
+    erased: int = 0
+    """Of people who were erased, as the ledger says."""
+    payloads_read: bool = False
     set_back: int = 0
     """Anchors of a history that was replaced, which whoever verifies knows of."""
 
@@ -62,6 +70,7 @@ class Book:
         self.last: dict[str, int] = {}
         self.ahead: dict[str, set[int]] = {}
         self.business = Business()
+        self.commitments = Commitments()
         self.set_back_at: datetime | None = None
 
     def take(self, id: str) -> tuple[bytes, str, int, datetime] | None:
@@ -81,6 +90,7 @@ class Book:
         self._check_code(row, entry)
         self._check_number(row)
         self.business.hear(row)
+        self.commitments.hear(row)
         if row.verb == "ledger.history_replaced":
             self.set_back_at = row.at
         if row.id in self.leaves:
@@ -130,6 +140,7 @@ def verify(source: Source, trust: Trust, *, accept_set_back: bool = False) -> Re
     _check_rest(source, book, report)
     _check_numbers(source, book, report)
     _check_anchors(trust, known, head, book, report, accept_set_back)
+    book.commitments.check(source, trust, report)
     report.reconciled = book.business.reconcile(source, report.findings)
     return report
 

@@ -18,7 +18,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from . import tree
+from . import payloads, tree
+from .commitments import ERASED
 from .encoding import (
     COLUMNS,
     FORM,
@@ -118,7 +119,10 @@ def copied(connection: Any, schema: str) -> Copy:
     connection.execute(f'SET LOCAL search_path TO "{schema}"')
     connection.execute(_TABLES)
     copy = Copy(connection)
-    rows = [copy.coded(row) for row in _numbered([*taken, *_made_up(MADE_UP)])]
+    made_up = _made_up(MADE_UP)
+    made_up[2] = made_up[2]._replace(detail=_words_of(copy, made_up[2].actor_id))
+    rows = [copy.coded(row) for row in _numbered([*taken, *made_up])]
+    _stand_for_words(copy, rows)
     for row in rows:
         copy.insert(row)
     _count(copy, rows)
@@ -130,6 +134,29 @@ def copied(connection: Any, schema: str) -> Copy:
     for row in waiting:
         copy.run("INSERT INTO audit_unsealed (entry_id) VALUES (%s)", row.id)
     return copy
+
+
+def _words_of(copy: Copy, subject: str) -> dict[str, Any]:
+    """What somebody wrote, sealed beside the ledger; the detail that commits to it."""
+    key = payloads.new_key()
+    row = payloads.sealed("Because of the self-test.", subject, key)
+    wrapped = payloads.wrapped(key, subject, copy.code)
+    copy.run("INSERT INTO audit_datakey (subject, wrapped, key_id) VALUES (%s, %s, %s)", subject, wrapped, CODE)
+    _insert_words(copy, *row)
+    return {"reason": payloads.committed(row)}
+
+
+def _stand_for_words(copy: Copy, rows: Sequence[Row]) -> None:
+    """What was taken commits to words whose keys a copy has not, and whose erasure it may not reach back to."""
+    erased = {row.object_id for row in rows if row.verb == ERASED}
+    there = {id for (id,) in copy.connection.execute("SELECT commitment FROM audit_payload").fetchall()}
+    for subject, commitment in (each for row in rows for each in payloads.commitments(row.detail)):
+        if subject not in erased and commitment not in there:
+            _insert_words(copy, commitment, subject, b"", b"")
+
+
+def _insert_words(copy: Copy, *values: Any) -> None:
+    copy.run("INSERT INTO audit_payload (commitment, subject, salt, sealed) VALUES (%s, %s, %s, %s)", *values)
 
 
 def _taken(connection: Any) -> list[Row]:
@@ -237,6 +264,8 @@ CREATE TABLE audit_entry (LIKE public.audit_entry);
 CREATE TABLE audit_batch (LIKE public.audit_batch);
 CREATE TABLE audit_counter (LIKE public.audit_counter);
 CREATE TABLE audit_unsealed (LIKE public.audit_unsealed);
+CREATE TABLE audit_datakey (LIKE public.audit_datakey);
+CREATE TABLE audit_payload (LIKE public.audit_payload);
 ALTER TABLE audit_batch ALTER form SET DEFAULT 1;
 CREATE TABLE workflows_run (id uuid, cancel_asked_at timestamptz, seq integer);
 CREATE TABLE workflows_journalentry (run_id uuid, event text, seq integer);

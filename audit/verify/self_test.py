@@ -206,7 +206,7 @@ def _total(copy: Copy) -> None:
     copy.run("UPDATE audit_batch SET total = total - 1 WHERE number = 2")
 
 
-def _business(statement: str) -> Tamper:
+def _in_rows(statement: str) -> Tamper:
     def tamper(copy: Copy) -> None:
         _demand(copy.run(statement))
 
@@ -239,11 +239,16 @@ TAMPERINGS: dict[str, Tamper] = {
     "the counters moved": _counters,
     "the signature of another batch": _foreign_signature,
     "the total of a batch changed": _total,
-    "a run deleted, its entries left": _business(
+    "a run deleted, its entries left": _in_rows(
         "DELETE FROM workflows_run WHERE id IN (SELECT id FROM workflows_run LIMIT 1)"
     ),
-    "a decision without an entry": _business("INSERT INTO workflows_decision VALUES (gen_random_uuid(), 'page')"),
-    "a line of a journal deleted": _business(
+    "a decision without an entry": _in_rows("INSERT INTO workflows_decision VALUES (gen_random_uuid(), 'page')"),
+    "words of a person taken away, and nobody erased": _in_rows("DELETE FROM audit_payload"),
+    "words of a person changed": _in_rows(
+        "UPDATE audit_payload SET sealed = set_byte(sealed, 20, get_byte(sealed, 20) # 1) WHERE sealed <> ''"
+    ),
+    "words of a person put under somebody else": _in_rows("UPDATE audit_payload SET subject = 'x' WHERE sealed <> ''"),
+    "a line of a journal deleted": _in_rows(
         "DELETE FROM workflows_journalentry WHERE run_id IN (SELECT run_id FROM workflows_journalentry LIMIT 1)"
     ),
 }

@@ -192,7 +192,10 @@ class Export:
         return {line["scope"]: line["last"] for line in self._lines("counter")}
 
     def table(self, name: str, columns: Sequence[str]) -> Iterator[Sequence[Any]] | None:
-        return None
+        """Of the words of people it says which are there; the words themselves never leave the database."""
+        if name != "audit_payload" or not next(self._lines("ledger")).get("payloads"):
+            return None
+        return ([line.get(column) for column in columns] for line in self._lines("payload"))
 
     def now(self) -> datetime | None:
         return None

@@ -12,6 +12,8 @@ def told(report: Report) -> Iterator[str]:
     """The whole report, line by line."""
     before = f", {report.from_before:,} of them from before the first seal" if report.from_before else ""
     yield f"Entries: {report.entries:,}{before}. Sealed: {report.sealed:,} in {report.batches:,} batches."
+    if report.words or report.erased:
+        yield f"Words of people: {report.words:,} are there, sealed; {report.erased:,} were ERASED with who wrote them."
     yield from _anchored(report)
     yield ""
     yield from _findings(report)
@@ -35,6 +37,10 @@ def proved(report: Report) -> Iterator[str]:
     if report.codes_checked:
         yield "Every entry, sealed or not, was written by who has the key of the codes, which is not in the database."
     yield "The numbers of every run and department have no gaps."
+    if report.erased:
+        yield f"{report.erased:,} times words are gone because who wrote them was erased, as an entry says each time."
+    if report.compared:
+        yield f"{report.compared:,} times the words that people wrote are those that they wrote then."
     if report.reconciled:
         yield "Runs, answers of people, ends by people and published versions agree with the ledger, each with each."
 
@@ -52,6 +58,12 @@ def not_proved(report: Report) -> Iterator[str]:
         yield "What happened to the entries from before the first seal until then."
     if not report.codes_checked:
         yield "Which entry was changed where a batch does not agree, nor that unsealed ones are real: no keys of codes."
+    if report.erased:
+        yield "What the erased words were: neither can anybody else."
+    if not report.payloads_read:
+        yield "Whether words of people were taken away without an erasure: their table was not there to be read."
+    elif report.compared < report.words:
+        yield f"That {report.words - report.compared:,} words of people are as they were written: no keys to open them."
     if not report.reconciled:
         yield "That every deed has its entry: the tables of the business were not there to be read."
     yield "What the machine did step by step: that is the journal, which is not sealed."

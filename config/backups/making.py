@@ -15,6 +15,7 @@ from django.conf import settings
 from psycopg import sql
 
 from audit.history import Head
+from config.backups import people
 from config.backups.manifest import DUMP, FILES, Manifest, digest
 from config.backups.programs import Address, in_words, run
 from config.key_rings import Keys
@@ -33,6 +34,7 @@ def back_up(into: Path, *, with_files: bool = True) -> Path:
             _keep_files(folder / FILES)
         manifest.sha256.update({path.name: digest(path) for path in sorted(folder.iterdir())})
         manifest.write(folder)
+        people.keep_keys(into)
     return folder
 
 
@@ -58,6 +60,7 @@ def _dumped(file: Path) -> Manifest:
     with _one_moment(at) as (session, snapshot):
         manifest = _described(session)
         options = ["--format=custom", "--enable-row-security", f"--snapshot={snapshot}"]
+        options.append(f"--exclude-table-data=public.{people.TABLE}")
         run("pg_dump", manifest.server_version, *options, f"--file={file}", f"--dbname={at.info}", at=at)
     return manifest
 
@@ -77,7 +80,7 @@ def _described(session: psycopg.Connection[Any]) -> Manifest:
         at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         server_version=session.info.server_version,
         head=head(session),
-        rows=rows(session),
+        rows=rows(session) | {people.TABLE: 0},
         extensions=[name for (name,) in session.execute(_EXTENSIONS).fetchall()],
         roles=[name for (name,) in session.execute(_ROLES).fetchall()],
         keys={variable: list(_ring(name).known) for variable, name in KEYS_OF.items()},

@@ -24,9 +24,10 @@ from psycopg import sql
 from audit import history
 from audit.history import Head
 from audit.wall import ROLE
-from config.backups import making
+from config.backups import making, people
 from config.backups.emptying import empty_again
 from config.backups.manifest import DUMP, FILES, Manifest, digest, digest_of, read
+from config.backups.people import Known
 from config.backups.programs import Address, CannotBackUp, in_words, run
 from connectors.anchor_places import places
 
@@ -40,6 +41,7 @@ class Restored:
     kept_as: str
     """The name of the database that was there before; empty where there was none."""
     files: int
+    erased_again: int
 
 
 def restore(folder: Path, *, replace: bool, take_keys_for_granted: bool = False) -> Restored:
@@ -55,27 +57,29 @@ def restore(folder: Path, *, replace: bool, take_keys_for_granted: bool = False)
             _require_nobody(session, name)
             is_empty = not session.execute(making._TABLES).fetchall()
             there = Head() if is_empty else making.head(session)
+            known = Known([], ()) if is_empty else people.known(session)
         if is_empty:
             with empty_again(name):
-                old, files = _brought_back(name, folder, manifest, there)
-            return Restored(manifest, old, "", files)
+                old, files, erased = _brought_back(name, folder, manifest, there, known)
+            return Restored(manifest, old, "", files, erased)
         if not replace:
             raise CannotBackUp(
                 f"The database {name!r} is not empty, and nothing is ever restored over what is there. Name an empty "
                 "one, or say --replace: then this one is kept under another name."
             )
         with _new_database(name) as target:
-            old, files = _brought_back(target, folder, manifest, there)
-            return Restored(manifest, old, _swap(name, target), files)
+            old, files, erased = _brought_back(target, folder, manifest, there, known)
+            return Restored(manifest, old, _swap(name, target), files, erased)
 
 
-def _brought_back(target: str, folder: Path, manifest: Manifest, there: Head) -> tuple[Head, int]:
-    """The end that the ledger had come to, and how many files were put back."""
+def _brought_back(target: str, folder: Path, manifest: Manifest, there: Head, known: Known) -> tuple[Head, int, int]:
+    """The end that the ledger had come to, how many files were put back, and how many people erased again."""
     _fill(target, folder, manifest)
     with _speaking_to(target):
         call_command("migrate", verbosity=0, interactive=False)
         old = _write_into_ledger(there, manifest)
-    return old, _put_files_back(folder / FILES)
+        erased = people.bring_back(folder.parent, known)
+    return old, _put_files_back(folder / FILES), erased
 
 
 def _require_keys(manifest: Manifest) -> None:

@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from audit.models import Anchored, Batch, Counter, Entry, Unsealed, Verification
+from audit.models import Anchored, Batch, Counter, DataKey, Entry, Payload, Unsealed, Verification
 from audit.services import record
 from connectors.connections import Told, connect
 from connectors.models import (
@@ -37,7 +37,7 @@ from connectors.models import (
 )
 from departments.access import SYSTEM
 from departments.links import create_sign_in_link
-from departments.models import ApiToken, Department, Membership, Notice, Role, SignInLink, User
+from departments.models import ApiToken, Department, LegalHold, Membership, Notice, Role, SignInLink, User
 from departments.tokens import create_token
 from tests.factories import (
     make_absence,
@@ -97,7 +97,7 @@ CONTENT = [Workflow, Version, Run, StepRun, Attempt, JournalEntry, Task, StoredF
 CONTENT += [SavedStep, SavedStepVersion, Assignee, Decision, Look, ManualMode, Taken]
 CONTENT += [Trigger, TriggerEvent, Awaited, Series, SeriesRow]
 CONTENT += [Subscription, Delivery, DeliveryTry]
-SEALS = [Anchored, Batch, Counter, Unsealed, Verification]
+SEALS = [Anchored, Batch, Counter, DataKey, Payload, Unsealed, Verification]
 NEVER_CHANGED = [
     Run,
     StepRun,
@@ -213,6 +213,9 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
         Batch.objects.create(number=1, first=entry.pk, last=entry.pk, count=1, total=1, sealed_at=entry.at, **seal)
     ]
     rows += [Anchored.objects.create(place="file"), Verification.objects.create(exit_code=0)]
+    rows += [LegalHold.objects.create(person=member, reason="A lawsuit")]
+    rows += [DataKey.objects.create(subject="x", wrapped=b"", key_id="k")]
+    rows += [Payload.objects.create(commitment="c", subject="x", salt=b"", sealed=b"")]
     rows += [Counter.objects.get(scope="legal"), Unsealed.objects.get(pk=entry.pk)]
     office = IdentityProvider.objects.create(name="Office", slug="office", issuer="https://login.example")
     rows += [office, GroupRole.objects.create(provider=office, group="x", department=legal, role="viewer")]

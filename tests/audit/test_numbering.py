@@ -47,7 +47,7 @@ def test_numbers_are_dense_within_each_run_and_each_department(db: None) -> None
 
 
 def test_the_code_is_made_of_what_the_database_keeps(db: None) -> None:
-    who = Actor(kind="person", id="1", label="Ze\u0301 Nunes")
+    who = Actor(kind="token", id="1", label="Ze\u0301 Nunes")
     with transaction.atomic():
         record("thing.done", actor=who, department="legal", n=1.50, of=[{"b": 1e22, "a": 1e-7}], name="e\u0301")
     with connection.cursor() as cursor:
@@ -91,7 +91,7 @@ def test_what_was_there_before_is_numbered_marked_and_queued_and_none_is_lost() 
             cursor.execute(_OLD, [uuid4(), department, run_id])
         cursor.execute(_OLD, [uuid4(), "legal", alone])
 
-    _migrate("0003_sealed")
+    _migrate("0004_payloads")
 
     assert [numbers(run_id=None, department=slug) for slug in ("", "legal")] == [[1], [1, 2]]
     assert (numbers(run_id=run), numbers(run_id=alone)) == ([1, 2], [1])
@@ -100,7 +100,7 @@ def test_what_was_there_before_is_numbered_marked_and_queued_and_none_is_lost() 
     assert [note().seq, note(run_id=run).seq, note(run_id=alone).seq] == [3, 3, 2]
     with connection.cursor() as cursor:
         cursor.execute("SELECT tgenabled::text FROM pg_trigger WHERE tgname LIKE 'ledger_keeps%%'")
-        assert cursor.fetchall() == [("A",)] * 4
+        assert cursor.fetchall() == [("A",)] * 6
 
 
 _OLD = """

@@ -24,6 +24,9 @@ CAUGHT_BY = {
     "set back to an earlier state": {"anchor"},
     "an unsealed entry deleted and counted back, its decision left": {"business"},
     "a forged entry waiting for its seal": {"code"},
+    "words of a person taken away, and nobody erased": {"words"},
+    "words of a person changed": {"words"},
+    "words of a person put under somebody else": {"words"},
 }
 """By which kinds of findings, no more and no less: the walls behind each other, one by one."""
 

@@ -19,6 +19,7 @@ from audit.models import Entry
 from connectors import net, vault
 from connectors.models import GivenRole, IdentityProvider, Protocol, Secret
 from departments.models import Department, Membership, Role, User
+from tests.departments import written
 from tests.factories import make_department, make_member, make_user
 from tests.identity_servers import ENTITY, OPENID_CLIENT, OPENID_SECRET, OpenIdServer, SamlServer, openid_server
 
@@ -73,7 +74,7 @@ def is_in(client: Client) -> bool:
 
 
 def last_refusal() -> str:
-    return Entry.objects.filter(verb="person.single_sign_on_refused").latest("id").detail["reason"]
+    return Entry.objects.shown().filter(verb="person.single_sign_on_refused").latest("id").detail["reason"]
 
 
 def test_openid_makes_an_account_once_and_leads_to_where_the_person_wanted(office: IdentityProvider) -> None:
@@ -84,9 +85,9 @@ def test_openid_makes_an_account_once_and_leads_to_where_the_person_wanted(offic
     assert (first.status_code, first["Location"], second["Location"]) == (302, "/ledger/", "/ledger/")
     grace = User.objects.get(email="grace@example.com")
     assert (grace.name, grace.has_usable_password(), is_in(first.client)) == ("Grace Hopper", False, True)
-    told = list(Entry.objects.order_by("id").values_list("verb", "actor_label"))
+    told = written.told("verb", "actor_label")
     assert told == [("person.created", "Office"), *[("person.signed_in", "Grace Hopper")] * 2]
-    assert Entry.objects.latest("id").detail == {"method": "single sign-on, office"}
+    assert Entry.objects.shown().latest("id").detail == {"method": "single sign-on, office"}
     assert SocialAccount.objects.get().extra_data == {}
 
 
@@ -130,7 +131,7 @@ def test_an_account_is_taken_over_only_when_somebody_vouches_for_the_address(
     there.person["email_verified"] = True
     answer = come_in()
     assert answer.client.session["_auth_user_id"] == str(grace.pk)
-    assert Entry.objects.filter(verb="person.identity_linked").count() == 1
+    assert Entry.objects.shown().filter(verb="person.identity_linked").count() == 1
 
     there.person["email"] = "hopper@example.com"
     assert come_in().client.session["_auth_user_id"] == str(grace.pk), "known by what does not change"
@@ -166,7 +167,7 @@ def test_groups_give_roles_and_take_them_at_the_next_sign_in(there: OpenIdServer
     assert roles(grace) == {("Press", "builder")}, "what a person gave stays"
 
     assert GivenRole.objects.count() == 0
-    said = Entry.objects.filter(verb__startswith="member.").order_by("id")
+    said = Entry.objects.shown().filter(verb__startswith="member.").order_by("id")
     assert [entry.verb for entry in said] == ["member.added"] * 3 + ["member.removed"] * 3
     assert {entry.actor_label for entry in said} == {"Office"}
 
@@ -226,8 +227,8 @@ def test_an_administrator_sets_a_provider_up_and_the_secret_lies_in_the_vault(th
         for table in ("connectors_identityprovider", "audit_entry", "django_admin_log"):
             cursor.execute(f'SELECT count(*) FROM "{table}" AS row WHERE row::text LIKE %s', [f"%{OPENID_SECRET}%"])
             assert cursor.fetchone() == (0,), table
-    assert Entry.objects.filter(verb="identityprovider.added_in_admin").exists()
-    assert Entry.objects.get(verb="group_role.added").detail["group"] == "counsel"
+    assert Entry.objects.shown().filter(verb="identityprovider.added_in_admin").exists()
+    assert Entry.objects.shown().get(verb="group_role.added").detail["group"] == "counsel"
     assert SocialAccount.objects.count() == 1
     client.post(f"{address}{office.pk}/change/", {**form, "issuer": "https://other.example", "hosts": "[]"})
     assert SocialAccount.objects.count() == 0, "another system's people are other people"
@@ -276,7 +277,7 @@ def test_saml_signs_in_with_its_groups_as_roles(house: tuple[SamlServer, Identit
     assert (answer.status_code, answer["Location"], is_in(client)) == (302, "/ledger/", True)
     grace = User.objects.get()
     assert (grace.name, grace.email, roles(grace)) == ("Grace", "grace@example.com", {("Legal", "approver")})
-    assert Entry.objects.latest("id").detail == {"method": "single sign-on, house"}
+    assert Entry.objects.shown().latest("id").detail == {"method": "single sign-on, house"}
     client.get("/accounts/saml/house/", headers=HOST)
     answered(client, there.answer(asked(client), "grace@example.com", memberOf=[]))
     assert roles(grace) == set()

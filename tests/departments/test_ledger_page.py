@@ -22,8 +22,13 @@ from tests.factories import make_department, make_user
 
 pytestmark = pytest.mark.django_db
 
-CLARA = Actor(kind="person", id="1", label="Clara Vogel")
+CLARA = Actor(kind="person", id="0190b2b0-0000-7000-8000-000000000001", label="Clara Vogel")
 ARCHIVE = Actor(kind="token", id="2", label="Contract archive")
+
+
+@pytest.fixture(autouse=True)
+def clara() -> User:
+    return make_user("Clara Vogel", id=CLARA.id)
 
 
 @pytest.fixture
@@ -256,7 +261,7 @@ def test_a_page_costs_few_queries_however_many_lines(
     for _ in range(60):
         write(department=legal)
 
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         assert client.get("/ledger/").status_code == 200
 
 
@@ -302,7 +307,7 @@ def test_what_is_found_is_taken_along_as_a_table_and_as_lines_and_the_ledger_say
     client: Client, auditor: User, legal: Department, marketing: Department
 ) -> None:
     write(department=marketing)
-    write("thing.done", legal, Actor(kind="person", id="3", label="=1+1"), note="a,b")
+    write("thing.done", legal, Actor(kind="token", id="3", label="=1+1"), note="a,b")
     client.force_login(auditor)
 
     table = list(csv.DictReader(io.StringIO(client.get("/ledger/ledger.csv?department=legal").content.decode())))

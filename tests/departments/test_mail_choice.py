@@ -242,7 +242,7 @@ def test_a_new_choice_holds_for_what_waits_for_the_summary(
 def test_a_choice_stands_in_the_ledger_and_is_everybodys_own(lea: User) -> None:
     choose(lea, "daily")
 
-    assert sentence(Entry.objects.get(verb="person.mail_chosen")) == "Lea chose mail about tasks: daily"
+    assert sentence(Entry.objects.shown().get(verb="person.mail_chosen")) == "Lea chose mail about tasks: daily"
     with pytest.raises(PermissionDenied):
         choose_task_mail(lea, "never", actor=actor_for_user(make_user(is_superuser=True)))
     with pytest.raises(ValidationError):
@@ -438,7 +438,9 @@ def test_an_administrator_has_a_notice_sent_again_and_the_ledger_says_so(
     notice.refresh_from_db()
     assert "1 notice is sent again." in page
     assert (notice.status, notice.attempts, notice.error, server.recipients()) == (SENT, 1, "", [lea.email])
-    assert sentence(Entry.objects.get(verb="notice.sent_again")) == "Robin had a notice sent again: test for Lea"
+    assert (
+        sentence(Entry.objects.shown().get(verb="notice.sent_again")) == "Robin had a notice sent again: test for Lea"
+    )
 
 
 @pytest.mark.parametrize("state", [NoticeStatus.SENDING, WAITING, HELD])
@@ -452,7 +454,7 @@ def test_what_is_on_its_way_is_not_sent_again(
 
     assert "The notice “test for Lea” is on its way, or went in a daily summary." in page
     notice.refresh_from_db()
-    assert (notice.status, Entry.objects.filter(verb="notice.sent_again").exists()) == (state, False)
+    assert (notice.status, Entry.objects.shown().filter(verb="notice.sent_again").exists()) == (state, False)
 
 
 def test_only_an_administrator_sends_again_and_only_with_a_mail_server(

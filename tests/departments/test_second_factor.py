@@ -22,6 +22,7 @@ from departments.access import SYSTEM
 from departments.links import create_sign_in_link
 from departments.models import User
 from tests.departments.test_sign_in import PASSWORD, sign_in
+from tests.departments.written import told
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -215,8 +216,8 @@ def test_an_administrator_takes_the_factors_of_somebody_locked_out_away(robin: U
     call_command("sign_in_link", robin.email, "--forget-second-factors")
 
     assert (is_in(begin(lea.email)), is_in(begin())) == (True, True)
-    forgotten = Entry.objects.filter(verb="person.second_factors_forgotten").values_list("actor_label", "object_label")
-    assert list(forgotten.order_by("id")) == [("Robin", "Lea"), ("Tandem", "Robin")]
+    forgotten = told("actor_label", "object_label", verb="person.second_factors_forgotten")
+    assert forgotten == [("Robin", "Lea"), ("Tandem", "Robin")]
 
 
 def test_only_a_server_that_is_tried_out_goes_without() -> None:

@@ -26,7 +26,7 @@ def administrator() -> Actor:
 
 
 def last_entry() -> tuple[str, str, str, dict[str, Any]]:
-    entry = Entry.objects.first()
+    entry = Entry.objects.shown().first()
     return entry.verb, entry.department, entry.object_label, entry.detail
 
 

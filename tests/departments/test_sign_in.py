@@ -17,6 +17,7 @@ from audit.models import Entry
 from departments.mail import OFF
 from departments.models import User
 from departments.sign_in import post
+from tests.departments.written import told
 from tests.factories import make_user
 from tests.mail_server import MailServer
 
@@ -46,7 +47,7 @@ def seen(answer) -> str:
 
 
 def entries() -> list[tuple[str, str, str]]:
-    return list(Entry.objects.order_by("id").values_list("verb", "actor_label", "object_label"))
+    return told("verb", "actor_label", "object_label")
 
 
 def test_only_the_needed_routes_of_accounts_exist() -> None:

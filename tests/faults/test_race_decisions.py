@@ -18,6 +18,7 @@ from connectors.sdk import Rejected
 from departments.access import SYSTEM, Actor, actor_for_user
 from departments.models import Role, User
 from tests import factories
+from tests.departments.written import told
 from tests.faults.crowd import errors, scaled, together
 from tests.steps import probes
 from tests.workflows.runtime.harness import carried, published, run_of, silent_broker
@@ -69,7 +70,7 @@ def decide(task: Task, actor: Actor, decision: str) -> Task:
 
 
 def ledger(task: Task) -> list[str]:
-    return list(Entry.objects.filter(verb="task.decided", object_id=str(task.pk)).values_list("actor_label", flat=True))
+    return [label for (label,) in told("actor_label", verb="task.decided", object_id=str(task.pk))]
 
 
 def test_r05_of_approving_and_rejecting_at_once_one_holds(workflow: Workflow, ingrid: User, jonas: User) -> None:

@@ -50,7 +50,7 @@ def test_a_copy_is_a_draft_with_the_sample_in_the_department(legal: Department) 
     assert (workflow.name, workflow.live_id, workflow.template) == ("NDA desk", None, "nda-desk")
     assert (workflow.owner, stored.department) == (builder, legal)
     assert workflow.sample["nda"]["file"] == str(stored.pk)
-    entry = Entry.objects.filter(verb="template.copied").get()
+    entry = Entry.objects.shown().filter(verb="template.copied").get()
     assert sentence(entry) == "Clara Vogel made NDA desk from the template “NDA desk”"
 
 

@@ -69,7 +69,7 @@ class Ledger(Endpoint):
         """For tokens with the role manager: the entries of their department, newest first."""
         question = self.question(asked.LedgerQuestion)
         require(self.actor, Verb.AUDIT, self.token.department)
-        rows = _filtered(Entry.objects.filter(department=self.token.department.slug), question)
+        rows = _filtered(Entry.objects.shown().filter(department=self.token.department.slug), question)
         return page(request, rows, Deed, Deed.of)
 
 

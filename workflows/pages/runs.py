@@ -146,7 +146,7 @@ def context_of(request: Request, shown: Run) -> dict[str, Any]:
         "details": details_of(shown, opened),
         "inputs": inputs_of(shown),
         "decisions": shown.tasks.filter(status=TaskStatus.DECIDED).order_by("decided_at"),
-        "entries": Entry.objects.filter(run_id=shown.pk).order_by("pk")[:MOST_ENTRIES],
+        "entries": Entry.objects.shown().filter(run_id=shown.pk).order_by("pk")[:MOST_ENTRIES],
         "may_cancel": (may_run or has_lent(request.actor, shown))
         and not status.is_over
         and shown.parent_id is None

@@ -19,10 +19,14 @@ PERSON = "person"
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """By what right somebody answers: `in_place_of` names the person for whom they stand in, if they do."""
+    """By what right somebody answers: `absent` is the person for whom they stand in, if they do."""
 
     assignee: Assignee | None
-    in_place_of: str = ""
+    absent: User | None = None
+
+    @property
+    def in_place_of(self) -> str:
+        return str(self.absent or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def seat_of(task: Task, actor: Actor) -> Seat | None:
         if asked.role and (asked.role in held or Role.MANAGER in held):
             return Seat(asked)
         if (person := _person_meant(asked, task, standing)) is not None:
-            return Seat(asked, "" if str(person.pk) == actor.id else str(person))
+            return Seat(asked, None if str(person.pk) == actor.id else person)
     return None
 
 

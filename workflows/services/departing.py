@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
+from audit.people import named
 from audit.services import record
 from departments.access import Actor, Verb, require
 from departments.groups import take_out
@@ -91,7 +92,7 @@ def hand_over_all(
             actor=actor,
             department=department.slug,
             thing=person,
-            to=str(to),
+            to=named(to),
             tasks_kept=len(kept),
             **counts,
         )

@@ -28,7 +28,7 @@ def gather(
         questions=questions_of(run, questions),
         steps=steps.of(StepRun.objects.filter(run=run).order_by("position").prefetch_related("tries")),
         inner=_inner(run, inner),
-        deeds=deeds.of(Entry.objects.filter(run_id=run.pk).order_by("pk")),
+        deeds=deeds.of(Entry.objects.shown().filter(run_id=run.pk).order_by("pk")),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models.functions import Now
 
+from audit.payloads import Words
+from audit.people import named
 from audit.services import record
 from departments import notices
 from departments.access import Actor, Verb
@@ -87,8 +89,8 @@ def delegate_task(task: Task, *, to: User, reason: str, actor: Actor, of: User |
             department=task.department.slug,
             thing=task,
             run_id=task.run_id,
-            to=str(to),
-            reason=why,
+            to=named(to),
+            reason=Words(why),
         )
     task.refresh_from_db()
     return task

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from psycopg.errors import LockNotAvailable
 
+from audit.payloads import Words
 from audit.services import record
 from connectors.models import Provider
 from departments.access import Actor, Verb, require, visible
@@ -56,7 +57,7 @@ def switch_on(
     with transaction.atomic():
         mode = _insert(department, workflow, provider, reason, actor)
         hurried = _hurry(mode)
-        _record("manual_mode.on", mode, actor, reason=reason, hurried=hurried)
+        _record("manual_mode.on", mode, actor, reason=Words(reason), hurried=hurried)
         transaction.on_commit(partial(_take_back, mode), robust=True)
     return mode
 

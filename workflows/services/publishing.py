@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit.payloads import Words
 from audit.services import record
 from departments.access import Actor, Verb, require, visible
 from departments.models import ApiToken
@@ -42,7 +43,7 @@ def ask_to_publish(workflow: Workflow, *, note: str, actor: Actor, revision: int
         locked = _locked(workflow, workflow.draft_revision if revision is None else revision)
         _take_back_overtaken(locked)
         asked = _open(locked, note.strip(), actor)
-        _record("workflow.publishing_asked", asked, actor, note=asked.note[:500])
+        _record("workflow.publishing_asked", asked, actor, note=Words(asked.note[:500]))
     return asked
 
 
@@ -53,7 +54,7 @@ def approve_request(asked: PublishRequest, *, actor: Actor) -> Version:
     with transaction.atomic():
         locked = _locked(asked.workflow, asked.revision, OVERTAKEN)
         version = make_live(
-            locked, note=asked.note, by=asked.asked_by, actor=actor, revision=asked.revision, asked_by=asked.asked_by
+            locked, note=asked.note, by=asked.asked_by, actor=actor, revision=asked.revision, asked=asked
         )
         _decide(asked, RequestStatus.APPROVED, actor, version=version)
     return version
@@ -66,7 +67,7 @@ def refuse_request(asked: PublishRequest, *, reason: str, actor: Actor) -> None:
     with transaction.atomic():
         _locked(asked.workflow, asked.revision, OVERTAKEN)
         _decide(asked, RequestStatus.REFUSED, actor, reason=reason.strip()[:LONGEST_NOTE])
-        _record("workflow.publishing_refused", asked, actor, reason=reason.strip()[:500])
+        _record("workflow.publishing_refused", asked, actor, reason=Words(reason.strip()[:500]))
 
 
 def withdraw_request(asked: PublishRequest, *, actor: Actor) -> None:

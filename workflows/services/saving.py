@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.text import slugify
 
+from audit.payloads import Words
 from audit.services import record
 from departments.access import Actor, Verb, require
 from departments.models import Department
@@ -57,7 +58,7 @@ def add_version(
             )
         version = _insert_version(locked, locked.newest + 1, content, why, actor)
         SavedStep.objects.filter(pk=saved.pk).update(newest=version.number, archived_at=None, changed_at=Now())
-        _record("saved_step.changed", locked, actor, version=version.number, note=why.strip()[:LONGEST_NOTE])
+        _record("saved_step.changed", locked, actor, version=version.number, note=Words(why.strip()[:LONGEST_NOTE]))
     saved.refresh_from_db()
     return version
 

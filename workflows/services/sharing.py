@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from audit import wall
+from audit.people import named
 from audit.services import record
 from departments.access import Actor, Verb, require, require_manager
 from departments.models import Department, Role, User
@@ -54,7 +55,7 @@ def end_share(share: Share, *, actor: Actor) -> None:
             actor=actor,
             department=workflow.department.slug,
             thing=workflow,
-            whom=str(share),
+            whom=_whom(share),
         )
 
 
@@ -123,11 +124,17 @@ def _share(share: Share, actor: Actor) -> Share:
     try:
         with transaction.atomic():
             share.save(force_insert=True)
-            record("workflow.shared", actor=actor, department=workflow.department.slug, thing=workflow, whom=str(share))
+            record(
+                "workflow.shared", actor=actor, department=workflow.department.slug, thing=workflow, whom=_whom(share)
+            )
             _tell(share)
     except IntegrityError:
         raise Conflict(f"“{workflow.name}” is shared with {share} already.") from None
     return share
+
+
+def _whom(share: Share) -> str | dict[str, str]:
+    return named(share.person) or str(share)
 
 
 def _tell(share: Share) -> None:

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit import sql
+from audit.people import named
 from audit.services import record
 from departments.access import SYSTEM
 from departments.notices import notify, withdraw
@@ -99,7 +100,7 @@ def _escalate(task: Task, moment: Mapping[str, Any], now: datetime) -> None:
     _notify(task, fresh, "escalate", now)
     _move_on(task)
     if fresh:
-        _record("task.escalated", task, to=_names(task, fresh))
+        _record("task.escalated", task, to=_named(task, fresh))
 
 
 def _notify(task: Task, rows: Iterable[Assignee], deed: str, now: datetime) -> None:
@@ -196,11 +197,13 @@ def _hand_on(task: Task, now: datetime) -> None:
     tasks.begin_stage(task, now)
     task.save()
     rows = Assignee.objects.bulk_create(tasks.assignees(task, why=Why.HANDED_ON))
-    _record("task.handed_on", task, to=_names(task, rows), instead_of=_names(task, before))
+    _record("task.handed_on", task, to=_named(task, rows), instead_of=_named(task, before))
 
 
-def _names(task: Task, rows: Iterable[Assignee]) -> str:
-    return ", ".join(dict.fromkeys(one_asked(task, row) for row in rows))
+def _named(task: Task, rows: Iterable[Assignee]) -> list[Any]:
+    """People by their ids, groups and roles in words."""
+    found = [named(row.person) if row.person is not None else one_asked(task, row) for row in rows]
+    return [each for place, each in enumerate(found) if each not in found[:place]]
 
 
 def _id(written: object) -> UUID | None:

@@ -10,6 +10,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from audit.payloads import Words
+from audit.people import named
 from audit.services import record
 from connectors.sdk import BadParams
 from departments import notices
@@ -253,8 +255,8 @@ DONE: Mapping[str, str] = {
 def _record(task: Task, answer: dict[str, Any], actor: Actor, seat: Seat, sha256: str) -> None:
     """What the ledger keeps of a decision: that the draft was changed, not the text itself (rule A10)."""
     edited = bool(task.draft) and bool(answer["text"]) and answer["text"] != task.draft
-    detail = {"decision": answer["decision"], "reason": answer["reason"][:500], "edited": edited}
-    more: dict[str, Any] = {"stage": task.stage + 1, "in_place_of": seat.in_place_of, "seen_sha256": sha256}
+    detail = {"decision": answer["decision"], "reason": Words(answer["reason"][:500]), "edited": edited}
+    more: dict[str, Any] = {"stage": task.stage + 1, "in_place_of": named(seat.absent), "seen_sha256": sha256}
     record(
         "task.decided",
         actor=actor,

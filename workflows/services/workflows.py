@@ -10,12 +10,14 @@ from django.db.models import Max
 from django.db.models.functions import Now
 from django.utils.text import slugify
 
+from audit.payloads import Words
+from audit.people import PERSON
 from audit.services import record
 from departments.access import Actor, Verb, require
 from departments.models import Department
 from workflows.engine import definition as definitions
 from workflows.engine.problems import Problem, problems, running
-from workflows.models import Trigger, Version, Workflow
+from workflows.models import PublishRequest, Trigger, Version, Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services.drafting import edit_draft
 from workflows.services.kind_walls import require_own_kinds
@@ -85,7 +87,13 @@ def require_publishable(workflow: Workflow) -> None:
 
 
 def make_live(
-    workflow: Workflow, *, note: str, by: str, actor: Actor, revision: int | None = None, **detail: Any
+    workflow: Workflow,
+    *,
+    note: str,
+    by: str,
+    actor: Actor,
+    revision: int | None = None,
+    asked: PublishRequest | None = None,
 ) -> Version:
     """The next version, without asking whether it may be. Raises Conflict when the draft has another revision."""
     with transaction.atomic():
@@ -100,7 +108,7 @@ def make_live(
             definition=definitions.dump(_loaded(locked.draft)),
             note=note.strip(),
             published_by=by,
-            authors=_authors(locked, actor if "asked_by" not in detail else None),
+            authors=_authors(locked, actor if asked is None else None),
         )
         Workflow.objects.filter(pk=locked.pk).update(live=version, changed_at=Now())
         record(
@@ -109,11 +117,17 @@ def make_live(
             department=workflow.department.slug,
             thing=workflow,
             version=version.number,
-            note=note,
-            **detail,
+            note=Words(note, of=asked.asker_id if asked else ""),
+            **_asker(asked),
         )
     workflow.live = version
     return version
+
+
+def _asker(asked: PublishRequest | None) -> dict[str, Any]:
+    if asked is None:
+        return {}
+    return {"asked_by": {PERSON: asked.asker_id} if asked.asker_kind == PERSON else asked.asked_by}
 
 
 def _authors(locked: Workflow, publisher: Actor | None) -> list[list[str]]:

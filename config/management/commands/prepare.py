@@ -18,6 +18,7 @@ from audit import history
 from config import front_end, static_files
 from config.postgres.waiting import NoDatabase, wait_for_database
 from connectors.anchor_places import places
+from departments import erasing, erasures
 
 
 class Command(BaseCommand):
@@ -39,6 +40,8 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
         # A database that was set back says so before anybody works with it (rule A14).
         history.notice(places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS))
+        erasures.told()
+        erasing.replay()  # nor is anybody there again who was erased (rule A11)
         if settings.ENV.static is None:
             with self._stage("The pages' files are in place"):
                 self._collect_front_end()

@@ -77,7 +77,7 @@ def test_a_person_signs_in_and_the_account_works(
 
     connection.refresh_from_db()
     assert connection.health == Health.WORKS
-    entry = Entry.objects.get(verb="connection.signed_in")
+    entry = Entry.objects.shown().get(verb="connection.signed_in")
     assert (entry.actor_label, entry.detail["lasts"]) == ("Ada", True)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from audit.models import Entry
 from departments.models import Role
 from tests import factories
+from tests.departments.written import told
 from tests.workflows.api.program import Program, assert_problem
 from tests.workflows.runtime.harness import carried, published, run_of, silent_broker
 from workflows.models import ManualMode, Task, Workflow
@@ -42,7 +42,7 @@ def test_a_program_lets_people_do_the_work_of_one_workflow_and_ends_it(workflow:
     assert (off["handed_back"], off["kept"], off["tasks_waiting"]) == (1, 1, 1)
     assert off["off_by"] == "Archive"
     assert_problem(builder.post(f"manual-modes/{mode['id']}/off"), 409)
-    verbs = Entry.objects.filter(verb__startswith="manual_mode").order_by("pk").values_list("verb", "actor_label")
+    verbs = told("verb", "actor_label", verb__startswith="manual_mode")
     assert [verb for verb, _by in verbs] == ["manual_mode.on", "manual_mode.off", "manual_mode.handed_back"]
 
 

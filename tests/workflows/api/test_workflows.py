@@ -53,7 +53,7 @@ def test_a_workflow_belongs_to_the_tokens_department(program: Program, legal: De
     }
     assert made["url"].endswith(f"/workflows/{made['id']}/")
     assert made["created_at"].endswith("Z")
-    entry = Entry.objects.get(verb="workflow.created")
+    entry = Entry.objects.shown().get(verb="workflow.created")
     assert (entry.actor_kind, entry.actor_label, entry.department) == ("token", "Archive", "legal")
 
 

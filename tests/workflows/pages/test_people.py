@@ -319,7 +319,7 @@ def test_a_manager_lets_the_link_be_enough_and_takes_it_back_and_the_ledger_know
     assert (switch in before, switch in on, switch in off) == (False, True, False)
     assert "anybody to whom the mail is passed on" in before
     assert ("From now on the link in a mail is enough." in on, again.status_code) == (True, 302)
-    kept = Entry.objects.filter(verb="department.deciding_by_mail_changed").order_by("pk")
+    kept = Entry.objects.shown().filter(verb="department.deciding_by_mail_changed").order_by("pk")
     assert [entry.detail["without_sign_in"] for entry in kept] == [True, False]
     assert sentence(kept[0]) == "Henrik changed how Legal decides from a mail"
 

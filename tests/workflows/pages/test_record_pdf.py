@@ -58,7 +58,7 @@ def test_it_tells_draft_difference_decision_prompts_and_ledger(scene: Scene, sig
         "Nothing of the run is left out",
     ):
         assert said in text
-    deed = Entry.objects.get(verb="run.record_taken")
+    deed = Entry.objects.shown().get(verb="run.record_taken")
     assert (deed.actor_label, deed.run_id) == ("Viggo Holm", run.pk)
 
 

@@ -72,7 +72,7 @@ def test_what_a_person_held_is_somebody_elses_and_goes_on() -> None:
     assert not may_use(actor_for_user(ada), workflow), "nor by a share of what she could use by her role"
     mine.refresh_from_db()
     assert mine.revoked_at is not None
-    said = Entry.objects.get(verb="person.left_department")
+    said = Entry.objects.shown().get(verb="person.left_department")
     assert (said.detail["to"], said.detail["workflow"], said.detail["tasks_kept"]) == ("Bob", 1, 1)
 
 

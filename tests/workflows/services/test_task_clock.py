@@ -86,7 +86,7 @@ def mails() -> list[tuple[str, str]]:
 
 
 def ledger(task: Task, verb: str) -> list[str]:
-    found = [sentence(entry) for entry in Entry.objects.filter(object_id=str(task.pk), verb=verb)]
+    found = [sentence(entry) for entry in Entry.objects.shown().filter(object_id=str(task.pk), verb=verb)]
     return [said.replace(task.ledger_label, "the run") for said in found]
 
 

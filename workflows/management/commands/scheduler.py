@@ -12,6 +12,7 @@ from audit import history
 from audit.sealer import Sealer
 from connectors import mending
 from connectors.anchor_places import BadPlace, places
+from departments import erasing, erasures
 from departments.ledger_watch import Watch
 from workflows.runtime.scheduler import Scheduler
 from workflows.services import (
@@ -38,6 +39,8 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
         history.notice(places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS))  # before anything goes on
+        erasures.told()
+        erasing.replay()
         scheduler.run()
 
 
