@@ -21,6 +21,9 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import psycopg
+
+from audit.wall import ROLE
 from config import parts
 from config.processes import Process, Program
 from tests.faults import brokers
@@ -30,6 +33,7 @@ from tests.faults.stack import Stack
 
 PASSWORD = "of-the-hosts-4711"
 POSTGRES_PORT = 5432
+PLAIN = "tandem_of_hosts"
 TRUSTS = "local all all trust\nhost all all {net}.0/24 scram-sha-256\n"
 
 
@@ -48,7 +52,8 @@ class Host:
 
     def at_home(self, program: Program, **changed: Any) -> Program:
         """The same program on this host."""
-        return replace(program, command=self.command(program.command, program.user), user=None, **changed)
+        command = self.command(program.command, program.user)  # begun by `ip`, which no nursery bears
+        return replace(program, command=command, user=None, popen=subprocess.Popen, **changed)
 
     def listens(self, port: int) -> bool:
         with socket.socket() as caller:
@@ -117,12 +122,22 @@ def postgres(host: Host, home: Path) -> Server:
     server.process = Process(host.at_home(replace(program, command=[*program.command, *options]), stop_within_s=30))
     server.process.wait_until_ready()
     with server.connect() as session:
-        session.execute(f"ALTER ROLE postgres PASSWORD '{PASSWORD}'")
+        _hand_over(session)
     return server
 
 
+def _hand_over(session: psycopg.Connection[Any]) -> None:
+    """The database to the plain role that docs/operating.md advises. What the test itself makes is open to it."""
+    session.execute(f"CREATE ROLE {PLAIN} LOGIN PASSWORD '{PASSWORD}' NOSUPERUSER NOBYPASSRLS")
+    session.execute(f"GRANT {ROLE} TO {PLAIN}; ALTER DATABASE tandem OWNER TO {PLAIN}")
+    for (statement,) in session.execute(_OWNED).fetchall():
+        session.execute(statement)
+    for things in ("TABLES", "SEQUENCES", "ROUTINES"):
+        session.execute(f"ALTER DEFAULT PRIVILEGES GRANT ALL ON {things} TO {PLAIN}")
+
+
 def database_url(host: Host) -> str:
-    return f"postgresql://postgres:{PASSWORD}@{host.address}:{POSTGRES_PORT}/tandem"
+    return f"postgresql://{PLAIN}:{PASSWORD}@{host.address}:{POSTGRES_PORT}/tandem"
 
 
 def broker(kind: str, host: Host, folder: Path) -> Broker:
@@ -173,3 +188,15 @@ def _do(*words: str) -> None:
 
 def _said(*words: str) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+# What an extension has made stays the superuser's, as where an administrator has made the extension.
+_OWNED = f"""
+SELECT format('ALTER %s %s OWNER TO {PLAIN}', CASE relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass)
+FROM pg_class AS c WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = c.oid AND deptype IN ('e', 'a', 'i'))
+UNION ALL
+SELECT format('ALTER ROUTINE %s OWNER TO {PLAIN}', p.oid::regprocedure)
+FROM pg_proc AS p WHERE pronamespace = 'public'::regnamespace
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = p.oid AND deptype = 'e')
+"""

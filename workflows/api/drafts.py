@@ -56,7 +56,7 @@ class ChangedDraft(answers.Draft):
 
 class DraftEdit(answers.Answer):
     revision: int = Field(description="Of the draft that it led to.")
-    deed: models.Deed
+    deed: models.DraftDeed
     said: str
     edit: dict[str, Any] = Field(description="Of an undo: the edit that was taken back.")
     undone: bool
@@ -67,7 +67,7 @@ class DraftEdit(answers.Answer):
     def of(cls, row: models.DraftEdit) -> Self:
         return cls(
             revision=row.revision,
-            deed=models.Deed(row.deed),
+            deed=models.DraftDeed(row.deed),
             said=row.said,
             edit=row.edit,
             undone=row.undone is not None,

@@ -20,7 +20,7 @@ from workflows.api.paging import page
 from workflows.api.throttled import TakesDefinitions
 from workflows.api.workflows import IF_MATCH, OfWorkflow, definition_of, draft_answer, matched, numbered
 from workflows.engine.definition import load
-from workflows.engine.differences import MISSING, Deed, Difference, Thing, differences
+from workflows.engine.differences import MISSING, Difference, Differs, Thing, differences
 from workflows.models import RequestStatus
 from workflows.runtime.kinds import kinds
 from workflows.services.exchange import Examined, examine, import_workflow
@@ -31,7 +31,7 @@ from workflows.services.versions import restore_version
 class Told(Answer):
     """One difference. `before` and `after` are left out where there is nothing."""
 
-    deed: Deed
+    deed: Differs
     thing: Thing
     step: str = Field(description="Id of the step; empty for the workflow itself.")
     field: str = Field(description="Dotted place, such as with.labels.neutral.description; empty for the whole step.")

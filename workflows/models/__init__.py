@@ -1,6 +1,6 @@
 from workflows.models.budget import Budget
 from workflows.models.budget_question import BudgetAnswer, BudgetQuestion, QuestionStatus
-from workflows.models.drafting import Deed, DraftEdit
+from workflows.models.drafting import DraftDeed, DraftEdit
 from workflows.models.file import StoredFile
 from workflows.models.idempotency import IdempotencyKey
 from workflows.models.library import SavedKind, SavedStep, SavedStepVersion
@@ -33,10 +33,10 @@ __all__ = [
     "BudgetAnswer",
     "BudgetQuestion",
     "Decision",
-    "Deed",
     "Delivery",
     "DeliveryStatus",
     "DeliveryTry",
+    "DraftDeed",
     "DraftEdit",
     "Happening",
     "Heard",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from workflows.models.ordered import OrderedJSONField
 
 
-class Deed(models.TextChoices):
+class DraftDeed(models.TextChoices):
     """How a draft came from one revision to the next."""
 
     EDIT = "edit", _("Edit")
@@ -29,7 +29,7 @@ class DraftEdit(models.Model):
     id = models.BigAutoField(primary_key=True)
     workflow = models.ForeignKey("workflows.Workflow", models.CASCADE, related_name="draft_edits", db_index=False)
     revision = models.PositiveIntegerField(help_text="the revision of the draft that it led to")
-    deed = models.CharField(max_length=10, choices=Deed, default=Deed.EDIT)
+    deed = models.CharField(max_length=10, choices=DraftDeed, default=DraftDeed.EDIT)
     edit: models.JSONField[dict[str, Any]] = OrderedJSONField()
     said = models.CharField(_("what was changed"), max_length=300)
     before: models.JSONField[dict[str, Any] | None] = OrderedJSONField(
@@ -48,7 +48,7 @@ class DraftEdit(models.Model):
         ordering = ["-revision"]
         constraints = [
             models.UniqueConstraint(fields=["workflow", "revision"], name="draft_edit_revision_once"),
-            models.CheckConstraint(condition=models.Q(deed__in=Deed.values), name="draft_edit_deed"),
+            models.CheckConstraint(condition=models.Q(deed__in=DraftDeed.values), name="draft_edit_deed"),
         ]
         indexes = [
             models.Index(

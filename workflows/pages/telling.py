@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from workflows.engine import params
 from workflows.engine.definition import Definition, Node
-from workflows.engine.differences import MISSING, Deed, Difference, Thing, Word, differences
+from workflows.engine.differences import MISSING, Difference, Differs, Thing, Word, differences
 from workflows.engine.differences.values import is_condition
 from workflows.engine.differences.words import field_title
 from workflows.engine.redline import Part, difference
@@ -19,7 +19,13 @@ from workflows.pages.cards import GROUPS, Names, condition_read, title_of
 from workflows.runtime.kinds import kinds
 
 INSERTED = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-TONES = {Deed.ADDED: "ok", Deed.REMOVED: "bad", Deed.MOVED: "run", Deed.RENAMED: "run", Deed.CHANGED: "plain"}
+TONES = {
+    Differs.ADDED: "ok",
+    Differs.REMOVED: "bad",
+    Differs.MOVED: "run",
+    Differs.RENAMED: "run",
+    Differs.CHANGED: "plain",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ class Setting:
 class Line:
     """One difference. `parts` are the words before and after; `settings` all of a step that is new or gone."""
 
-    deed: Deed
+    deed: Differs
     said: str
     parts: tuple[Part, ...] = ()
     settings: tuple[Setting, ...] = ()
@@ -86,10 +92,10 @@ def _head(node: Node) -> Head:
 def _line(each: Difference, before: Names, after: Names, node: Node | None) -> Line:
     names = {name: _(text) if isinstance(text, Word) else text for name, text in each.names.items()}
     said = _(each.sentence).format_map(names)
-    if each.thing is Thing.STEP and each.deed in (Deed.ADDED, Deed.REMOVED):
-        held, of = (each.after, after) if each.deed is Deed.ADDED else (each.before, before)
+    if each.thing is Thing.STEP and each.deed in (Differs.ADDED, Differs.REMOVED):
+        held, of = (each.after, after) if each.deed is Differs.ADDED else (each.before, before)
         return Line(each.deed, said, settings=tuple(_settings(held, of, node)))
-    if each.deed in (Deed.MOVED, Deed.RENAMED) or each.field == "off":
+    if each.deed in (Differs.MOVED, Differs.RENAMED) or each.field == "off":
         return Line(each.deed, said)
     return Line(each.deed, said, difference(_text(each.before, before), _text(each.after, after)).parts)
 

@@ -13,7 +13,7 @@ from departments.access import Actor, Verb, require
 from workflows.engine import edits
 from workflows.engine.definition import Definition
 from workflows.engine.edits import BadEdit, Clash, forms
-from workflows.models import Deed, DraftEdit, Workflow
+from workflows.models import DraftDeed, DraftEdit, Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services import histories
 from workflows.services.drafts import Change, lock, save
@@ -55,7 +55,7 @@ def edit_draft(
         theirs = histories.since(locked, revision)
         fitted = _fitted(locked, now, form, theirs, actor)
         after = _applied(locked, now, fitted, theirs)
-        row = save(locked, Change(Deed.EDIT, fitted, now, after), actor=actor)
+        row = save(locked, Change(DraftDeed.EDIT, fitted, now, after), actor=actor)
         if row.pk is not None:
             histories.spend(locked, actor)
     return _drafted(workflow, locked, row, now, after, rebased=bool(theirs))
@@ -77,7 +77,7 @@ def undo(workflow: Workflow, *, actor: Actor, revision: int | None = None) -> Dr
             raise StaleDraft(locked, histories.since(locked, revision), "Undo")
         now = definition_of(locked.draft)
         after = histories.without(locked, row)
-        made = save(locked, Change(Deed.UNDO, edits.read(row.edit), now, after, row.said), actor=actor)
+        made = save(locked, Change(DraftDeed.UNDO, edits.read(row.edit), now, after, row.said), actor=actor)
         DraftEdit.objects.filter(pk=row.pk).update(undone=made.revision)
     return _drafted(workflow, locked, made, now, after)
 
@@ -93,7 +93,7 @@ def redo(workflow: Workflow, *, actor: Actor, revision: int | None = None) -> Dr
         now = definition_of(locked.draft)
         form = histories.fitted(row, now)
         after = _applied_again(row, now, form)
-        made = save(locked, Change(Deed.REDO, form, now, after, row.said), actor=actor)
+        made = save(locked, Change(DraftDeed.REDO, form, now, after, row.said), actor=actor)
         DraftEdit.objects.filter(pk=row.pk).update(spent=True)
     return _drafted(workflow, locked, made, now, after)
 

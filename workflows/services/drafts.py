@@ -16,7 +16,7 @@ from departments.access import Actor
 from workflows.engine import edits
 from workflows.engine.definition import Definition, dump
 from workflows.engine.edits import forms
-from workflows.models import Deed, DraftEdit, Sample, Workflow
+from workflows.models import DraftDeed, DraftEdit, Sample, Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services.kind_walls import require_own_kinds
 from workflows.services.naming import clean_name, require_free_name, same_name
@@ -32,7 +32,7 @@ ONE_THOUGHT = timedelta(seconds=30)
 class Change:
     """What is to be written. `said` is the sentence of the history, made from the edit when it is empty."""
 
-    deed: Deed
+    deed: DraftDeed
     edit: forms.Edit
     before: Definition
     after: Definition
@@ -124,12 +124,18 @@ def _sweep(locked: Workflow, last: int) -> None:
 
 def _same_thought(locked: Workflow, row: DraftEdit) -> DraftEdit | None:
     """The last row, when this one only goes on typing what that one began."""
-    if row.deed != Deed.EDIT or row.edit["do"] not in ("change", "describe", "set_input", "set_result", "change_way"):
+    if row.deed != DraftDeed.EDIT or row.edit["do"] not in (
+        "change",
+        "describe",
+        "set_input",
+        "set_result",
+        "change_way",
+    ):
         return None
     last = locked.draft_edits.filter(revision=row.revision - 1).defer("before").first()
     is_same = (
         last is not None
-        and last.deed == Deed.EDIT
+        and last.deed == DraftDeed.EDIT
         and (last.by_kind, last.by_id) == (row.by_kind, row.by_id)
         and row.at - last.at < ONE_THOUGHT
         and _target(last.edit) == _target(row.edit)
@@ -152,9 +158,9 @@ def _is_typed(edit: dict[str, Any]) -> bool:
 
 def _description(locked: Workflow, change: Change) -> str:
     match change.edit:
-        case forms.Describe(description=str(description)) if change.deed != Deed.UNDO:
+        case forms.Describe(description=str(description)) if change.deed != DraftDeed.UNDO:
             return description
-        case forms.Replace() if change.deed != Deed.UNDO:
+        case forms.Replace() if change.deed != DraftDeed.UNDO:
             return change.after.description or locked.description
     return change.after.description if change.after.description != change.before.description else locked.description
 
@@ -164,7 +170,7 @@ def _carry_samples(locked: Workflow, change: Change) -> None:
     if not isinstance(change.edit, forms.Rename):
         return
     old, new = change.edit.step, change.edit.id
-    if change.deed == Deed.UNDO:
+    if change.deed == DraftDeed.UNDO:
         old, new = new, old
     samples = Sample.objects.filter(workflow=locked)
     samples.filter(step_id=new).delete()

@@ -12,7 +12,7 @@ from workflows.engine import definition as definitions
 from workflows.engine import edits
 from workflows.engine.definition import BadDefinition, Definition
 from workflows.engine.edits import BadEdit, Earlier, forms
-from workflows.models import Deed, DraftEdit, Workflow
+from workflows.models import DraftDeed, DraftEdit, Workflow
 from workflows.runtime.kinds import kinds
 from workflows.services.drafts import KEPT
 from workflows.services.refusals import Conflict, ValidationError
@@ -116,7 +116,7 @@ def without(workflow: Workflow, row: DraftEdit) -> Definition:
 
 
 def _active(workflow: Workflow) -> QuerySet[DraftEdit]:
-    return workflow.draft_edits.filter(undone__isnull=True).exclude(deed=Deed.UNDO)
+    return workflow.draft_edits.filter(undone__isnull=True).exclude(deed=DraftDeed.UNDO)
 
 
 def _start(workflow: Workflow, row: DraftEdit) -> int:
@@ -147,7 +147,7 @@ def _again(other: DraftEdit, draft: Definition) -> Definition:
 
 def _as_done(row: DraftEdit) -> forms.Edit:
     form = edits.read(row.edit)
-    if row.deed != Deed.UNDO:
+    if row.deed != DraftDeed.UNDO:
         return form
     match form:
         case forms.Rename(step=old, id=new):

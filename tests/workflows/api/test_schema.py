@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from enum import Enum
+from typing import Any, get_args
 
 import pytest
 from django.conf import settings
@@ -56,6 +57,8 @@ def test_every_address_is_described_once(document: dict[str, Any]) -> None:
 def test_no_two_shapes_share_a_name(document: dict[str, Any]) -> None:
     shapes = [shape for base in (Answer, asked.Body) for shape in _below(base)]
     names = [shape.__name__ for shape in shapes]
+    fields = [field for shape in shapes for field in shape.model_fields.values()]
+    names += [choice.__name__ for choice in {each for field in fields for each in _choices(field.annotation)}]
 
     assert sorted(set(names)) == sorted(names)
     for shape in _below(asked.Body):
@@ -65,6 +68,12 @@ def test_no_two_shapes_share_a_name(document: dict[str, Any]) -> None:
 
 def _below(shape: type[BaseModel]) -> list[type[BaseModel]]:
     return [found for child in shape.__subclasses__() for found in (child, *_below(child))]
+
+
+def _choices(annotation: Any) -> set[type[Enum]]:
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return {annotation}
+    return {choice for part in get_args(annotation) for choice in _choices(part)}
 
 
 ASKS_OTHERS = {

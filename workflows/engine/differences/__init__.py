@@ -8,11 +8,11 @@ from workflows.engine.definition import Definition
 from workflows.engine.differences.frame import head_differences, input_differences, result_differences
 from workflows.engine.differences.renames import followed
 from workflows.engine.differences.steps import Pair, step_differences
-from workflows.engine.differences.telling import Deed, Difference, Thing, Word
+from workflows.engine.differences.telling import Difference, Differs, Thing, Word
 from workflows.engine.differences.values import MISSING
 from workflows.engine.differences.words import Kinds
 
-__all__ = ["MISSING", "Deed", "Difference", "Thing", "Word", "differences"]
+__all__ = ["MISSING", "Difference", "Differs", "Thing", "Word", "differences"]
 
 
 def differences(old: Definition, new: Definition, kinds: Kinds) -> Sequence[Difference]:

@@ -8,7 +8,7 @@ from typing import Any
 from workflows.engine.definition import Definition, Node
 from workflows.engine.differences import places
 from workflows.engine.differences.steps import own
-from workflows.engine.differences.telling import Deed, Difference, Thing, gettext_noop
+from workflows.engine.differences.telling import Difference, Differs, Thing, gettext_noop
 from workflows.engine.differences.words import Kinds, spoken, title_of
 from workflows.engine.edits import BadEdit, apply
 
@@ -60,7 +60,7 @@ def _results(old: Definition, new: Definition, kinds: Kinds) -> Found:
 
 def _told(thing: Thing, sentence: str, title: str, field: str, before: str, after: str, step: str = "") -> Difference:
     names = {"title": title, "before": before, "after": after}
-    return Difference(Deed.RENAMED, thing, sentence, names, step, field, before, after)
+    return Difference(Differs.RENAMED, thing, sentence, names, step, field, before, after)
 
 
 # ── what is taken for the same ───────────────────────────────────────────────────────────────────────────────────────

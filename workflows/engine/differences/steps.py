@@ -9,7 +9,7 @@ from typing import Any
 
 from workflows.engine.definition import Definition, Node
 from workflows.engine.differences import places
-from workflows.engine.differences.telling import Deed, Difference, Thing, Word, gettext_noop
+from workflows.engine.differences.telling import Difference, Differs, Thing, Word, gettext_noop
 from workflows.engine.differences.values import MISSING, Change, changes
 from workflows.engine.differences.words import Kinds, field_title, title_of, title_of_kind, way_of
 
@@ -70,31 +70,31 @@ def step_differences(pair: Pair) -> Iterator[Difference]:
     """In the order in which the newer definition is read."""
     for step in places.reading_order(pair.stood, pair.stands):
         if step not in pair.after:
-            yield _whole(pair, step, Deed.REMOVED, gettext_noop("“{title}” was removed"))
+            yield _whole(pair, step, Differs.REMOVED, gettext_noop("“{title}” was removed"))
         elif step not in pair.before:
-            yield _placed(pair, step, Deed.ADDED)
+            yield _placed(pair, step, Differs.ADDED)
         else:
             if step in pair.moved:
-                yield _placed(pair, step, Deed.MOVED)
+                yield _placed(pair, step, Differs.MOVED)
             yield from _own(pair, pair.before[step], pair.after[step])
             yield from _ways(pair, pair.before[step], pair.after[step])
 
 
 # ── where it stands ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-PLACED: Mapping[tuple[Deed, bool, bool], str] = {
-    (Deed.ADDED, False, True): gettext_noop("“{title}” was added after “{after}”"),
-    (Deed.ADDED, False, False): gettext_noop("“{title}” was added at the beginning"),
-    (Deed.ADDED, True, True): gettext_noop("“{title}” was added in “{container}” ({way}), after “{after}”"),
-    (Deed.ADDED, True, False): gettext_noop("“{title}” was added in “{container}” ({way}), at the beginning"),
-    (Deed.MOVED, False, True): gettext_noop("“{title}” was moved and now follows “{after}”"),
-    (Deed.MOVED, False, False): gettext_noop("“{title}” was moved to the beginning"),
-    (Deed.MOVED, True, True): gettext_noop("“{title}” was moved in “{container}” ({way}) and now follows “{after}”"),
-    (Deed.MOVED, True, False): gettext_noop("“{title}” was moved to the beginning of “{container}” ({way})"),
+PLACED: Mapping[tuple[Differs, bool, bool], str] = {
+    (Differs.ADDED, False, True): gettext_noop("“{title}” was added after “{after}”"),
+    (Differs.ADDED, False, False): gettext_noop("“{title}” was added at the beginning"),
+    (Differs.ADDED, True, True): gettext_noop("“{title}” was added in “{container}” ({way}), after “{after}”"),
+    (Differs.ADDED, True, False): gettext_noop("“{title}” was added in “{container}” ({way}), at the beginning"),
+    (Differs.MOVED, False, True): gettext_noop("“{title}” was moved and now follows “{after}”"),
+    (Differs.MOVED, False, False): gettext_noop("“{title}” was moved to the beginning"),
+    (Differs.MOVED, True, True): gettext_noop("“{title}” was moved in “{container}” ({way}) and now follows “{after}”"),
+    (Differs.MOVED, True, False): gettext_noop("“{title}” was moved to the beginning of “{container}” ({way})"),
 }
 
 
-def _placed(pair: Pair, step: str, deed: Deed) -> Difference:
+def _placed(pair: Pair, step: str, deed: Differs) -> Difference:
     spot = pair.stands[step]
     names = {"after": pair.title(spot.after)} if spot.after else {}
     container, arm = spot.way
@@ -103,10 +103,10 @@ def _placed(pair: Pair, step: str, deed: Deed) -> Difference:
     return _whole(pair, step, deed, PLACED[deed, bool(container), bool(spot.after)], **names)
 
 
-def _whole(pair: Pair, step: str, deed: Deed, sentence: str, **names: str) -> Difference:
+def _whole(pair: Pair, step: str, deed: Differs, sentence: str, **names: str) -> Difference:
     """About a step as such; what is new or gone carries the whole step without what it holds."""
-    before = own(pair.before[step]) if deed is Deed.REMOVED else MISSING
-    after = own(pair.after[step]) if deed is Deed.ADDED else MISSING
+    before = own(pair.before[step]) if deed is Differs.REMOVED else MISSING
+    after = own(pair.after[step]) if deed is Differs.ADDED else MISSING
     names = {"title": pair.title(step), **names}
     return Difference(deed, Thing.STEP, sentence, names, step, "", before, after)
 
@@ -132,9 +132,9 @@ def _own(pair: Pair, old: Node, new: Node) -> Iterator[Difference]:
 def _told(pair: Pair, node: Node, change: Change) -> Difference:
     field = ".".join(change.place)
     names = {"title": title_of(node, pair.kinds)}
-    deed, sentence = Deed.CHANGED, SPECIAL.get(field, "")
+    deed, sentence = Differs.CHANGED, SPECIAL.get(field, "")
     if field == "title":
-        deed = Deed.RENAMED
+        deed = Differs.RENAMED
         names |= {"before": title_of(pair.before[node.id], pair.kinds)}
     elif field == "kind":
         names |= {"before": title_of_kind(change.before, pair.kinds), "kind": title_of_kind(change.after, pair.kinds)}
@@ -183,15 +183,15 @@ def _ways(pair: Pair, old: Node, new: Node) -> Iterator[Difference]:
     matched = {before[1]: after[1] for before, after in pair.ways.items() if before[0] == new.id}
     for arm, _held in old.sequences():
         if arm not in matched:
-            yield _way(pair, new, Deed.REMOVED, WAY_REMOVED, arm, way_of(old, arm), before=_written(old, arm))
+            yield _way(pair, new, Differs.REMOVED, WAY_REMOVED, arm, way_of(old, arm), before=_written(old, arm))
     for arm, _held in new.sequences():
         if arm not in matched.values():
-            yield _way(pair, new, Deed.ADDED, WAY_ADDED, arm, way_of(new, arm), after=_written(new, arm))
+            yield _way(pair, new, Differs.ADDED, WAY_ADDED, arm, way_of(new, arm), after=_written(new, arm))
     yield from _empty_lists(pair, old, new)
     for name in ("cases", "arms"):
         kept = [after for before, after in matched.items() if before.startswith(f"{name}.")]
         if places.moved(kept, sorted(kept, key=_number)):
-            yield _way(pair, new, Deed.MOVED, WAYS_MOVED, name, "")
+            yield _way(pair, new, Differs.MOVED, WAYS_MOVED, name, "")
     for before, after in matched.items():
         for change in changes(_written(old, before), _written(new, after)):
             yield _changed_way(pair, new, after, change)
@@ -202,18 +202,18 @@ def _empty_lists(pair: Pair, old: Node, new: Node) -> Iterator[Difference]:
     for name in ("cases", "arms"):
         held = getattr(old, name), getattr(new, name)
         if (held[0] is None) != (held[1] is None) and not (held[0] or held[1]):
-            deed, sentence = (Deed.ADDED, WAY_ADDED) if held[0] is None else (Deed.REMOVED, WAY_REMOVED)
+            deed, sentence = (Differs.ADDED, WAY_ADDED) if held[0] is None else (Differs.REMOVED, WAY_REMOVED)
             yield _way(pair, new, deed, sentence, name, Word("–"))
 
 
-def _way(pair: Pair, node: Node, deed: Deed, sentence: str, arm: str, way: str, **held: Any) -> Difference:
+def _way(pair: Pair, node: Node, deed: Differs, sentence: str, arm: str, way: str, **held: Any) -> Difference:
     return Difference(deed, Thing.WAY, sentence, {"title": pair.title(node.id), "way": way}, node.id, arm, **held)
 
 
 def _changed_way(pair: Pair, node: Node, arm: str, change: Change) -> Difference:
     names = {"title": pair.title(node.id), "way": way_of(node, arm), "field": field_title(change.place, None)}
     place = ".".join((arm, *change.place))
-    return Difference(Deed.CHANGED, Thing.WAY, WAY_CHANGED, names, node.id, place, change.before, change.after)
+    return Difference(Differs.CHANGED, Thing.WAY, WAY_CHANGED, names, node.id, place, change.before, change.after)
 
 
 def _written(node: Node, arm: str) -> dict[str, Any]:

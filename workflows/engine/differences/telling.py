@@ -19,7 +19,7 @@ class Word(str):
     """A word of ours among the names of a sentence: it is translated, while what people wrote is not."""
 
 
-class Deed(StrEnum):
+class Differs(StrEnum):
     ADDED = "added"
     REMOVED = "removed"
     MOVED = "moved"
@@ -44,7 +44,7 @@ class Difference:
     step as a whole. `before` and `after` are MISSING where there is nothing.
     """
 
-    deed: Deed
+    deed: Differs
     thing: Thing
     sentence: str
     names: Mapping[str, str] = field(default_factory=dict)
