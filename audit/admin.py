@@ -10,25 +10,24 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from audit.administration import ReadOnlyAdmin
+from audit.long_lists import ActorKinds, LongList, WhenMade, id_in
 from audit.models import Anchored, Batch, Counter, DataKey, Entry, Payload, Unsealed, Verification
 from audit.people import looked_for, spoken_of
 from audit.sentences import sentence
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnlyAdmin):
+class EntryAdmin(LongList, ReadOnlyAdmin):
     list_display = ("at", "as_sentence", "department", "actor_kind", "verb")
-    list_filter = ("actor_kind",)
-    search_fields = ("verb", "department")
-    date_hierarchy = "at"
-    ordering = ("-id",)
+    list_filter = (("actor_kind", ActorKinds), ("at", WhenMade))
+    search_fields = ("=id", "=run_id", "verb", "department")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
-        return Entry.objects.shown().order_by(*self.ordering)
+        return super().get_queryset(request).shown()  # type: ignore[attr-defined]
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[Entry], search_term: str) -> tuple[Any, bool]:
-        if not search_term:
-            return queryset, False
+        if not search_term or id_in(search_term):
+            return super().get_search_results(request, queryset, search_term)
         said = Q(verb__icontains=search_term) | Q(department__icontains=search_term)
         return queryset.filter(said | looked_for(search_term) | spoken_of(search_term)), False
 

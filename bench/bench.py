@@ -46,6 +46,8 @@ class Sizes:
     secrets: tuple[int, int] = (500, 10_000)
     ledger: tuple[int, int] = (3_000, 1_000_000)
     """Runs with the ledger, and as many without; entries that are verified."""
+    runs: int = 1_000_000
+    """Over so many the lists of the admin are shown."""
     storm: tuple[int, float] = (1_000, 30.0)
     """Calls of a webhook a second, and for how many seconds."""
     warm_up_runs: int = 100
@@ -70,6 +72,7 @@ QUICK = Sizes(
     timers=200,
     secrets=(20, 200),
     ledger=(40, 2_000),
+    runs=500,
     storm=(100, 2.0),
     warm_up_runs=10,
 )

@@ -40,6 +40,7 @@ UNITS: dict[str, str] = {
     "rotate_10000_s": "s",
     "ledger_cost_percent": "%",
     "ledger_verify_s": "s",
+    "admin_lists_p95_ms": "ms",
 }
 """Every figure, in the order of the table."""
 

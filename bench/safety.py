@@ -91,18 +91,34 @@ def _block(bench: Bench, port: int, web: Group, count: int) -> Phase:
 
 def ledger_verification(bench: Bench) -> Values:
     """Everything that can be verified, of a sealed and anchored ledger in a database of its own (case L12)."""
-    count, database = bench.sizes.ledger[1], "bench_ledger"
-    with psycopg.connect(bench.stack.database_url, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {database}")
-    own = {"DATABASE_URL": bench.stack.database_url.replace("/tandem?", f"/{database}?")}
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=ROOT, env={**bench.stack.environment(), **own}, check=True)
-    told = _told(bench, "verify", count, module="bench.ledger", also=own)
+    count = bench.sizes.ledger[1]
+    told = _told(bench, "verify", count, module="bench.ledger", also=_own_database(bench, "bench_ledger"))
     bench.notes["ledger_verify_s"] = (
         f"{count:,} entries in {told['batches']} batches, sealed in {told['sealed_s']:.1f} s; nothing was found"
     )
     return {"ledger_verify_s": told["took_s"]}
+
+
+def admin_lists(bench: Bench) -> Values:
+    """The slowest list of the admin over a year of runs, searched and filtered, in a database of its own."""
+    count = bench.sizes.runs
+    told = _told(bench, count, module="bench.admin", also=_own_database(bench, "bench_admin"))
+    slowest = sorted(told["lists"].items(), key=lambda each: -each[1]["ms"])
+    most = max(each["queries"] for each in told["lists"].values())
+    said = ", ".join(f"{name} {each['ms']:.0f} ms" for name, each in slowest[:5])
+    bench.notes["admin_lists_p95_ms"] = f"{count:,} runs; the slowest: {said}; at most {most} questions to the database"
+    return {"admin_lists_p95_ms": slowest[0][1]["ms"]}
+
+
+def _own_database(bench: Bench, name: str) -> dict[str, str]:
+    """A new one, migrated; the variable by which a process finds it."""
+    with psycopg.connect(bench.stack.database_url, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
+    own = {"DATABASE_URL": bench.stack.database_url.replace("/tandem?", f"/{name}?")}
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=ROOT, env={**bench.stack.environment(), **own}, check=True)
+    return own
 
 
 def _told(bench: Bench, *job: Any, module: str = "bench.vault", also: Mapping[str, str] | None = None) -> Any:

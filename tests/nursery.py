@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from config.processes import Program, tie_to_parent
@@ -248,6 +249,7 @@ class Nurseries:
                     [sys.executable, "-m", "tests.nursery", str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                    preexec_fn=partial(tie_to_parent, os.getpid(), signal.SIGKILL),
                 )
             atexit.register(process.kill)
             self.root = Line(ours)

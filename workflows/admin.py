@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.administration import ReadOnlyAdmin, RecordedAdmin
+from audit.long_lists import LongList, WhenMade
 from departments.access import Verb
 from departments.administration import ContentAdmin
 from departments.middleware import actor_of
@@ -25,6 +26,7 @@ from workflows.models import (
     Delivery,
     DeliveryTry,
     DraftEdit,
+    FileUse,
     IdempotencyKey,
     JournalEntry,
     Look,
@@ -131,11 +133,10 @@ class SampleAdmin(RowsOfTheProduct):
 
 
 @admin.register(Run)
-class RunAdmin(RowsOfTheProduct):
+class RunAdmin(LongList, RowsOfTheProduct):
     list_display = ("short_id", "opens", "workflow", "version", "department", "status", "started_by", "created_at")
-    list_filter = ("status", "mode", "priority", "department")
+    list_filter = ("status", "mode", "priority", "department", ("created_at", WhenMade))
     search_fields = ("=id", "workflow__name", "started_by")
-    date_hierarchy = "created_at"
     list_select_related = ("workflow", "version__workflow", "department")
     actions = ("cancel", "try_again")
 
@@ -165,11 +166,10 @@ class RunAdmin(RowsOfTheProduct):
 
 
 @admin.register(StepRun)
-class StepRunAdmin(RowsOfTheProduct):
+class StepRunAdmin(LongList, RowsOfTheProduct):
     list_display = ("path", "opens", "kind", "workflow", "status", "attempts", "claims", "run_after", "lease_until")
-    list_filter = ("status", "kind", "department")
+    list_filter = ("status", "department", ("created_at", WhenMade))
     search_fields = ("=id", "=run__id", "path", "kind", "run__workflow__name")
-    date_hierarchy = "created_at"
     list_select_related = ("run__workflow", "department")
 
     @admin.display(description="workflow", ordering="run__workflow__name")
@@ -178,22 +178,20 @@ class StepRunAdmin(RowsOfTheProduct):
 
 
 @admin.register(Attempt)
-class AttemptAdmin(RowsOfTheProduct):
+class AttemptAdmin(LongList, RowsOfTheProduct):
     department_path = "step__department"
     list_display = ("step", "opens", "number", "started_at", "finished_at", "tokens", "cost_usd")
     list_filter = ("step__status", "step__department")
     search_fields = ("=step__id", "=step__run__id", "step__path", "step__kind")
-    date_hierarchy = "started_at"
     list_select_related = ("step",)
 
 
 @admin.register(JournalEntry)
-class JournalEntryAdmin(RowsOfTheProduct):
+class JournalEntryAdmin(LongList, RowsOfTheProduct):
     department_path = "run__department"
     list_display = ("at", "opens", "workflow", "seq", "event", "path")
-    list_filter = ("event", "run__department")
+    list_filter = ("run__department",)
     search_fields = ("=run__id", "event", "path", "run__workflow__name")
-    date_hierarchy = "at"
     list_select_related = ("run__workflow",)
 
     @admin.display(description="workflow", ordering="run__workflow__name")
@@ -202,11 +200,10 @@ class JournalEntryAdmin(RowsOfTheProduct):
 
 
 @admin.register(Task)
-class TaskAdmin(RowsOfTheProduct):
+class TaskAdmin(LongList, RowsOfTheProduct):
     list_display = ("created_at", "opens", "kind", "workflow", "department", "status", "role", "due_at", "decided_at")
-    list_filter = ("status", "kind", "department")
+    list_filter = ("status", "kind", "department", ("created_at", WhenMade))
     search_fields = ("=id", "=run__id", "run__workflow__name", "decided_by_label")
-    date_hierarchy = "created_at"
     list_select_related = ("run__workflow", "department")
 
     @admin.display(description="workflow", ordering="run__workflow__name")
@@ -263,6 +260,15 @@ class StoredFileAdmin(RowsOfTheProduct):
     @admin.display(description="file", ordering="id")
     def short_id(self, file: StoredFile) -> str:
         return str(file.pk)[-8:]
+
+
+@admin.register(FileUse)
+class FileUseAdmin(ReadOnlyAdmin):
+    list_display = ("department", "bringer", "bytes")
+    list_display_links = ("department",)
+    list_filter = ("department",)
+    search_fields = ("bringer", "department__name")
+    list_select_related = ("department",)
 
 
 @admin.register(SavedStep)

@@ -66,6 +66,7 @@ from workflows.models import (
     Delivery,
     DeliveryTry,
     DraftEdit,
+    FileUse,
     IdempotencyKey,
     JournalEntry,
     Look,
@@ -119,6 +120,7 @@ NEVER_CHANGED = [
     Cost,
     Breaker,
     BudgetQuestion,
+    FileUse,
     GroupRole,
     GivenRole,
 ]
@@ -216,7 +218,8 @@ def content(legal: Department) -> dict[type[models.Model], models.Model]:
     rows += [LegalHold.objects.create(person=member, reason="A lawsuit")]
     rows += [DataKey.objects.create(subject="x", wrapped=b"", key_id="k")]
     rows += [Payload.objects.create(commitment="c", subject="x", salt=b"", sealed=b"")]
-    rows += [Counter.objects.get(scope="legal"), Unsealed.objects.get(pk=entry.pk)]
+    rows += [FileUse.objects.get(bringer="", department=legal), Counter.objects.create(scope="elsewhere", last=7)]
+    rows += [Unsealed.objects.get(pk=entry.pk)]
     office = IdentityProvider.objects.create(name="Office", slug="office", issuer="https://login.example")
     rows += [office, GroupRole.objects.create(provider=office, group="x", department=legal, role="viewer")]
     rows += [GivenRole.objects.create(provider=office, membership=Membership.objects.get())]

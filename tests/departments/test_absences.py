@@ -198,7 +198,7 @@ def test_an_absence_that_is_ended_ends_at_once(lea: User) -> None:
     under_way.refresh_from_db()
     assert under_way.ends == date(2026, 11, 29)
     assert absence_at(lea, NOW) is None
-    detail = {"starts": "2026-11-25", "ends": "2026-12-04", "stand_in": ""}
+    detail = {"starts": "2026-11-25", "ends": "2026-12-04", "stand_in": {}}
     assert ledger() == [("absence.ended", "legal", "Lea", detail)]
 
 

@@ -15,8 +15,9 @@ from audit.sentences import sentence
 from departments.access import actor_for_user
 from departments.models import Department, Role
 from tests import factories
-from workflows.models import StoredFile
-from workflows.runtime import files
+from tests.faults.crowd import at_once, errors
+from workflows.models import FileUse, StoredFile
+from workflows.runtime import files, room
 from workflows.services.files import download_file, store_file
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +46,7 @@ def test_bringing_and_taking_a_file_each_write_one_entry(legal: Department) -> N
     content = download_file(stored, actor=clara)
 
     assert content == b"secret"
-    taken, brought = Entry.objects.all()
+    taken, brought = Entry.objects.shown()
     assert [brought.verb, taken.verb] == ["file.stored", "file.downloaded"]
     label = f"text/plain {str(stored.pk)[-8:]}"
     assert sentence(brought) == f"Clara Vogel stored the file {label}"
@@ -121,3 +122,34 @@ def test_pages_and_api_go_the_same_way(legal: Department, client: Any) -> None:
 
     assert answer.content == b"secret"
     assert Entry.objects.shown().filter(verb="file.downloaded", object_id=str(stored.pk)).count() == 1
+
+
+def test_what_files_take_is_added_up_as_they_come_change_and_go(legal: Department) -> None:
+    def taken() -> dict[tuple[str, str], int]:
+        return {(each.department.name, each.bringer): each.bytes for each in FileUse.objects.all() if each.bytes}
+
+    for size, who in ((30, "Ada"), (20, "Ada"), (7, "Ben"), (1, "")):
+        files.save(legal.pk, "a.txt", b"x" * size, "text/plain", created_by=who)
+    files.save(factories.make_department("Press").pk, "b.txt", b"x" * 5, "text/plain", created_by="Ada")
+    assert taken() == {
+        ("Legal", ""): 58, ("Legal", "Ada"): 50, ("Legal", "Ben"): 7, ("Press", ""): 5, ("Press", "Ada"): 5
+    }  # fmt: skip
+
+    StoredFile.objects.filter(created_by="Ben").update(created_by="Ada")
+    StoredFile.objects.filter(size=20).delete()
+    assert taken() == {("Legal", ""): 38, ("Legal", "Ada"): 37, ("Press", ""): 5, ("Press", "Ada"): 5}
+    StoredFile.objects.all().delete()
+    assert taken() == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_files_at_once_only_those_are_kept_for_which_there_is_room(legal: Department, settings: Any) -> None:
+    settings.FILES_OF_A_DEPARTMENT = 100
+
+    def brings(number: int) -> None:
+        files.save(legal.pk, f"{number}.txt", b"x" * 30, "text/plain", created_by=f"person {number}", is_brought=True)
+
+    answers = at_once(8, brings)
+
+    assert [type(error) for error in errors(answers)] == [room.NoRoom] * 5
+    assert StoredFile.objects.count() == 3

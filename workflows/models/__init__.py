@@ -1,7 +1,7 @@
 from workflows.models.budget import Budget
 from workflows.models.budget_question import BudgetAnswer, BudgetQuestion, QuestionStatus
 from workflows.models.drafting import DraftDeed, DraftEdit
-from workflows.models.file import StoredFile
+from workflows.models.file import FileUse, StoredFile
 from workflows.models.idempotency import IdempotencyKey
 from workflows.models.library import SavedKind, SavedStep, SavedStepVersion
 from workflows.models.publishing import PublishRequest, RequestStatus
@@ -38,6 +38,7 @@ __all__ = [
     "DeliveryTry",
     "DraftDeed",
     "DraftEdit",
+    "FileUse",
     "Happening",
     "Heard",
     "IdempotencyKey",

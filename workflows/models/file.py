@@ -45,3 +45,23 @@ class StoredFile(models.Model):
             mine = value.get("file") == str(self.pk) and value.get("sha256") == self.sha256
             return mine or any(map(self.stands_in, value.values()))
         return isinstance(value, (list, tuple)) and any(map(self.stands_in, value))
+
+
+class FileUse(models.Model):
+    """How many bytes the files of a department take, and those of each who brought or made them.
+
+    A trigger on the files adds them up, in the transaction in which they come or go. `bringer` is "" for all together.
+    """
+
+    department = models.ForeignKey("departments.Department", models.CASCADE, related_name="+", db_index=False)
+    bringer = models.CharField(_("brought by"), max_length=254, blank=True)
+    bytes = models.BigIntegerField(_("bytes"))
+
+    class Meta:
+        verbose_name = _("room that files take")
+        verbose_name_plural = _("room that files take")
+        ordering = ["-bytes", "id"]
+        constraints = [models.UniqueConstraint(fields=["department", "bringer"], name="file_use_once")]
+
+    def __str__(self) -> str:
+        return f"{self.department}: {self.bringer}" if self.bringer else str(self.department)

@@ -38,13 +38,12 @@ def save(
 
     sha256 = hashlib.sha256(content).hexdigest()
     bringer = created_by[:254] if is_brought else ""
-    room.check(department_id, len(content), bringer)
+    room.demand(department_id, len(content), bringer)
     path = storage_name(department_id, sha256)
     if not default_storage.exists(path):
         default_storage.save(path, ContentFile(content))
     with transaction.atomic():
-        room.demand(department_id, len(content), bringer)
-        return StoredFile.objects.create(
+        made = StoredFile.objects.create(
             department_id=department_id,
             run_id=run_id,
             name=safe_name(name),
@@ -53,6 +52,8 @@ def save(
             sha256=sha256,
             created_by=created_by[:254],
         )
+        room.hold(department_id, bringer)
+    return made
 
 
 def read(stored: StoredFile) -> bytes:

@@ -19,27 +19,29 @@ class NoRoom(BadParams):
 
 
 def demand(department_id: UUID, size: int, bringer: str = "") -> None:
-    """Inside the transaction that makes the row: of two at once the second waits, so that no bound is passed."""
-    sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"files:{department_id}"])
-    check(department_id, size, bringer)
-
-
-def check(department_id: UUID, size: int, bringer: str = "") -> None:
     """Before any byte is kept. `bringer`: as the row will name them; none for what workflows write. Raises NoRoom."""
-    found = sql.row(_KEPT, [bringer, department_id])
-    of_all, of_one = found if found else (0, 0)
-    if bringer and of_one + size > settings.FILES_OF_A_PERSON:
+    _bound(department_id, bringer, size)
+    if _free() < size + settings.FILES_LEAVE_FREE:
+        raise NoRoom("There is no room for it on the server's disk. Tell who runs the server.")
+
+
+def hold(department_id: UUID, bringer: str = "") -> None:
+    """With the row written and not yet committed: whoever comes at once waits for it, so that no bound is passed."""
+    _bound(department_id, bringer, 0)
+
+
+def _bound(department_id: UUID, bringer: str, more: int) -> None:
+    taken: dict[str, int] = dict(sql.rows(_TAKEN, [department_id, ["", bringer]]))
+    if bringer and taken.get(bringer, 0) + more > settings.FILES_OF_A_PERSON:
         raise NoRoom(
             f"There is no room for it: the files that {bringer} has brought may take "
             f"{settings.FILES_OF_A_PERSON // MB:,} MB in all."
         )
-    if of_all + size > settings.FILES_OF_A_DEPARTMENT:
+    if taken.get("", 0) + more > settings.FILES_OF_A_DEPARTMENT:
         raise NoRoom(
             f"There is no room for it: the files of the department may take {settings.FILES_OF_A_DEPARTMENT // MB:,} "
             "MB in all. Ask who runs the server for more."
         )
-    if _free() < size + settings.FILES_LEAVE_FREE:
-        raise NoRoom("There is no room for it on the server's disk. Tell who runs the server.")
 
 
 def _free() -> float:
@@ -53,7 +55,4 @@ def _free() -> float:
         return float("inf")  # nothing was ever kept
 
 
-_KEPT = """
-SELECT coalesce(sum(size), 0), coalesce(sum(size) FILTER (WHERE created_by = %s), 0)
-FROM workflows_storedfile WHERE department_id = %s
-"""
+_TAKEN = "SELECT bringer, bytes FROM workflows_fileuse WHERE department_id = %s AND bringer = ANY(%s)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from departments.models import Role, User
 from departments.tokens import revoke_token
 from tests import factories
 from tests.connectors.manifests.petshop import described
+from tests.deeds import leaves
 from tests.workflows.api.program import ROOT, Program, assert_problem, undone
 from tests.workflows.api.test_workflows import DEFINITION
 from workflows.models import RunStatus, Series, SeriesRow, Workflow
@@ -360,7 +362,8 @@ def _may(things: dict, right: Program, method: str, path: str, body: Any) -> Non
     if path.endswith("draft/redo"):
         ask(right, "POST", "workflows/{workflow}/draft/undo".format_map(things), {})
 
-    answer = ask(right, method, path.format_map(things), body)
+    with leaves(f"{method} {path}") if method != "GET" else nullcontext():
+        answer = ask(right, method, path.format_map(things), body)
 
     creates = method == "POST" and (path.rpartition("/")[2] in CREATING or path.endswith("subscription}/test"))
     assert answer.status_code == (201 if creates else 200), (method, path, answer.content)

@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import get_resolver, reverse
 
+from departments.allowances import Limit
 from departments.models import Department, Role, User
 from tests import factories
 from tests.house.test_rights_of_routes import walked
@@ -20,6 +21,7 @@ from tests.workflows.api.program import Program
 from tests.workflows.api.test_access import OPERATIONS, RANDOM, things_of
 from tests.workflows.pages import test_routes as pages
 from tests.workflows.pages.scenes import Scene
+from workflows.api import throttled
 from workflows.models import Run, Task, Trigger, Version, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +91,8 @@ def test_no_other_method_and_no_other_spelling_opens_a_page(scene: Scene) -> Non
             transaction.set_rollback(True)
 
 
-def test_fields_that_nobody_asked_for_change_nothing() -> None:
+def test_fields_that_nobody_asked_for_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttled, "UNSOUND", Limit("unsound", 10_000, pause_s=1))
     program = Program(factories.make_department("Legal"))
     things, other = things_of(program), factories.make_department("Press")
     planted = {

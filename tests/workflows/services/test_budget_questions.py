@@ -137,7 +137,7 @@ def test_an_answer_takes_effect_once_and_stands_in_the_ledger(legal: Department,
     budget = Budget.objects.get()
     assert (budget.month_usd, budget.soft_usd, budget.calls_per_run, budget.owner) == (200, 160, 7, olga)
     assert (question.status, question.answer, question.raised_to_usd) == ("answered", "raise", 200)
-    answered = Entry.objects.get(verb="budget.answered")
+    answered = Entry.objects.shown().get(verb="budget.answered")
     assert (answered.actor_label, answered.detail["answer"], answered.detail["to_usd"]) == ("Olga", "raise", "200.00")
     assert Entry.objects.filter(verb="budget.set").count() == 2
     crosses(budget, "170")

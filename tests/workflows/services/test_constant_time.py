@@ -75,12 +75,14 @@ def test_a_token_is_looked_up_by_a_hash_that_its_letters_do_not_steer() -> None:
     assert tokens.digest_of(secret)[:4] != tokens.digest_of(near)[:4], "a lookup never gets as far as the letters do"
 
 
-@pytest.mark.skipif(len(pace.rounds()) == 1, reason="a measurement: with FAULT_N over 1")
+PROOFS = 2_000 if len(pace.rounds()) == 1 else 100_000
+
+
 def test_the_time_that_a_wrong_proof_takes_says_nothing_about_it() -> None:
-    """100,000 of them, in an order by chance: how many bytes are right, and the time of `check_proof`."""
+    """Many of them, in an order by chance: how many bytes are right, and the time of `check_proof`."""
     right = hmac.digest(SECRET.encode(), BODY, "sha256")
     dice, byte_count, took = random.Random(7), [], []
-    for _ in range(100_000):
+    for _ in range(PROOFS):
         good = dice.randrange(len(right))
         wrong = right[:good] + bytes([right[good] ^ 1]) + dice.randbytes(len(right) - good - 1)
         call = hooks.Call(BODY, {"x-signature": wrong.hex()}, {})
@@ -93,5 +95,5 @@ def test_the_time_that_a_wrong_proof_takes_says_nothing_about_it() -> None:
     usual = 3 * median(took)  # others took the core meanwhile
     kept = [(good, each) for good, each in zip(byte_count, took, strict=True) if each < usual]
     found = correlation(*zip(*kept, strict=True))
-    print(f"W07: r = {found:+.5f} over {len(kept):,} of 100,000, median {median(took) / 1000:.1f} us")
-    assert abs(found) < 0.013, "four times what chance gives for so many"
+    print(f"W07: r = {found:+.5f} over {len(kept):,} of {PROOFS:,}, median {median(took) / 1000:.1f} us")
+    assert abs(found) < 4 / PROOFS**0.5, "four times what chance gives for so many"
