@@ -32,6 +32,8 @@ class Sizes:
     repetitions: int = 3
     limit_s: int = 3
     local_runs: int = 1_000
+    starts: tuple[int, float] = (50, 20.0)
+    """Starts a second, and for how many seconds."""
     visible: int = 200
     effect_runs: int = 50
     items: tuple[int, int] = (1_000, 10_000)
@@ -59,6 +61,7 @@ QUICK = Sizes(
     repetitions=1,
     limit_s=1,
     local_runs=40,
+    starts=(50, 0.5),
     visible=20,
     effect_runs=3,
     items=(20, 60),

@@ -11,6 +11,7 @@ UNITS: dict[str, str] = {
     "db_commits_per_s": "1/s",
     "broker_round_trips_per_s": "1/s",
     "local_runs_per_s": "1/s",
+    "start_50_p95_ms": "ms",
     "start_to_visible_p50_ms": "ms",
     "start_to_visible_p99_ms": "ms",
     "effect_steps_per_s": "1/s",

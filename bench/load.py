@@ -186,7 +186,10 @@ def decisions(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def storm(job: dict[str, Any]) -> dict[str, Any]:
-    """`rate` calls a second for `over_s` seconds, each as soon as it is due and a connection is free."""
+    """`rate` calls a second for `over_s` seconds, each as soon as it is due and a connection is free.
+
+    Of the webhook at `path`, or starts of the workflow that `target` is.
+    """
     count = int(job["rate"] * job["over_s"])
     free = [Connection(job["ports"][n % len(job["ports"])]) for n in range(job["connections"])]
     busy: dict[Connection, float] = {}
@@ -197,7 +200,7 @@ def storm(job: dict[str, Any]) -> dict[str, Any]:
         due = began + sent / job["rate"]
         if sent < count and free and due <= time.monotonic() < began + job["over_s"]:
             connection = free.pop()
-            connection.send(calling(job["path"], sent))
+            connection.send(calling(job["path"], sent) if "path" in job else posting(job["target"], job["inputs"]))
             busy[connection] = time.monotonic()
             sent += 1
             continue

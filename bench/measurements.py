@@ -34,6 +34,20 @@ def local_runs(bench: Bench) -> Values:
     return {"local_runs_per_s": count / started.took_s, "starts_per_s": count / started.starting_s}
 
 
+def paced_starts(bench: Bench) -> Values:
+    """So many starts a second, as other programs send them: how long each waits for its answer."""
+    rate, seconds = bench.sizes.starts
+    job = {"do": "storm", "target": bench.stack.target("three"), "inputs": {"topic": "one"}, "connections": 8}
+    with bench.phase("three local steps, paced", int(rate * seconds)) as phase:
+        got = bench.stack.ask({**job, "rate": rate, "over_s": seconds})
+        phase.cpu_s["load"] = got["cpu_s"]
+    if set(got["statuses"]) != {"201"}:
+        raise CannotMeasure(f"Starts were answered with {got['statuses']}.")
+    took = [each * 1000 for each in got["took_s"]]
+    bench.notes["start_50_p95_ms"] = f"{got['sent']} starts, p50 {percentile(took, 50):.1f} ms"
+    return {"start_50_p95_ms": percentile(took, 95)}
+
+
 def start_to_visible(bench: Bench) -> Values:
     """One run at a time on a server that rests otherwise; then the same with one question that waits for the end."""
     job = {"do": "visible", "targets": [bench.stack.target("three")], "inputs": {"topic": "one"}, "pause_s": 0.02}
@@ -112,6 +126,7 @@ UNDER_LOAD = (
     Measurement(("start_to_visible_p50_ms", "start_to_visible_p99_ms"), start_to_visible),
     Measurement(("commits_per_run", "statements_per_run", "messages_per_run"), counts.per_run),
     Measurement(("local_runs_per_s",), local_runs),
+    Measurement(("start_50_p95_ms",), paced_starts),
     Measurement(("effect_steps_per_s",), effect_steps),
     Measurement(("model_500_s", "model_500_peak_rss_mib"), model_waits),
     Measurement(("page_run_p95_ms", "page_build_p95_ms"), pages),

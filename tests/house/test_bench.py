@@ -24,6 +24,7 @@ NAMES = [
     "db_commits_per_s",
     "broker_round_trips_per_s",
     "local_runs_per_s",
+    "start_50_p95_ms",
     "start_to_visible_p50_ms",
     "start_to_visible_p99_ms",
     "effect_steps_per_s",
