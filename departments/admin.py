@@ -149,8 +149,45 @@ class UserAdmin(WithMembers):
         return show_once(request, self, secrets, note)
 
 
+class Lines(forms.CharField):
+    """A list of texts, one on each line."""
+
+    widget = forms.Textarea(attrs={"rows": 4})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        return [line.strip() for line in str(value or "").splitlines() if line.strip()]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return bool(self.to_python(data) != (initial or []))
+
+
+class DepartmentForm(forms.ModelForm):
+    egress_hosts = Lines(
+        label=gettext_lazy("Hosts that its workflows may reach"),
+        required=False,
+        help_text=gettext_lazy(
+            "One on each line: api.example.com, smtp://mail.example.com, private:http://10.0.0.5:8080. Without any its "
+            "workflows reach nothing outside. What is no web server has its kind before the name: smtp, imap, "
+            "postgresql, mysql or sftp. “private:” lets it lead into your own network."
+        ),
+    )
+    days_off = Lines(
+        label=gettext_lazy("Own days off"),
+        required=False,
+        help_text=gettext_lazy("Further days on which nobody works, one on each line: 2026-12-24."),
+    )
+
+    class Meta:
+        model = Department
+        fields = ("egress_hosts", "days_off")
+
+
 @admin.register(Department)
 class DepartmentAdmin(WithMembers):
+    form = DepartmentForm
     list_display = ("name", "slug", "time_zone", "created_at")
     search_fields = ("name", "slug")
     fields = (

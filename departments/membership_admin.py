@@ -124,7 +124,7 @@ class MembershipAdmin(StrictAdmin):
 
 class GroupForm(forms.ModelForm):
     roles = forms.MultipleChoiceField(
-        label=gettext_lazy("roles of its members"),
+        label=gettext_lazy("Roles of its members"),
         choices=Role.choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,

@@ -111,7 +111,7 @@ def known_holidays(code: str) -> None:
 def list_of_hosts(hosts: object) -> None:
     """The shape only; what a host may look like is known where the doors are (connectors/net)."""
     if not isinstance(hosts, list) or not all(isinstance(host, str) and host.split() == [host] for host in hosts):
-        raise ValidationError(_('Write a list of host names, like ["api.example.com"].'))
+        raise ValidationError(_("Write names of hosts, each by itself, like api.example.com."))
 
 
 class Department(models.Model):

@@ -31,8 +31,8 @@ from workflows.models import Budget
 
 pytestmark = pytest.mark.django_db
 
-HOURS = {"working_hours": '{"monday": [["08:00", "12:00"]]}', "holidays_of": "", "days_off": "[]"}
-HOURS |= {f"initial-{name}": HOURS[name] for name in ("working_hours", "days_off")}  # hidden beside the fields
+HOURS = {"working_hours": '{"monday": [["08:00", "12:00"]]}', "holidays_of": "", "days_off": ""}
+HOURS |= {f"initial-{name}": HOURS[name] for name in ("working_hours",)}  # hidden beside the fields
 NO_MEMBERS = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
 
 
@@ -190,7 +190,7 @@ def test_staff_who_may_change_people_make_nobody_an_administrator_and_no_links(l
         desk.post(address(ApiToken, "add"), {"name": "x", "department": legal.pk, "role": "manager", "days": "9"}),
         desk.post(address(User, "add"), {"email": "x@tandem.example", "name": "X", "is_superuser": "on"}),
         desk.post(
-            address(Department, "add"), {"name": "X", "slug": "x", "time_zone": "UTC", "egress_hosts": "[]", **HOURS}
+            address(Department, "add"), {"name": "X", "slug": "x", "time_zone": "UTC", "egress_hosts": "", **HOURS}
         ),
     ]
 
@@ -262,13 +262,13 @@ def test_roles_on_their_own_page_write_the_ledger_too(desk: Client, legal: Depar
 
 
 def test_a_department_is_made_with_its_hours_and_they_are_changed(desk: Client) -> None:
-    form = {"name": "Press", "slug": "press", "time_zone": "UTC", "egress_hosts": "[]", **HOURS, "holidays_of": "DE-BE"}
+    form = {"name": "Press", "slug": "press", "time_zone": "UTC", "egress_hosts": "", **HOURS, "holidays_of": "DE-BE"}
 
     desk.post(address(Department, "add"), form)
     press = Department.objects.get(slug="press")
-    form |= {"initial-egress_hosts": "[]", **NO_MEMBERS}
+    form |= NO_MEMBERS
     refused = desk.post(address(press, "change"), {**form, "holidays_of": "XX"})
-    desk.post(address(press, "change"), {**form, "days_off": '["2026-12-24"]'})
+    desk.post(address(press, "change"), {**form, "days_off": "2026-12-24\r\n"})
 
     press.refresh_from_db()
     assert (press.working_hours, press.holidays_of) == ({"monday": [["08:00", "12:00"]]}, "DE-BE")
@@ -383,12 +383,12 @@ def test_chosen_tokens_are_revoked_at_once(desk: Client, legal: Department) -> N
 
 
 def test_a_department_is_made_and_changed_but_keeps_the_name_that_the_ledger_knows(desk: Client) -> None:
-    form = {"name": "Sales", "slug": "sales", "time_zone": "Europe/Stockholm", "egress_hosts": '["api.example.com"]'}
+    form = {"name": "Sales", "slug": "sales", "time_zone": "Europe/Stockholm", "egress_hosts": "api.example.com"}
     form |= HOURS
 
     desk.post(address(Department, "add"), form)
     sales = Department.objects.get()
-    changed = {**form, "name": "Sales and Service", "slug": "other", "egress_hosts": "[]", **NO_MEMBERS}
+    changed = {**form, "name": "Sales and Service", "slug": "other", "egress_hosts": "", **NO_MEMBERS}
     desk.post(address(sales, "change"), changed)
 
     sales.refresh_from_db()
@@ -404,19 +404,20 @@ def test_a_department_is_made_and_changed_but_keeps_the_name_that_the_ledger_kno
     [
         ("time_zone", "Europe/Atlantis"),
         ("time_zone", "../../etc/passwd"),
+        ("days_off", "tomorrow"),
         ("egress_hosts", '"api.example.com"'),
         ("egress_hosts", "[1]"),
-        ("egress_hosts", '["api.example.com/path"]'),
-        ("egress_hosts", '["ftp://api.example.com"]'),
-        ("egress_hosts", '["127.0.0.1.nip.io", "*.com"]'),
-        ("egress_hosts", '["a b"]'),
+        ("egress_hosts", "api.example.com/path"),
+        ("egress_hosts", "ftp://api.example.com"),
+        ("egress_hosts", "127.0.0.1.nip.io\n*.com"),
+        ("egress_hosts", "a b"),
         ("egress_hosts", "{"),
     ],
 )
 def test_a_department_with_an_unknown_time_zone_or_a_wrong_host_is_refused(
     desk: Client, field: str, value: str
 ) -> None:
-    form = {"name": "Sales", "slug": "sales", "time_zone": "UTC", "egress_hosts": "[]", **HOURS, field: value}
+    form = {"name": "Sales", "slug": "sales", "time_zone": "UTC", "egress_hosts": "", **HOURS, field: value}
 
     answer = desk.post(address(Department, "add"), form)
 
