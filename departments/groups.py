@@ -87,7 +87,7 @@ def change_group(
 def delete_group(group: Group, *, actor: Actor) -> None:
     require_manager(actor, group.department)
 
-    if group.roles:
+    if Group.objects.select_for_update().values_list("roles", flat=True).get(pk=group.pk):
         change_group(group, roles=(), actor=actor)
     record("group.deleted", actor=actor, department=group.department.slug, thing=group)
     group.delete()

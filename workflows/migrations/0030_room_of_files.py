@@ -7,11 +7,20 @@ COUNTING = """
 CREATE FUNCTION workflows_add_up_files() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
+        -- In one order, as whoever adds takes them.
+        PERFORM FROM workflows_fileuse AS kept
+        WHERE EXISTS (SELECT FROM old_files AS gone
+            WHERE kept.department_id = gone.department_id AND kept.bringer IN ('', gone.created_by))
+        ORDER BY department_id, bringer FOR UPDATE;
         UPDATE workflows_fileuse AS kept SET bytes = kept.bytes - gone.bytes
         FROM (SELECT department_id, bringer, sum(size) AS bytes
             FROM old_files, LATERAL (VALUES (''), (NULLIF(created_by, ''))) AS who (bringer)
             WHERE bringer IS NOT NULL GROUP BY department_id, bringer) AS gone
         WHERE kept.department_id = gone.department_id AND kept.bringer = gone.bringer;
+        -- Of whom nothing is left the name goes, too: they may have been erased.
+        DELETE FROM workflows_fileuse AS kept USING old_files AS gone
+        WHERE kept.department_id = gone.department_id AND kept.bringer = gone.created_by
+            AND kept.bringer <> '' AND kept.bytes = 0;
     END IF;
     IF TG_OP <> 'DELETE' THEN
         INSERT INTO workflows_fileuse AS kept (department_id, bringer, bytes)

@@ -130,11 +130,11 @@ def _raised(budget: Budget, to_usd: Decimal | None) -> Decimal:
     if to_usd is None:
         raise ValidationError({"to_usd": _("Write what it is raised to.")})
     now = limit_now(budget)
-    if not to_usd.is_finite() or to_usd <= now:
-        raise ValidationError({"to_usd": _("Write more than the %(now)s US dollars of now.") % {"now": f"{now:.2f}"}})
-    if to_usd >= MOST:
+    if to_usd.is_finite() and to_usd >= MOST - CENT:
         raise ValidationError({"to_usd": _("Write less than ten billion US dollars.")})
-    return to_usd.quantize(CENT)
+    if not to_usd.is_finite() or (raised := to_usd.quantize(CENT)) <= now:
+        raise ValidationError({"to_usd": _("Write more than the %(now)s US dollars of now.") % {"now": f"{now:.2f}"}})
+    return raised
 
 
 def limit_now(budget: Budget) -> Decimal:

@@ -74,6 +74,8 @@ def write_budget(
 def remove_budget(budget: Budget, *, actor: Actor) -> None:
     require_manager(actor, budget.department)
     with transaction.atomic():
+        # Before its questions, as whoever answers one does it, and so that none is asked meanwhile.
+        Budget.objects.select_for_update(of=("self",)).filter(pk=budget.pk).first()
         record("budget.removed", actor=actor, department=budget.department.slug, thing=budget)
         woken = Budget(department=budget.department, workflow=budget.workflow)
         overtake(budget, actor)

@@ -71,6 +71,8 @@ def hand_over_all(
 ) -> list[tuple[Task, str]]:
     """`leave_department` for whoever has asked whether the actor, who is a manager there, may do it."""
     with transaction.atomic():
+        # Before the roles, as whoever changes a group does it.
+        list(department.groups.filter(members=person).select_for_update(of=("self",)).order_by("pk"))
         # Of two who leave at once, each to the other, the second one sees that the first has gone.
         list(department.memberships.select_for_update().order_by("pk").values_list("pk"))
         _check(person, department, to)

@@ -123,7 +123,7 @@ def test_the_owner_else_the_managers_else_the_administrators_are_asked(legal: De
 def test_an_answer_takes_effect_once_and_stands_in_the_ledger(legal: Department, olga: User) -> None:
     owner, other = actor_for_user(olga), actor_for_user(make_user("Bo", legal, Role.BUILDER))
     question = asked(legal, olga)
-    for wrong in (None, Decimal(100), Decimal("NaN"), Decimal(10) ** 12):
+    for wrong in (None, Decimal(100), Decimal("NaN"), Decimal("100.004"), Decimal("9999999999.999"), Decimal(10) ** 12):
         with pytest.raises(ValidationError):
             answer_question(question, BudgetAnswer.RAISE, to_usd=wrong, actor=owner)
     for actor in (other, Actor("token", "1", "Archive", {legal.pk: frozenset({"operator"})})):
