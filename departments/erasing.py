@@ -6,8 +6,11 @@ themselves, in the same transaction (`ELSEWHERE`).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any, Final, Protocol
 
 from allauth.account.models import EmailAddress
@@ -16,8 +19,9 @@ from allauth.socialaccount.models import SocialAccount
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Q, TextField, Value
-from django.db.models.functions import Cast, Now, Replace
+from django.db.models import Model, Q, TextField
+from django.db.models.functions import Cast, Now
+from django.utils.html import escape
 from django.utils.translation import gettext as _
 
 from audit import payloads
@@ -28,8 +32,13 @@ from audit.services import record
 from departments import erasures, holds, second_factor, sessions
 from departments.access import SYSTEM, Actor, require_administrator
 from departments.models import Absence, Group, Membership, Notice, SignInLink, User
+from departments.roles import take_role
 
 LONGEST: Final = 500
+TEXTS: Final[tuple[tuple[type[Model], tuple[str, ...]], ...]] = (
+    (Notice, ("subject", "text", "html", "digest_line")),
+    (LogEntry, ("object_repr", "change_message")),
+)
 
 
 class Elsewhere(Protocol):
@@ -93,6 +102,8 @@ def erase_person(person: User, *, reason: str, actor: Actor) -> int:
         raise ValidationError([_held(hold) for hold in held])
     if obstacles := _obstacles(person):
         raise ValidationError(obstacles)
+    if written(str(person)).search(reason) or person.email.lower() in reason.lower():
+        raise ValidationError({"reason": _("Say why without the name and the address: the reason stays.")})
     with transaction.atomic():
         return _erase(person, actor, reason=Words(reason.strip()[:LONGEST]))
 
@@ -109,9 +120,10 @@ def replay() -> int:
         people = list(rows.order_by("pk"))
         for person in people:
             User.objects.filter(pk=person.pk).update(is_active=False)
-            Membership.objects.filter(user=person).delete()
+            for membership in Membership.objects.filter(user=person).select_related("department", "group", "user"):
+                take_role(membership, actor=SYSTEM)
             Group.members.through.objects.filter(user=person).delete()
-            _erase(person, SYSTEM, again=True)
+            _erase(person, SYSTEM, is_again=True)
     return len(people)
 
 
@@ -121,9 +133,13 @@ def outstanding() -> list[User]:
     return list(User.objects.filter(pk__in=known, erased_at=None).order_by("pk")) if known else []
 
 
-def _erase(person: User, actor: Actor, **told: Any) -> int:
-    """In a transaction."""
+def _erase(person: User, actor: Actor, *, is_again: bool = False, **told: Any) -> int:
+    """In a transaction. What stands in the way is looked at once more where nobody can come between."""
+    holds.alone()
     locked = User.objects.select_for_update().get(pk=person.pk)
+    if not is_again and (obstacles := _obstacles(locked)):
+        raise ValidationError(obstacles)
+    told |= {"again": True} if is_again else {}
     old, alone = old_entries(locked), not User.objects.filter(name=locked.name).exclude(pk=locked.pk).exists()
     rows = sum(each.erase(locked, alone=alone) for each in ELSEWHERE) + (_from_texts(locked.name) if alone else 0)
     words = payloads.erase(str(locked.pk))
@@ -155,15 +171,24 @@ def _nameless(person: User) -> None:
 
 
 def _from_texts(name: str) -> int:
-    """Mails to others that tell of them, and what Django's admin notes of what it changed."""
+    """Mails to others that tell of them, and what Django's admin notes of what it changed. How many rows."""
     if not name:
         return 0
-    changed = 0
-    for model, columns in ((Notice, ("subject", "text", "html", "digest_line")), (LogEntry, ("object_repr",))):
-        for column in columns:
-            rows = model._default_manager.filter(**{f"{column}__contains": name})
-            changed += rows.update(**{column: Replace(F(column), Value(name), Value(str(ERASED)))})
+    changed, pattern = 0, written(name)
+    for model, columns in TEXTS:
+        speaks = [Q(**{f"{column}__contains": each}) for column in columns for each in {name, escape(name)}]
+        for row in model._default_manager.filter(reduce(or_, speaks)).iterator():
+            now = {column: pattern.sub(str(ERASED), getattr(row, column)) for column in columns}
+            most = {column: getattr(model._meta.get_field(column), "max_length", None) for column in columns}
+            changed += model._default_manager.filter(pk=row.pk).update(
+                **{column: text[: most[column]] for column, text in now.items()}
+            )
     return changed
+
+
+def written(name: str) -> re.Pattern[str]:
+    """As a word of its own, in a text or in HTML: Ann is not in Annual."""
+    return re.compile(rf"(?<!\w)(?:{re.escape(name)}|{re.escape(escape(name))})(?!\w)")
 
 
 def _obstacles(person: User) -> list[str]:

@@ -69,6 +69,15 @@ class HoldForm(forms.ModelForm):
         model = LegalHold
         fields = ("person", "department", "reason")
 
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        whom = {name: given[name] for name in ("person", "department") if given.get(name)}
+        if len(whom) != 1:
+            raise ValidationError(_("Choose a person or a department."))
+        if LegalHold.objects.filter(**whom, lifted_at=None).exists():
+            raise ValidationError(_("A legal hold is on it already."))
+        return given
+
 
 class LiftForm(forms.ModelForm):
     """A hold is never rewritten, only lifted."""
@@ -76,6 +85,12 @@ class LiftForm(forms.ModelForm):
     class Meta:
         model = LegalHold
         fields = ("lifted_because",)
+
+    def clean_lifted_because(self) -> str:
+        why: str = self.cleaned_data["lifted_because"].strip()
+        if not why:
+            raise ValidationError(_("Say why it is lifted."))
+        return why
 
 
 @admin.register(LegalHold)

@@ -44,7 +44,7 @@ def add(*ids: str) -> None:
 
 def told(ids: Iterable[str] = ()) -> None:
     """Bring the file to what the ledger knows, and to these: another host may have erased somebody."""
-    add(*sorted({*Entry.objects.filter(verb=VERB).values_list("object_id", flat=True), *ids}))
+    add(*sorted({*Entry.objects.filter(department="", verb=VERB).order_by().values_list("object_id", flat=True), *ids}))
 
 
 def _file() -> Path:

@@ -8,6 +8,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from audit import sql
 from audit.models import Entry
 from audit.payloads import Words
 from audit.services import record
@@ -28,6 +29,9 @@ def set_hold(
     _require(hold, actor)
     try:
         with transaction.atomic():
+            alone()
+            if person is not None and User.objects.get(pk=person.pk).erased_at is not None:
+                raise ValidationError(_("This person was erased already."))
             hold.save(force_insert=True)
             _record("hold.set", hold, hold.reason, actor)
     except IntegrityError:
@@ -57,6 +61,11 @@ def holds_against_erasing(person: User) -> QuerySet[LegalHold]:
 def is_held(department: Department) -> bool:
     """For whatever deletes by age: nothing of this department may go."""
     return LegalHold.objects.filter(department=department, lifted_at=None).exists()
+
+
+def alone() -> None:
+    """Until the transaction ends: whoever sets a hold and whoever erases look at what the other has done."""
+    sql.execute("SELECT pg_advisory_xact_lock(hashtextextended('legal holds', 0))", [])
 
 
 def _require(hold: LegalHold, actor: Actor) -> None:

@@ -150,7 +150,7 @@ def deactivate_user(user: User, *, actor: Actor) -> None:
 def reactivate_user(user: User, *, actor: Actor) -> None:
     """Raises ValidationError for somebody who was erased."""
     require_administrator(actor)
-    if user.erased_at is not None:
+    if User.objects.select_for_update().get(pk=user.pk).erased_at is not None:
         raise ValidationError(_("This person was erased. Make a new account."))
 
     user.is_active = True

@@ -16,6 +16,7 @@ import psycopg
 
 from audit.models import DataKey
 from departments import erasing, erasures
+from departments.models import User
 
 FILE: Final = "data-keys"
 TABLE: Final = "audit_datakey"
@@ -53,11 +54,18 @@ def known(session: psycopg.Connection[Any]) -> Known:
 def bring_back(beside: Path, there: Known) -> int:
     """Into the restored database: the keys of today, and then the erasures of since. How many people were erased again.
 
-    The keys come from the database that is replaced, or from the file beside the backups.
+    The keys come from the file beside the backups and, before it, from the database that is replaced: whoever of either
+    was erased is in the register.
     """
     file = beside / FILE
-    told: Keys = there.keys or (json.loads(file.read_text()) if file.exists() else [])
-    rows = [DataKey(subject=subject, wrapped=bytes.fromhex(box), key_id=name) for subject, box, name in told]
+    kept: Keys = json.loads(file.read_text()) if file.exists() else []
+    told = {subject: (subject, box, name) for subject, box, name in [*kept, *there.keys]}
+    gone = {str(pk) for pk in User.objects.exclude(erased_at=None).values_list("pk", flat=True)}
+    rows = [
+        DataKey(subject=subject, wrapped=bytes.fromhex(box), key_id=name)
+        for subject, box, name in told.values()
+        if subject not in gone
+    ]
     DataKey.objects.bulk_create(rows, ignore_conflicts=True)
     erasures.told(there.erased)
     return erasing.replay()

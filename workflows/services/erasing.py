@@ -6,14 +6,17 @@ same they keep it, because nobody can tell whose deed it was.
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any, Final
 
-from django.db.models import F, Model, Q, QuerySet, Value
+from django.db.models import F, Model, Q, QuerySet, TextField, Value
 from django.db.models.fields.json import KT
-from django.db.models.functions import Replace
+from django.db.models.functions import Cast, Replace
 
 from audit.people import ERASED, PERSON
 from connectors.models import Connection, Manifest, ManifestVersion
+from departments.erasing import written
 from departments.models import User
 from workflows.models import (
     Assignee,
@@ -21,6 +24,7 @@ from workflows.models import (
     BudgetQuestion,
     Decision,
     DraftEdit,
+    JournalEntry,
     ManualMode,
     PublishRequest,
     Run,
@@ -68,7 +72,13 @@ class OfRuns:
 
     def erase(self, person: User, *, alone: bool) -> int:
         new, name = str(ERASED), str(person)
-        changed = _runs_of(person, name) + sum(rows.update(**{column: new}) for rows, column in _by_id(person))
+        asked = PublishRequest.objects.filter(asker_kind=PERSON, asker_id=str(person.pk))
+        asked.exclude(note="").update(note="")  # else the words would be sealed anew with its decision
+        changed = (
+            _runs_of(person, name)
+            + _told_of(person, name)
+            + sum(rows.update(**{column: new}) for rows, column in _by_id(person))
+        )
         if alone:
             for model, column in BY_NAME:
                 changed += model._default_manager.filter(**{column: name}).update(**{column: new})
@@ -105,3 +115,34 @@ def _runs_of(person: User, name: str) -> int:
         changed += 1
     told = StepRun.objects.filter(pk__in=tasks.values("step"), summary__contains=name)
     return changed + told.update(summary=Replace(F("summary"), Value(name), Value(new)))
+
+
+def _told_of(person: User, name: str) -> int:
+    """Who started and decided what, as journals, results and errors of the runs tell it. How many rows.
+
+    Results that lie in the storage of large ones keep it (docs/ledger.md).
+    """
+    id, rows = str(person.pk), 0
+    decided = Q(tasks__decided_by=person) | Q(tasks__decisions__by_kind=PERSON, tasks__decisions__by_id=id)
+    runs = Run.objects.filter(Q(starter_kind=PERSON, starter_id=id) | decided).order_by().values("pk").distinct()
+    theirs: tuple[tuple[QuerySet[Any], tuple[str, ...]], ...] = (
+        (JournalEntry.objects.filter(run__in=runs), ("detail",)),
+        (Run.objects.filter(pk__in=runs), ("output", "error")),
+        (StepRun.objects.filter(run__in=runs), ("output", "error")),
+    )
+    for found, columns in theirs:
+        texts = {f"{column}_text": Cast(column, TextField()) for column in columns}
+        speaks = reduce(or_, (Q(**{f"{text}__contains": name}) for text in texts))
+        for row in found.alias(**texts).filter(speaks).only("pk", *columns).iterator():
+            now = {column: without(getattr(row, column), name) for column in columns}
+            rows += type(row)._default_manager.filter(pk=row.pk).update(**now)
+    return rows
+
+
+def without(value: Any, name: str) -> Any:
+    """The same with another word for the name, wherever a text holds it."""
+    if isinstance(value, str):
+        return written(name).sub(str(ERASED), value)
+    if isinstance(value, dict):
+        return {key: without(each, name) for key, each in value.items()}
+    return [without(each, name) for each in value] if isinstance(value, list) else value
