@@ -16,6 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test import Client
+from django.utils import timezone
 
 from audit.models import DataKey, Entry, Payload
 from audit.payloads import Words
@@ -25,10 +26,10 @@ from departments import erasing, erasures, holds
 from departments.access import SYSTEM, actor_for_user
 from departments.links import create_sign_in_link
 from departments.models import LegalHold, Role, User
-from departments.services import deactivate_user, remove_member
+from departments.services import deactivate_user, reactivate_user, remove_member
 from tests import factories
 from tests.departments.written import told
-from workflows.models import Decision, Run, Task
+from workflows.models import Decision, JournalEntry, PublishRequest, Run, Task
 
 pytestmark = pytest.mark.django_db
 NAME, EMAIL = "Clara Zimmerling", "clara.zimmerling@tandem.example"
@@ -52,6 +53,11 @@ def somebody() -> tuple[User, Task]:
     factories.make_decision(task, clara, answer=answer)
     Run.objects.filter(pk=run.pk).update(starter_kind="person", starter_id=str(clara.pk))
     task.assignees.update(until=Now())
+    refused = {"code": "rejected", "message": f"{NAME} rejected it."}
+    Run.objects.filter(pk=run.pk).update(output={"asked": [{"by": NAME}]}, error=refused)
+    entry = {"seq": 1, "at": timezone.now(), "event": "run.accepted", "path": "", "detail": {"by": NAME}}
+    JournalEntry.objects.create(run=run, **entry)
+    factories.make_publish_request(run.workflow, asker_kind="person", asker_id=str(clara.pk), note="Clara asks")
     with transaction.atomic():
         told = {"decision": "approve", "reason": Words("My mother knows them.")}
         record("task.decided", actor=actor_for_user(clara), department="legal", thing=task, run_id=run.pk, **told)
@@ -217,3 +223,56 @@ def test_the_command_and_the_desk_look_twice_before_they_erase(monkeypatch: pyte
     desk.post(f"/admin/departments/legalhold/{hold.pk}/change/", {"lifted_because": "Over"})
     hold.refresh_from_db()
     assert (hold.reason, hold.lifted_because, hold.lifted_at is not None) == ("Case 7", "Over", True)
+
+
+def test_only_whole_names_go_from_texts_however_long_and_in_html_too() -> None:
+    ann, bo = factories.make_user("Ann O'Hara"), factories.make_user()
+    texts = {"subject": f"{'x' * 180} Ann O'Hara", "text": "Ann O'Hara, and Joann O'Harald"}
+    notice = factories.make_notice(bo, **texts, html="<p>Ann O&#x27;Hara</p>")
+    deactivate_user(ann, actor=SYSTEM)
+
+    erasing.erase_person(User.objects.get(pk=ann.pk), reason="asked for it", actor=SYSTEM)
+
+    notice.refresh_from_db()
+    assert notice.subject == f"{'x' * 180} {GONE}"[:200]
+    assert (notice.text, notice.html) == (f"{GONE}, and Joann O'Harald", f"<p>{GONE}</p>")
+
+
+def test_what_comes_between_the_look_and_the_deed_is_seen() -> None:
+    clara, _ = somebody()
+    leaves(clara)
+    stale = User.objects.get(pk=clara.pk)
+    holds.set_hold(person=clara, reason="a claim", actor=SYSTEM)
+    with pytest.raises(ValidationError, match="legal hold"), transaction.atomic():
+        erasing._erase(clara, SYSTEM)
+    holds.lift_hold(LegalHold.objects.get(), reason="settled", actor=SYSTEM)
+    with pytest.raises(ValidationError, match="without the name"):
+        erasing.erase_person(clara, reason=f"{NAME} asked", actor=SYSTEM)
+
+    erasing.erase_person(clara, reason="asked for it", actor=SYSTEM)
+
+    with pytest.raises(ValidationError, match="was erased"):
+        reactivate_user(stale, actor=SYSTEM)
+    with pytest.raises(ValidationError, match="erased already"):
+        holds.set_hold(person=stale, reason="too late", actor=SYSTEM)
+    run = Run.objects.get()
+    assert (run.output, run.error["message"]) == ({"asked": [{"by": GONE}]}, f"{GONE} rejected it.")
+    assert (JournalEntry.objects.get().detail, PublishRequest.objects.get().note) == ({"by": GONE}, "")
+
+
+def test_a_hold_that_cannot_be_set_or_lifted_says_why_on_the_desk() -> None:
+    clara, desk = factories.make_user(NAME), Client()
+    desk.force_login(factories.make_user(is_staff=True, is_superuser=True))
+    add = "/admin/departments/legalhold/add/"
+    assert desk.post(add, {"person": clara.pk, "reason": "a claim"}).status_code == 302
+    change = f"/admin/departments/legalhold/{LegalHold.objects.get().pk}/change/"
+
+    answers = [
+        desk.post(add, {"person": clara.pk, "reason": "another"}),
+        desk.post(add, {"reason": "of nobody"}),
+        desk.post(change, {"lifted_because": "  "}),
+    ]
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert all(answer.context["adminform"].form.errors for answer in answers)
+    assert LegalHold.objects.get().lifted_at is None

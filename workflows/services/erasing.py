@@ -74,11 +74,8 @@ class OfRuns:
         new, name = str(ERASED), str(person)
         asked = PublishRequest.objects.filter(asker_kind=PERSON, asker_id=str(person.pk))
         asked.exclude(note="").update(note="")  # else the words would be sealed anew with its decision
-        changed = (
-            _runs_of(person, name)
-            + _told_of(person, name)
-            + sum(rows.update(**{column: new}) for rows, column in _by_id(person))
-        )
+        changed = _runs_of(person, name) + _told_of(person, name)
+        changed += sum(rows.update(**{column: new}) for rows, column in _by_id(person))
         if alone:
             for model, column in BY_NAME:
                 changed += model._default_manager.filter(**{column: name}).update(**{column: new})
@@ -134,8 +131,9 @@ def _told_of(person: User, name: str) -> int:
         texts = {f"{column}_text": Cast(column, TextField()) for column in columns}
         speaks = reduce(or_, (Q(**{f"{text}__contains": name}) for text in texts))
         for row in found.alias(**texts).filter(speaks).only("pk", *columns).iterator():
-            now = {column: without(getattr(row, column), name) for column in columns}
-            rows += type(row)._default_manager.filter(pk=row.pk).update(**now)
+            was = {column: getattr(row, column) for column in columns}
+            now = {column: new for column, old in was.items() if (new := without(old, name)) != old}
+            rows += type(row)._default_manager.filter(pk=row.pk).update(**now) if now else 0
     return rows
 
 
