@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import payloads
@@ -38,11 +38,12 @@ class Commitments:
         if found is None:
             return
         report.payloads_read = True
-        keys = _keys(source, trust) if trust.codes else {}
+        keys = _keys(source, trust) if trust.codes else None
+        must_be_there = keys is not None and source.has_data_keys
         there = set()
         for values in found:
             there.add(values[0])
-            self._check_one(values, keys, report)
+            self._check_one(values, keys or {}, report, must_be_there=must_be_there)
         for commitment, (subject, entry) in self._made.items():
             if commitment in there:
                 continue
@@ -51,7 +52,9 @@ class Commitments:
             else:
                 report.findings.add("words", f"The words of entry {entry} are gone, and who wrote them was not erased.")
 
-    def _check_one(self, values: Sequence[Any], keys: dict[str, bytes], report: Report) -> None:
+    def _check_one(
+        self, values: Sequence[Any], keys: dict[str, bytes | None], report: Report, *, must_be_there: bool
+    ) -> None:
         commitment, subject = values[0], values[1]
         made = self._made.get(commitment)
         if made is None or made[0] != subject:
@@ -60,6 +63,9 @@ class Commitments:
             report.findings.add("words", f"The words of entry {made[1]} are there, and who wrote them was erased.")
         else:
             report.words += 1
+            if must_be_there and subject not in keys:
+                said = f"The key to the words of entry {made[1]} is gone or not theirs, and nobody was erased."
+                report.findings.add("words", said)
             self._compare(values, made[1], keys.get(subject), report)
 
     def _compare(self, values: Sequence[Any], entry: str, key: bytes | None, report: Report) -> None:
@@ -70,19 +76,18 @@ class Commitments:
         report.compared += 1
 
 
-def _keys(source: Source, trust: Trust) -> dict[str, bytes]:
-    """Those that the keys of the codes open."""
-    found = {}
-    for subject, wrapped, key_id in source.table("audit_datakey", ("subject", "wrapped", "key_id")) or _none():
+def _keys(source: Source, trust: Trust) -> dict[str, bytes | None] | None:
+    """Those that the keys of the codes open, None for one under another key; None where no keys can be read."""
+    rows = source.table("audit_datakey", ("subject", "wrapped", "key_id"))
+    if rows is None:
+        return None
+    found: dict[str, bytes | None] = {}
+    for subject, wrapped, key_id in rows:
         code = (trust.codes or {}).get(key_id)
         key = payloads.unwrapped(_bytes(wrapped), subject, code) if code else None
-        if key is not None:
+        if key is not None or code is None:
             found[subject] = key
     return found
-
-
-def _none() -> Iterator[Sequence[Any]]:
-    yield from ()
 
 
 def _bytes(text: str) -> bytes:

@@ -153,6 +153,10 @@ def _stand_for_words(copy: Copy, rows: Sequence[Row]) -> None:
     for subject, commitment in (each for row in rows for each in payloads.commitments(row.detail)):
         if subject not in erased and commitment not in there:
             _insert_words(copy, commitment, subject, b"", b"")
+            copy.run(_NO_KEY, subject)
+
+
+_NO_KEY = "INSERT INTO audit_datakey (subject, wrapped, key_id) VALUES (%s, '', 'not copied') ON CONFLICT DO NOTHING"
 
 
 def _insert_words(copy: Copy, *values: Any) -> None:

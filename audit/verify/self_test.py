@@ -247,6 +247,9 @@ TAMPERINGS: dict[str, Tamper] = {
     "words of a person changed": _in_rows(
         "UPDATE audit_payload SET sealed = set_byte(sealed, 20, get_byte(sealed, 20) # 1) WHERE sealed <> ''"
     ),
+    "the key of a person's words taken away, and nobody erased": _in_rows(
+        "DELETE FROM audit_datakey WHERE wrapped <> ''"
+    ),
     "words of a person put under somebody else": _in_rows("UPDATE audit_payload SET subject = 'x' WHERE sealed <> ''"),
     "a line of a journal deleted": _in_rows(
         "DELETE FROM workflows_journalentry WHERE run_id IN (SELECT run_id FROM workflows_journalentry LIMIT 1)"

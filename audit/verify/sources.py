@@ -35,6 +35,9 @@ class Seal(NamedTuple):
 class Source(Protocol):
     """One state of one ledger. Entries come in any order, batches by number."""
 
+    has_data_keys: bool
+    """Whether it is to have the keys of people's words: a dump is made without them."""
+
     def rows(self) -> Iterator[Row]: ...
     def seals(self) -> Iterator[Seal]: ...
     def queue(self) -> set[str]: ...
@@ -51,6 +54,8 @@ class Source(Protocol):
 
 class Connection:
     """A database, in one snapshot."""
+
+    has_data_keys = True
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -111,6 +116,8 @@ _SELECTED = {
 class Dump:
     """What `pg_dump` writes as plain text (`--format=plain`, with COPY, as is usual)."""
 
+    has_data_keys = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._tables: dict[str, tuple[int, list[str]]] = {}
@@ -170,6 +177,8 @@ class Dump:
 
 class Export:
     """Lines of JSON, as `manage.py export_ledger` writes them: entries, batches, what waits, and the counters."""
+
+    has_data_keys = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
