@@ -40,7 +40,6 @@ class LongList(ModelAdmin):
     sortable_by = ()
     date_hierarchy = None
     looked_through = LOOKED_THROUGH
-    actions_selection_counter = False  # no deed on all that were found: the count that it names would be too low
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         said = _(
@@ -48,6 +47,13 @@ class LongList(ModelAdmin):
             "row wherever it is."
         ) % {"counted": f"{MOST_COUNTED:,}", "through": f"{self.looked_through:,}"}
         return super().changelist_view(request, {"subtitle": said, **(extra_context or {})})
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """No deed on all that were found: they may be more than were counted."""
+        if request.POST.get("select_across") != "1":
+            return super().response_action(request, queryset)
+        self.message_user(request, _("Choose the rows themselves: a list this long is not done all at once."), "error")
+        return None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)

@@ -31,3 +31,15 @@ def test_a_search_looks_through_the_newest_and_an_id_through_all(monkeypatch: py
     assert [found(f"q={run.pk}") for run in (runs[0], runs[4])] == [1, 1]
     assert found(f"created_at__gte={tomorrow}&created_at__lt=2099-01-01") == 0
     assert "looks through the newest 3 of all" in robin.get(RUNS).content.decode()
+
+
+def test_nothing_is_done_to_all_of_a_long_list_at_once() -> None:
+    run = factories.make_run(status="queued")
+    robin = Client()
+    robin.force_login(factories.make_user("Robin", is_superuser=True, is_staff=True))
+
+    answer = robin.post(RUNS, {"action": "cancel", "_selected_action": [run.pk], "select_across": "1"}, follow=True)
+
+    run.refresh_from_db()
+    assert run.status == "queued"
+    assert "Choose the rows themselves" in answer.content.decode()
