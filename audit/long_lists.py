@@ -48,10 +48,11 @@ class LongList(ModelAdmin):
         ) % {"counted": f"{MOST_COUNTED:,}", "through": f"{self.looked_through:,}"}
         return super().changelist_view(request, {"subtitle": said, **(extra_context or {})})
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    # Newer versions of Django also say where on the page the deed was chosen.
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *where: Any, **named: Any) -> Any:
         """No deed on all that were found: they may be more than were counted."""
         if request.POST.get("select_across") != "1":
-            return super().response_action(request, queryset)
+            return super().response_action(request, queryset, *where, **named)
         self.message_user(request, _("Choose the rows themselves: a list this long is not done all at once."), "error")
         return None
 
