@@ -1,4 +1,7 @@
-"""Legal holds: while one is on a person or a department, nobody is erased there and nothing deleted (rule A12)."""
+"""Legal holds: while one is on a person or a department, nobody is erased there (rule A12).
+
+Nor is what the department's triggers heard and its subscriptions told forgotten when it is old (`runtime.sweeping`).
+"""
 
 from __future__ import annotations
 
@@ -56,11 +59,6 @@ def holds_against_erasing(person: User) -> QuerySet[LegalHold]:
     theirs = Entry.objects.filter(Q(actor_id=str(person.pk)) | Q(object_id=str(person.pk)))
     where = Q(department__slug__in=theirs.values("department")) | Q(department__memberships__user=person)
     return LegalHold.objects.filter(Q(person=person) | where, lifted_at=None).distinct()
-
-
-def is_held(department: Department) -> bool:
-    """For whatever deletes by age: nothing of this department may go."""
-    return LegalHold.objects.filter(department=department, lifted_at=None).exists()
 
 
 def alone() -> None:

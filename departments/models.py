@@ -298,7 +298,7 @@ class Absence(models.Model):
 
 
 class LegalHold(models.Model):
-    """On a person or a department: until it is lifted nobody is erased there and nothing is deleted (rule A12)."""
+    """On a person or a department: until it is lifted nobody is erased there, and nothing forgotten (rule A12)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid7, editable=False)
     person = models.ForeignKey(

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from departments import groups
+from departments import groups, holds
 from departments.absences import colleagues_of, end_absence, may_plan_for, plan_absence, today_of
 from departments.access import Verb, require, visible
 from departments.models import Absence, Department, Group, Membership, Role, User
@@ -37,6 +37,12 @@ class AbsenceForm(forms.Form):
     def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         cast(forms.ModelChoiceField, self.fields["stand_in"]).queryset = colleagues_of(person)
+
+
+class HoldForm(forms.Form):
+    """Why nothing of the department may go, or why it may again."""
+
+    reason = forms.CharField(label=gettext_lazy("Why?"), max_length=holds.LONGEST)
 
 
 class GroupForm(forms.Form):
@@ -136,7 +142,7 @@ def departments(request: Request) -> HttpResponse:
 @page
 @require_GET
 def department(request: Request, slug: str) -> HttpResponse:
-    return _department_page(request, find_managed(request, slug))
+    return department_page(request, find_managed(request, slug))
 
 
 @page
@@ -147,7 +153,7 @@ def hours(request: Request, slug: str) -> HttpResponse:
     try:
         change_hours(find_managed(request, slug), actor=request.actor, **given)
     except ValidationError as refused:
-        return _department_page(request, found, hours=given, refused=refused.message_dict, status=422)
+        return department_page(request, found, hours=given, refused=refused.message_dict, status=422)
     messages.success(request, _("The hours of %(name)s have been saved.") % {"name": found})
     return redirect("department", found.slug)
 
@@ -186,7 +192,7 @@ def group_make(request: Request, slug: str) -> HttpResponse:
         else:
             messages.success(request, _("The group %(name)s has been made.") % {"name": made})
             return redirect("department", found.slug)
-    return _department_page(request, found, new_group=form, status=422)
+    return department_page(request, found, new_group=form, status=422)
 
 
 @page
@@ -196,7 +202,7 @@ def group_change(request: Request, slug: str, pk: UUID) -> HttpResponse:
     group = get_object_or_404(found.groups, pk=pk)
     form = GroupForm(request.POST, department=found, prefix=_prefix(group))
     if not form.is_valid():
-        return _department_page(request, found, changed={group.pk: form}, status=422)
+        return department_page(request, found, changed={group.pk: form}, status=422)
     groups.change_group(group, actor=request.actor, **form.cleaned_data)
     messages.success(request, _("The group %(name)s has been changed.") % {"name": group})
     return _back_to_department(request, found)
@@ -224,7 +230,7 @@ def find_managed(request: Request, slug: str) -> Department:
     return found
 
 
-def _department_page(
+def department_page(
     request: Request,
     found: Department,
     *,
@@ -232,8 +238,10 @@ def _department_page(
     new_group: GroupForm | None = None,
     changed: dict[UUID, GroupForm] | None = None,
     refused: dict[str, list[str]] | None = None,
+    hold: forms.Form | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """The page of a department, with what was typed where something was refused."""
     members, new_group = members_of(found), new_group or GroupForm(department=found, prefix="new")
     forms_of_groups = _group_forms(found, changed or {})
     for form in (new_group, *(form for _group, form in forms_of_groups)):
@@ -245,6 +253,8 @@ def _department_page(
         "new_group": new_group,
         "members": members,
         "refused": refused or {},
+        "hold": hold or HoldForm(),
+        "holds": list(found.holds.all()),
     }
     return render(request, "departments/department.html", context, status=status)
 

@@ -74,14 +74,17 @@ def forget_keys() -> int:
 
 
 def forget_events() -> int:
-    """What triggers have heard long ago, with what other systems sent; no repeat comes so late."""
+    """What triggers have heard long ago, with what other systems sent; no repeat comes so late.
+
+    In a department that is under a legal hold all is kept (rule A12).
+    """
     with connection.cursor() as cursor:
         cursor.execute(_OLD_EVENTS, [limits.SWEEP_BATCH, limits.EVENTS_KEPT.total_seconds()])
         return int(cursor.rowcount)
 
 
 def forget_deliveries() -> int:
-    """What other systems were told long ago, and each try of it."""
+    """What other systems were told long ago, and each try of it; all is kept under a legal hold."""
     with connection.cursor() as cursor:
         cursor.execute(_OLD_DELIVERIES, [limits.SWEEP_BATCH, limits.DELIVERIES_KEPT.total_seconds()])
         return int(cursor.rowcount)
@@ -211,13 +214,24 @@ WHERE status NOT IN ('succeeded', 'failed', 'cancelled') AND status <> ALL(%s) L
 
 # Their numbers rise with time: only the first ones are looked at, so that nothing is read where nothing is old.
 _OLD_EVENTS = """
-DELETE FROM workflows_triggerevent USING (SELECT id, at FROM workflows_triggerevent ORDER BY id LIMIT %s) AS oldest
+DELETE FROM workflows_triggerevent USING (
+    SELECT id, at FROM workflows_triggerevent WHERE trigger_id NOT IN (
+        SELECT trigger.id FROM workflows_trigger AS trigger JOIN departments_legalhold USING (department_id)
+        WHERE lifted_at IS NULL
+    ) ORDER BY id LIMIT %s
+) AS oldest
 WHERE workflows_triggerevent.id = oldest.id AND oldest.at < clock_timestamp() - make_interval(secs => %s)
 """
 
 _OLD_DELIVERIES = """
 WITH old AS (
-    SELECT id FROM (SELECT id, at FROM workflows_delivery ORDER BY id LIMIT %s) AS oldest
+    SELECT id FROM (
+        SELECT id, at FROM workflows_delivery WHERE subscription_id NOT IN (
+            SELECT subscription.id
+            FROM workflows_subscription AS subscription JOIN departments_legalhold USING (department_id)
+            WHERE lifted_at IS NULL
+        ) ORDER BY id LIMIT %s
+    ) AS oldest
     WHERE oldest.at < clock_timestamp() - make_interval(secs => %s)
 ), tried AS (
     DELETE FROM workflows_deliverytry USING old WHERE delivery_id = old.id

@@ -15,6 +15,8 @@ from django.urls import reverse
 
 from audit.models import Entry
 from audit.sentences import sentence
+from departments import holds
+from departments.access import SYSTEM
 from departments.models import Absence, Department, Group, Role, User
 from tests.factories import make_absence, make_department, make_group, make_member, make_user
 
@@ -336,3 +338,32 @@ def test_only_who_sets_the_hours_says_how_a_mail_decides(signed_in: SignIn, lega
     legal.refresh_from_db()
     assert [answer.status_code for answer in answers] == [403, 403]
     assert not legal.decides_by_mail_without_sign_in
+
+
+def test_a_manager_puts_a_legal_hold_on_and_lifts_it_with_reasons(
+    signed_in: SignIn, legal: Department, henrik: User
+) -> None:
+    desk, address = signed_in(henrik), reverse("hold_set", args=["legal"])
+    unsaid = desk.post(address, {"reason": "  "})
+    put_on = desk.post(address, {"reason": "The <b>Acme</b> lawsuit"}, follow=True).content.decode()
+    again = desk.post(address, {"reason": "Once more"})
+    lifting = reverse("hold_lift", args=["legal", legal.holds.get().pk])
+    lifted = desk.post(lifting, {"reason": "Settled"}, follow=True).content.decode()
+    twice = desk.post(lifting, {"reason": "Settled again"})
+
+    assert (unsaid.status_code, again.status_code, twice.status_code) == (422, 422, 422)
+    assert "The &lt;b&gt;Acme&lt;/b&gt; lawsuit" in put_on
+    assert "Lift the legal hold" in put_on
+    assert "A legal hold is on Legal already" in again.content.decode()
+    assert 'value="Once more"' in again.content.decode()
+    assert "Put a legal hold on" in lifted
+    assert "Settled" in lifted
+    assert [entry.verb for entry in Entry.objects.filter(verb__startswith="hold.").order_by("seq")] == [
+        "hold.set",
+        "hold.lifted",
+    ]
+
+
+def test_a_hold_of_another_department_is_not_there(signed_in: SignIn, henrik: User) -> None:
+    other = holds.set_hold(department=make_department("Press"), reason="Theirs", actor=SYSTEM)
+    assert signed_in(henrik).post(reverse("hold_lift", args=["legal", other.pk]), {"reason": "x"}).status_code == 404

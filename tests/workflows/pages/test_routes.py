@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from connectors import connections, net
 from departments.access import SYSTEM, actor_for_user
+from departments.holds import set_hold
 from departments.models import User
 from departments.tokens import create_token
 from tests.connectors.manifests.petshop import described
@@ -270,6 +271,10 @@ def _member(scene: Scene) -> list[object]:
     return [scene.department.slug, scene.operator.pk]
 
 
+def _held(scene: Scene) -> list[object]:
+    return [scene.department.slug, set_hold(department=scene.department, reason="A lawsuit", actor=SYSTEM).pk]
+
+
 def _group(scene: Scene) -> list[object]:
     return [scene.department.slug, make_group(scene.department, scene.viewer).pk]
 
@@ -440,6 +445,8 @@ ROUTES = [
     Route("department_hours", _department, "post", WORKED, "manager", "viewer", 302),
     Route("department_hours_tried", _department, right="manager", wrong="viewer"),
     Route("department_by_mail", _department, "post", (), "manager", "viewer", 302),
+    Route("hold_set", _department, "post", (("reason", "A lawsuit"),), "manager", "builder", 302),
+    Route("hold_lift", _held, "post", (("reason", "It is over"),), "manager", "builder", 302),
     Route("tokens", _department, right="manager", wrong="builder"),
     Route("token_make", _department, "post", TOKEN, "manager", "builder", 200),
     Route("token_renew", _token, "post", RENEWED, "manager", "builder", 200),

@@ -14,7 +14,8 @@ from django.utils import timezone
 from audit.models import Entry
 from connectors.models import Health
 from connectors.sdk.triggers import Event
-from departments.access import Actor, actor_for_user
+from departments import holds
+from departments.access import SYSTEM, Actor, actor_for_user
 from departments.models import Department, Notice, Role
 from tests import factories
 from tests.workflows.runtime.harness import published, silent_broker
@@ -237,3 +238,13 @@ def test_what_was_heard_is_kept_for_so_long_and_no_longer(workflow: Workflow, be
     assert sweeping.forget_events() == 2
     assert sweeping.forget_events() == 0
     assert set(TriggerEvent.objects.values_list("key", flat=True)) == {"89", "0"}
+
+
+def test_under_a_legal_hold_nothing_that_was_heard_goes(workflow: Workflow, bea: Actor) -> None:
+    trigger = scheduled(workflow, bea)
+    TriggerEvent.objects.create(trigger=trigger, key="old", at=timezone.now() - timedelta(days=200))
+    hold = holds.set_hold(department=workflow.department, reason="A lawsuit", actor=SYSTEM)
+    assert sweeping.forget_events() == 0
+
+    holds.lift_hold(hold, reason="It is over", actor=SYSTEM)
+    assert sweeping.forget_events() == 1

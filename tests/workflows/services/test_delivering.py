@@ -22,6 +22,7 @@ from werkzeug import Request, Response
 
 from connectors import vault
 from connectors.models import Health
+from departments import holds
 from departments.access import SYSTEM, Actor, actor_for_user
 from departments.models import Department, Notice, Role
 from tests import factories
@@ -376,6 +377,11 @@ def test_what_is_old_is_forgotten(legal: Department, bea: Actor, receiver: Recei
     old, new = happened(made.subscription, 2)
     DeliveryTry.objects.create(delivery=old)
     Delivery.objects.filter(pk=old.pk).update(at=Now() - timedelta(days=31))
+    hold = holds.set_hold(department=legal, reason="A lawsuit", actor=SYSTEM)
+    sweeping.forget_deliveries()
+    assert Delivery.objects.count() == 2
+
+    holds.lift_hold(hold, reason="It is over", actor=SYSTEM)
     sweeping.forget_deliveries()
     assert list(Delivery.objects.all()) == [new]
     assert not DeliveryTry.objects.exists()
