@@ -11,19 +11,26 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from audit import wall
 from audit.anchoring import InFile
-from audit.models import Entry
+from audit.models import DataKey, Entry, Payload
+from audit.payloads import Words
 from audit.sealer import Sealer
+from audit.services import record
 from audit.verify.checking import verify
 from audit.verify.sources import Connection
 from audit.verify.trust import Trust, anchors, keys
 from config.backups import making, restoring
 from config.backups.emptying import undoing
 from config.backups.manifest import DUMP, FILE
-from config.backups.programs import Address, CannotBackUp
+from config.backups.programs import Address, CannotBackUp, run
+from departments.access import SYSTEM, actor_for_user
+from departments.erasing import erase_person
+from departments.models import Role, User
+from departments.services import deactivate_user, remove_member
+from tests import factories
 from tests.faults.postgres import speaking_to
 from tests.faults.scenes import Scene
 from tests.faults.stack import Stack, database_url
@@ -31,6 +38,7 @@ from workflows.models import Run, StepRun, Task
 from workflows.runtime import files
 
 pytestmark = pytest.mark.django_db(transaction=True)
+NAME = "Clara Zimmerling"
 DRILL, PLAIN = "tandem_drill", "tandem_plain"
 
 
@@ -69,8 +77,10 @@ def test_h08_after_a_restore_runs_go_on_the_ledger_verifies_and_no_effect_is_rep
     old_files, settings.MEDIA_ROOT = new_host / "files", tmp_path / "old-files"
     stored = files.save(scene.department.pk, "brief.txt", b"what was agreed", "text/plain")
 
+    clara = _who_decided(scene)
     backup = making.back_up(tmp_path / "backups")
     scene.stack.wait_for_end(runs, 20)
+    _leaves_and_is_erased(clara)
     late = scene.stack.start_runs(slug, 1)
     sealer = Sealer([InFile(settings.LEDGER_ANCHORS)], new_host / "ledger-public-keys")
     sealer.tick(at_once=True)
@@ -84,6 +94,8 @@ def test_h08_after_a_restore_runs_go_on_the_ledger_verifies_and_no_effect_is_rep
         assert (replaced["old_batch"], replaced["old_hash"]) == (told["batch"], told["hash"])
         assert (replaced["new_batch"], replaced["restored_from"]) == (done.manifest.head.batch, done.manifest.at)
         assert not Run.objects.filter(pk__in=late).exists(), "what came after the backup is gone"
+        assert done.erased_again == 1
+        _nothing_says_who(clara)
         assert files.read(files.StoredFile.objects.get(pk=stored.pk)) == b"what was agreed"
 
         stack = Stack(tmp_path / "stack", database_url(), f"{scene.stack.broker_url}?virtual_host=9", home=new_host)
@@ -103,11 +115,39 @@ def test_h08_after_a_restore_runs_go_on_the_ledger_verifies_and_no_effect_is_rep
         sealer.tick(at_once=True)
         public = keys(new_host / "ledger-public-keys")
         trust = Trust(public, anchors([settings.LEDGER_ANCHORS], public), keys(new_host / "ledger-keys"))
+        _nothing_says_who(clara)
         found = verify(Connection.to(Address.of().info), trust, accept_set_back=True)
         assert (found.findings.told, found.set_back) == ([], 1)
         assert Entry.objects.filter(verb="ledger.history_replaced").count() == 1, "it is said once"
         _refusals(backup, tmp_path)
         _by_a_plain_role(backup, tmp_path, settings)
+
+
+def _who_decided(scene: Scene) -> User:
+    """Their words are in the ledger, sealed, and in the backup."""
+    clara = factories.make_user(NAME, scene.department, Role.APPROVER)
+    with transaction.atomic():
+        told = {"reason": Words(f"{NAME} asked for it.")}
+        record("run.cancelled", actor=actor_for_user(clara), department=scene.department.slug, thing=clara, **told)
+    return clara
+
+
+def _leaves_and_is_erased(person: User) -> None:
+    """After the backup (rule A11)."""
+    for membership in person.memberships.all():
+        remove_member(membership, actor=SYSTEM)
+    deactivate_user(person, actor=SYSTEM)
+    erase_person(person, reason="Asked for", actor=SYSTEM)
+
+
+def _nothing_says_who(person: User) -> None:
+    """Neither the row of the person nor a word of theirs is back, anywhere in this database."""
+    assert User.objects.get(pk=person.pk).erased_at is not None
+    assert not Payload.objects.filter(subject=str(person.pk)).exists()
+    assert not DataKey.objects.filter(subject=str(person.pk)).exists()
+    dumped = run("pg_dump", connection.pg_version, "--dbname", Address.of().info, at=Address.of())
+    assert "audit_payload" in dumped
+    assert NAME not in dumped
 
 
 def _refusals(backup: Path, folder: Path) -> None:
