@@ -22,7 +22,7 @@ _LIMITS = Limits(answer=40 * 1024 * 1024)
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """`connectors.sdk.mail.Mail`. `servers` has “smtp” and, where mail is read too, “imap”."""
+    """`connectors.sdk.mail.Mail`. `servers` has “smtp” where mail is sent, and “imap” where it is read."""
 
     servers: Mapping[str, MailServer]
     policy: Egress

@@ -60,10 +60,10 @@ class Email(Connector):
             json_schema_extra=hint("text", example="press@example.com"),
         )
         smtp_host: str = Field(
-            min_length=1,
+            default="",
             max_length=200,
             title="Server for sending (SMTP)",
-            description="It must be on the list that an administrator keeps, as smtp://mail.example.com.",
+            description="Only where workflows send mail; on the administrator's list as smtp://mail.example.com.",
             json_schema_extra=hint("text", example="mail.example.com"),
         )
         smtp_security: Literal["tls", "starttls", "none"] = Field(
@@ -84,7 +84,7 @@ class Email(Connector):
             default="",
             max_length=200,
             title="Server for reading (IMAP)",
-            description="Only where workflows read mail; on the list as imap://mail.example.com.",
+            description="Only where workflows read mail; on the administrator's list as imap://mail.example.com.",
             json_schema_extra=hint("text", example="mail.example.com"),
         )
         imap_security: Literal["tls", "starttls", "none"] = Field(
@@ -119,6 +119,8 @@ class Email(Connector):
             problems[place] = f"Give the {lacks} too, or neither of the two."
         if settings.imap_host and not settings.user:
             problems["user"] = "Reading mail needs a user name and a password."
+        if not settings.smtp_host and not settings.imap_host:
+            problems["smtp_host"] = "Give the server for sending, the one for reading, or both."
         return problems
 
     @classmethod
@@ -126,21 +128,23 @@ class Email(Connector):
         """With how they are secured: the password is asked for again before it goes in clear to the same server."""
         smtp = f"smtp+{settings.smtp_security}://{settings.smtp_host}:{settings.smtp_port}"
         imap = f"imap+{settings.imap_security}://{settings.imap_host}:{settings.imap_port}"
-        return (smtp, imap) if settings.imap_host else (smtp,)
+        return tuple(each for each, host in ((smtp, settings.smtp_host), (imap, settings.imap_host)) if host)
 
     @classmethod
     def mail_servers(cls, settings: Settings, secrets: Secrets) -> Mapping[str, MailServer]:
         who = (settings.user, secrets.password)
-        servers = {"smtp": MailServer(settings.smtp_host, settings.smtp_port, settings.smtp_security, *who)}
-        if settings.imap_host:
-            servers["imap"] = MailServer(settings.imap_host, settings.imap_port, settings.imap_security, *who)
-        return servers
+        smtp = MailServer(settings.smtp_host, settings.smtp_port, settings.smtp_security, *who)
+        imap = MailServer(settings.imap_host, settings.imap_port, settings.imap_security, *who)
+        return {name: server for name, server in (("smtp", smtp), ("imap", imap)) if server.host}
 
     def test(self, account: Account) -> str:
-        account.mail.greet()
-        if not account.settings.imap_host:
+        settings = account.settings
+        if settings.smtp_host:
+            account.mail.greet()
+        if not settings.imap_host:
             return "The server for sending lets us in."
-        return f"Both servers let us in. In the mailbox: {prose.counted(len(account.mail.folders()), 'folder')}."
+        who = "Both servers let us in." if settings.smtp_host else "The server for reading lets us in."
+        return f"{who} In the mailbox: {prose.counted(len(account.mail.folders()), 'folder')}."
 
 
 class SendMail(Action):

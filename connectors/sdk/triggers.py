@@ -79,6 +79,12 @@ class Trigger:
         return {}
 
     @classmethod
+    def gives(cls, name: str) -> bool:
+        """Whether its events hold what an input of this name takes when nobody says what it gets."""
+        fields = cls.Gives.model_fields.items()
+        return cls.Gives.model_config.get("extra") == "allow" or name in {one.alias or held for held, one in fields}
+
+    @classmethod
     def fits(cls, settings: Any, needed: Mapping[str, str]) -> dict[str, str]:
         """Problems with what the workflow needs (name of an input → its type), where settings keep it from coming."""
         return {}

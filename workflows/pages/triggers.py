@@ -65,7 +65,8 @@ def new(request: Request, pk: UUID) -> HttpResponse:
         except ValidationError as refused:
             form = _with_refusals(filled.form, refused)
         else:
-            return _page(request, made, form=None, shown=shown)
+            # A secret is shown once; without one, loading the page again must not set up another trigger.
+            return _page(request, made, form=None, shown=shown) if shown.secret else redirect("trigger", pk, made.pk)
     context = {"workflow": workflow, "kind": kind, "form": form, "gives": _gives(kind)}
     return render(request, "workflows/triggers/new.html", context, status=422 if request.method == "POST" else 200)
 
@@ -161,6 +162,7 @@ def _page(
         "form": form or (_form(trigger.workflow, kind, trigger) if kind else None),
         "gives": _gives(kind) if kind else (),
         "events": trigger.events.all()[:EVENTS_SHOWN],
+        "lacks": services.never_given(trigger, kind) if kind else (),
         "times": _next_times(trigger, kind),
         "address": _address(kind, told.path),
         "signs": kind is not None and issubclass(kind, Told) and kind.signs,
@@ -234,7 +236,7 @@ def _input_fields(workflow: Workflow, trigger: Trigger | None) -> list[Field]:
     return [
         Field(
             f"{INPUT}{name}",
-            asked.title or name.replace("_", " ").capitalize(),
+            _("What “%(input)s” gets") % {"input": asked.title or name.replace("_", " ").capitalize()},
             "text",
             help % {"name": name},
             value=given.get(name, ""),

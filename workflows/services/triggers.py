@@ -156,6 +156,14 @@ def _held(trigger: Trigger) -> dict[str, str]:
         raise Conflict("Its secret cannot be read here any more. Remove the trigger, and set it up anew.") from None
 
 
+def never_given(trigger: Trigger, kind: type[Kind]) -> list[str]:
+    """Inputs that its runs need and that no event brings, as long as nobody says what they get. Known now, not refused:
+    another version may ask for other things."""
+    if trigger.reference:
+        return []
+    return [name for name in _needed(trigger.workflow) if not trigger.inputs.get(name) and not kind.gives(name)]
+
+
 # ── checking ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -83,6 +83,17 @@ def test_a_mailbox_is_tried_at_both_servers(mailbox: Connection) -> None:
     assert mailbox.health_said.startswith("Both servers let us in. In the mailbox: ")
 
 
+def test_a_mailbox_that_is_only_read_needs_no_server_for_sending(
+    legal: Department, settings_told: dict[str, Any]
+) -> None:
+    told = Told("Press mailbox", settings_told | {"smtp_host": ""}, {"password": PASSWORD})
+    read_only = connect(legal, "email", told, actor=SYSTEM)
+
+    assert try_out(read_only, actor=SYSTEM)
+    assert read_only.health_said.startswith("The server for reading lets us in. In the mailbox: ")
+    assert "not set up to send mail" in str(sends(legal).error)
+
+
 def test_a_wrong_password_is_said(legal: Department, settings_told: dict[str, Any]) -> None:
     wrong = connect(legal, "email", Told("Wrong", settings_told, {"password": "not-this-one"}), actor=SYSTEM)
 
@@ -98,6 +109,7 @@ def test_a_wrong_password_is_said(legal: Department, settings_told: dict[str, An
         ({}, {}, "password"),
         ({"user": ""}, {}, "user"),
         ({"smtp_port": 0}, {"password": PASSWORD}, "smtp_port"),
+        ({"smtp_host": "", "imap_host": ""}, {"password": PASSWORD}, "smtp_host"),
     ],
 )
 def test_what_cannot_work_is_said_at_its_field(

@@ -185,6 +185,13 @@ def test_home_suggests_three_of_ones_own_department(signed_in, departments, firs
     assert {one.template.department_slug for one in found} == first
 
 
+def test_home_leads_an_administrator_without_a_department_to_the_administration(signed_in, scene: Scene):
+    page = signed_in(make_user("Robin Castell", is_superuser=True, is_staff=True)).get(reverse("home")).text
+
+    assert "You are in no department" in page
+    assert "Ask an administrator" not in page
+
+
 def test_home_suggests_nothing_to_somebody_who_may_not_build(signed_in, scene: Scene):
     client = signed_in(scene.operator)
 
