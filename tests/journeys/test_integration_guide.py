@@ -34,6 +34,7 @@ May we write to Ms Lindqvist?
 decided
 Dear Ms Lindqvist, welcome. Yours, Ten minutes
 """
+ALONE = ["At 08:00 on Monday", "waiting", "started"]
 
 
 @pytest.fixture
@@ -61,6 +62,7 @@ def test_the_guide_leads_from_a_token_to_the_signed_event(scheduler: None, tmp_p
     script = "set -euo pipefail\n" + "\n".join(re.findall(r"```sh\n(.*?)```", guide, re.DOTALL))
 
     with web_server() as address:
+        settings.PUBLIC_URL = address  # type: ignore[attr-defined]
         script = script.replace("http://127.0.0.1:8000", address).replace("9009", str(port))
         done = subprocess.run(
             ["bash", "-c", script], cwd=tmp_path, env=_environment(tmp_path), capture_output=True, text=True, timeout=60
@@ -68,10 +70,13 @@ def test_the_guide_leads_from_a_token_to_the_signed_event(scheduler: None, tmp_p
 
     assert done.returncode == 0, done.stdout + done.stderr
     # Told at once, they may come in either order.
-    printed, (succeeded, decided) = done.stdout[: len(PRINTS)], sorted(done.stdout[len(PRINTS) :].splitlines())
+    printed, (*told, title, status, outcome, form) = done.stdout[: len(PRINTS)], done.stdout[len(PRINTS) :].splitlines()
+    succeeded, decided = sorted(told)
     assert printed == PRINTS
     assert decided.startswith("task.decided http")
     assert re.fullmatch(r"run\.succeeded http.*/api/v1/runs/[0-9a-f-]{36}", succeeded)
+    assert [title, status, outcome] == ALONE
+    assert re.fullmatch(re.escape(address) + r"/forms/[\w-]+/", form)
 
 
 def _environment(folder: Path) -> dict[str, str]:

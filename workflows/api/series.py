@@ -17,6 +17,7 @@ from workflows.api.endpoint import Endpoint, answer
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import ByNumber, page
+from workflows.api.workflows import OfWorkflow
 from workflows.services import series as services
 from workflows.services.sheets import asked_of, matched, read_sheet
 
@@ -90,7 +91,7 @@ class NewSeries(asked.Body):
     at_once: int = Field(10, ge=1, le=services.MOST_AT_ONCE, description="How many of its runs may be under way.")
 
 
-class OfWorkflow(Endpoint):
+class SeriesOfWorkflow(OfWorkflow):
     @operation(
         "list_series_of_workflow",
         "List the series of a workflow",
@@ -124,9 +125,6 @@ class OfWorkflow(Endpoint):
             actor=self.actor,
         )
         return answer(OneSeries.of(made), 201, {"Location": reverse("api_series", args=[made.pk])})
-
-    def workflow(self, id: str) -> models.Workflow:
-        return self.find(models.Workflow.objects.select_related("department", "live"), id)
 
 
 class OfSeries(Endpoint):

@@ -12,6 +12,7 @@ from pydantic import Field
 from rest_framework.request import Request
 
 from connectors.models import Health
+from connectors.sdk.triggers import Told as ToldKind
 from connectors.sdk.triggers import Trigger as Kind
 from departments.access import visible
 from workflows import models
@@ -20,6 +21,7 @@ from workflows.api.endpoint import Endpoint, answer
 from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import Numbered, page
+from workflows.api.workflows import OfWorkflow
 from workflows.runtime.kinds import triggers
 from workflows.services import triggers as services
 from workflows.services.triggers import Shown, Wanted
@@ -89,14 +91,18 @@ class OneTrigger(answers.Answer):
 
 
 class WebhookTold(answers.Answer):
-    """What another system needs to know to call. In no other answer, and not told again."""
+    """What another system needs to know to call, or people to fill in a form. In no other answer."""
 
     address: str
-    secret: str = Field(description="With which calls are signed. The one before it counts as well until the next.")
+    secret: str = Field(
+        description="With which calls are signed. The one before it counts as well until the next. Empty for a form."
+    )
 
     @classmethod
-    def of(cls, shown: Shown) -> Self:
-        return cls(address=settings.PUBLIC_URL + reverse("hook", args=[shown.path]), secret=shown.secret)
+    def of(cls, row: models.Trigger, shown: Shown) -> Self:
+        kind = triggers()[row.kind]
+        place = reverse(kind.at if issubclass(kind, ToldKind) else "hook", args=[shown.path])
+        return cls(address=settings.PUBLIC_URL + place, secret=shown.secret)
 
 
 class EventLine(answers.Answer):
@@ -161,7 +167,7 @@ class Triggers(Endpoint):
         return page(request, rows, OneTrigger, OneTrigger.of)
 
 
-class OfWorkflow(Endpoint):
+class TriggersOfWorkflow(OfWorkflow):
     @operation(
         "list_triggers_of_workflow",
         "List the triggers of a workflow",
@@ -176,13 +182,10 @@ class OfWorkflow(Endpoint):
     @operation("set_up_trigger", "Set up a trigger", answer=OneTrigger, status=201, body=NewTrigger, repeats=True)
     @answered_once
     def post(self, request: Request, id: str) -> HttpResponse:
-        """On at once. `…/secret` tells where a webhook is called, and with which secret."""
+        """On at once. `…/secret` tells where a webhook is called, and with which secret; of a form its address."""
         body = self.body(NewTrigger)
         made, _ = services.set_up(self.workflow(id), body.kind, body.wanted(), actor=self.actor)
         return answer(OneTrigger.of(made), 201, {"Location": reverse("api_trigger", args=[made.pk])})
-
-    def workflow(self, id: str) -> models.Workflow:
-        return self.find(models.Workflow.objects.select_related("department"), id)
 
 
 class OfTrigger(Endpoint):
@@ -213,9 +216,11 @@ class SwitchOne(OfTrigger):
 class Renew(OfTrigger):
     @operation("renew_trigger_secret", "Give a webhook another secret", answer=WebhookTold, body=asked.Nothing)
     def post(self, request: Request, id: str) -> HttpResponse:
-        """No Idempotency-Key is taken: its answer would have to be kept, and the secret with it."""
+        """A form has an address alone, which stays. No Idempotency-Key is taken: its answer would have to be kept, and
+        the secret with it."""
         self.body(asked.Nothing)
-        return answer(WebhookTold.of(services.renew_secret(self.trigger(id), actor=self.actor)))
+        trigger = self.trigger(id)
+        return answer(WebhookTold.of(trigger, services.renew_secret(trigger, actor=self.actor)))
 
 
 class Remove(OfTrigger):

@@ -127,11 +127,14 @@ def remove(trigger: Trigger, *, actor: Actor) -> None:
 
 
 def renew_secret(trigger: Trigger, *, actor: Actor) -> Shown:
-    """Another secret; the one before it counts as well until this is asked for again, so that nothing is lost."""
+    """Another secret; the one before it counts as well until this is asked for again, so that nothing is lost. What
+    has an address alone keeps it."""
     require(actor, Verb.PUBLISH, trigger.department)
     with transaction.atomic():
         locked = _locked(trigger)
         held = _held(locked)
+        if held.get("path") and not held.get("secret"):
+            return Shown(held["path"])
         if locked.secret is None or not held.get("secret"):
             raise Conflict("This trigger has no secret.")
         shown = Shown(held["path"], new_secret())

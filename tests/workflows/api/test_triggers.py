@@ -41,6 +41,19 @@ def test_a_webhook_from_setting_it_up_to_what_it_has_heard(program: Program, wor
     assert not any(told["secret"] in answer.text or told["address"] in answer.text for answer in answers)
 
 
+def test_a_form_tells_its_address_each_time_and_a_schedule_has_none(program: Program, workflow: Workflow) -> None:
+    made = program.post(f"workflows/{workflow.slug}/triggers", {"kind": "web.form"}).json()
+    told, again = (program.post(f"triggers/{made['id']}/secret", {}).json() for _ in range(2))
+
+    assert (told, told["secret"]) == (again, "")
+    assert Client().get("/forms/" + told["address"].rstrip("/").rpartition("/")[2] + "/").status_code == 200
+    assert [one["id"] for one in program.get(f"workflows/{workflow.slug}/triggers").json()["results"]] == [made["id"]]
+    assert program.get(f"workflows/{workflow.slug}/series").status_code == 200
+
+    schedule = set_up(program, workflow, kind="time.schedule", settings={"how": "daily"}).json()
+    assert program.post(f"triggers/{schedule['id']}/secret", {}).status_code == 409
+
+
 def test_a_repeat_sets_up_one_and_no_secret_is_kept_for_it(program: Program, workflow: Workflow) -> None:
     body = {"kind": "web.hook"}
     first, again = (
