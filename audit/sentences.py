@@ -95,6 +95,7 @@ SENTENCES: Mapping[str, Any] = {
     "provider.key_sealed": _("{actor} sealed a key for {object} in the vault"),
     "route.changed": _("{actor} set the order of models of the route {object}"),
     "run.cancelled": _("{actor} cancelled {object}"),
+    "run.looked_into": _("{actor} looked into {object}"),
     "run.record_taken": _("{actor} took the record of {object} along as a PDF"),
     "run.resumed": _("{actor} resumed {object} with the newest version"),
     "run.retried": _("{actor} tried {object} again"),

@@ -41,6 +41,7 @@ class Keys:
 
     def add(self) -> str:
         """A new key before the others. Gives its name."""
+        self.read_anew()  # which makes the first one, where nobody has needed it yet
         name = _add(self.file)
         self.read_anew()
         return name

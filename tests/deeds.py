@@ -29,4 +29,4 @@ def leaves(way: str) -> Iterator[None]:
     yield
     written = set(Entry.objects.exclude(pk__in=before).values_list("verb", flat=True)) - {"person.signed_in"}
     assert way in listed(), f"{way} has no line in {LIST.name}; it wrote {' '.join(sorted(written)) or 'nothing'}"
-    assert written == listed()[way], way
+    assert written == listed()[way], f"{way} wrote {sorted(written)}"

@@ -63,6 +63,7 @@ def looked(source: Any, folder: Path) -> tuple[int, int, int, list[tuple[str, st
 
 def exported(folder: Path) -> Path:
     call_command("export_ledger", folder / "ledger.jsonl", verbosity=0, stdout=(folder / "said").open("w"))
+    assert Entry.objects.filter(verb="ledger.exported", actor_kind="system").exists()
     return folder / "ledger.jsonl"
 
 

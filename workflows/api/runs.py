@@ -18,6 +18,7 @@ from workflows.api.once import answered_once
 from workflows.api.operation import operation
 from workflows.api.paging import InOrder, page
 from workflows.models import Run, RunMode, RunStatus, StepRun
+from workflows.services.looking_in import looked_into
 from workflows.services.runs import cancel_run, resume_run, retry_run, take_ledger
 
 UNREAD = ("workflow__draft", "workflow__sample", "version__definition", "scope")
@@ -44,6 +45,7 @@ class One(OfRun):
         """With `wait_s` a run that is under way answers when it is over or waits for a person."""
         question = self.question(asked.RunQuestion)
         run = self.run(id)
+        looked_into(run, self.actor)
         if not question.wait_s:
             return _read(run)
         had_place = waiting.wait_for(run, question.wait_s)
@@ -135,8 +137,9 @@ class Record(OfRun):
     def get(self, request: Request, id: str) -> HttpResponse:
         """What went in and came out, each attempt with prompts, answers, tokens and cost, each question to people with
         drafts, word differences and answers, each deed. The page `…/record/` and the PDF of a run tell the same."""
-        whole = Run.objects.select_related("workflow", "department", "version")
-        return answer(record.record_of(self.find(whole, id)))
+        run = self.find(Run.objects.select_related("workflow", "department", "version"), id)
+        looked_into(run, self.actor)
+        return answer(record.record_of(run))
 
 
 class RunLedger(OfRun):

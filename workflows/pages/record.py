@@ -17,6 +17,7 @@ from workflows.pages.page import Request, page, whole_number
 from workflows.pages.runs import find, inputs_of
 from workflows.runtime.journey import tree_of
 from workflows.services.gathering import gather
+from workflows.services.looking_in import looked_into
 from workflows.services.records import Some, Window
 from workflows.services.runs import record_taken, take_ledger
 from workflows.services.step_titles import title_of
@@ -67,6 +68,7 @@ class Part:
 def record(request: Request, pk: UUID) -> HttpResponse:
     """`?steps=100` begins the list of steps at its 101st; so do questions, inner and deeds."""
     shown = find(request, pk)
+    looked_into(shown, request.actor)
     firsts = {name: whole_number(request.GET.get(name, "")) or 0 for name in MOST}
     found = gather(shown, **{name: Window(firsts[name], most) for name, most in MOST.items()})
     tree = tree_of(shown.version_id)

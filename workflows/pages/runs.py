@@ -26,6 +26,7 @@ from workflows.pages.progress import lines_of, waits_for
 from workflows.pages.showing import named
 from workflows.pages.step import details_of
 from workflows.runtime.journey import tree_of
+from workflows.services.looking_in import looked_into
 from workflows.services.runs import cancel_run, resume_run, retry_run
 from workflows.services.sharing import has_lent
 
@@ -73,7 +74,9 @@ def _query(asked: Mapping[str, str]) -> str:
 @page
 @require_GET
 def run(request: Request, pk: UUID) -> HttpResponse:
-    return render(request, "workflows/run.html", context_of(request, find(request, pk)))
+    shown = find(request, pk)
+    looked_into(shown, request.actor)
+    return render(request, "workflows/run.html", context_of(request, shown))
 
 
 @page
@@ -96,6 +99,7 @@ NO_MARK = "not-yet-seen"
 def run_step(request: Request, pk: UUID, step: UUID) -> HttpResponse:
     """What stands behind one step, asked for when it is opened."""
     shown = find(request, pk)
+    looked_into(shown, request.actor)
     details = details_of(shown, [step])
     if step not in details:
         raise Http404

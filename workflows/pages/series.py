@@ -27,6 +27,7 @@ from workflows.pages.page import PAGE_SIZE, Request, page, whole_number, words
 from workflows.pages.workflows import find, sentences
 from workflows.services import series as services
 from workflows.services.files import store_file
+from workflows.services.refusals import NotKept
 from workflows.services.sheets import (
     MOST_PROBLEMS,
     MOST_ROWS,
@@ -75,22 +76,29 @@ class Line:
 def new(request: Request, pk: UUID) -> HttpResponse:
     """What the table has to look like, and where it is handed in."""
     workflow = _to_run(request, pk)
-    problem = ""
-    if request.method == "POST":
-        brought = request.FILES.get("file")
-        try:
-            if brought is None:
-                raise ValidationError({"file": [_("Choose a file.")]})
-            stored = store_file(
-                workflow.department, name=brought.name or "table", content=brought.read(), actor=request.actor
-            )
-            read_sheet(stored)
-        except ValidationError as refused:
-            problem = " ".join(sentences(refused).values())
-        else:
-            return redirect("series_check", pk, stored.pk)
-    context = {"workflow": workflow, "asked": asked_of(workflow).items(), "problem": problem, "most": MOST_ROWS}
-    return render(request, "workflows/series/new.html", context, status=422 if problem else 200)
+    if request.method != "POST":
+        return _new_page(request, workflow)
+    try:
+        stored = _handed_in(request, workflow)
+    except ValidationError as refused:
+        status = refused.status if isinstance(refused, NotKept) else 422
+        return _new_page(request, workflow, " ".join(sentences(refused).values()), status)
+    return redirect("series_check", pk, stored.pk)
+
+
+def _handed_in(request: Request, workflow: Workflow) -> StoredFile:
+    """Raises ValidationError for what is no table, or cannot be kept."""
+    brought = request.FILES.get("file")
+    if brought is None:
+        raise ValidationError({"file": [_("Choose a file.")]})
+    stored = store_file(workflow.department, name=brought.name or "table", content=brought.read(), actor=request.actor)
+    read_sheet(stored)
+    return stored
+
+
+def _new_page(request: Request, workflow: Workflow, problem: str = "", status: int = 200) -> HttpResponse:
+    shown = {"workflow": workflow, "asked": asked_of(workflow).items(), "problem": problem, "most": MOST_ROWS}
+    return render(request, "workflows/series/new.html", shown, status=status)
 
 
 @page

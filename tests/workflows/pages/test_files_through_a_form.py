@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 from openpyxl import load_workbook
 from pytest_httpserver import HTTPServer
 
@@ -25,6 +26,7 @@ from connectors.documents.found import Limits
 from connectors.documents.reading import read_document
 from connectors.sdk import Rejected
 from departments.access import SYSTEM
+from departments.models import Role
 from tests import factories
 from tests.connectors.documents import samples
 from tests.connectors.documents.test_cells import COMPUTED, PLAIN
@@ -149,6 +151,10 @@ def test_no_more_than_there_is_room_for_is_kept_to_the_byte(settings: Any) -> No
     assert [answer.status_code for answer in uploaded] == [507, 201, 507], "of the department"
     assert "may take" in assert_problem(uploaded[0], 507, "no-room")["detail"]
     assert sum(StoredFile.objects.values_list("size", flat=True)) == 150
+    desk = Client()
+    desk.force_login(factories.make_user("Mona", press, Role.MANAGER))
+    table = {"file": SimpleUploadedFile("rows.csv", b"paper\nx\n")}
+    assert desk.post(reverse("series_new", args=[workflow.pk]), table).status_code == 507, "of a table, too"
     legal = factories.make_department("Legal")
     assert store_file(legal, name="c.txt", content=b"x" * 100, actor=SYSTEM), "others have their own room"
 
