@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
@@ -23,18 +24,36 @@ class ProviderForm(forms.ModelForm):
     """`key` is written and never read."""
 
     key = forms.CharField(
-        label=gettext_lazy("key"),
+        label=gettext_lazy("Key"),
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text=gettext_lazy(
             "Sealed in the vault and never shown again. Empty: as it was, else from the environment variable."
         ),
     )
-    forget_key = forms.BooleanField(label=gettext_lazy("forget the sealed key"), required=False)
+    forget_key = forms.BooleanField(label=gettext_lazy("Forget the sealed key"), required=False)
 
     class Meta:
         model = Provider
         fields = ("name", "base_url", "key_variable", "is_practice", "enabled", "for_all")
+        help_texts = {
+            "base_url": gettext_lazy(
+                "As the provider's manual has it, mostly ending in /v1: https://models.example.com/v1. Empty: OpenAI. "
+                "It need not be among the hosts of a department."
+            ),
+            "key_variable": gettext_lazy("Instead of a key in the vault: how the variable is called on every host."),
+            "is_practice": gettext_lazy("Only for the one that Tandem starts itself."),
+        }
+
+    def clean_base_url(self) -> str:
+        address = str(self.cleaned_data["base_url"]).strip()
+        if address and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", address):
+            raise ValidationError(_("Write the whole address, such as https://models.example.com/v1."))
+        return address
+
+    def clean_key(self) -> str:
+        given = str(self.cleaned_data["key"])
+        return allowances.checked_key(given) if given else ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -58,9 +58,7 @@ def disallow(allowance: Allowance, *, actor: Actor) -> None:
 def seal_key(provider: Provider, key: str, *, actor: Actor) -> None:
     """From now on the provider is asked with this key; it is never shown again. Raises ValidationError."""
     require_administrator(actor)
-    key = key.strip()
-    if len(key) < LEAST_KEY or not key.isascii() or not key.isprintable() or " " in key:
-        raise ValidationError({"key": _("This is no key: at least 8 letters, digits and signs without blanks.")})
+    key = checked_key(key)
     with transaction.atomic():
         if provider.secret is None:
             provider.secret = vault.keep({"key": key}, None)
@@ -68,6 +66,14 @@ def seal_key(provider: Provider, key: str, *, actor: Actor) -> None:
         else:
             vault.replace(provider.secret, {"key": key})
         record("provider.key_sealed", actor=actor, thing=provider)
+
+
+def checked_key(key: str) -> str:
+    """Raises ValidationError."""
+    key = key.strip()
+    if len(key) < LEAST_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        raise ValidationError(_("This is no key: at least 8 letters, digits and signs without blanks."))
+    return key
 
 
 def forget_key(provider: Provider, *, actor: Actor) -> None:

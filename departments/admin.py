@@ -42,7 +42,7 @@ class UserForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ("email", "name", "is_active", "is_staff", "is_superuser", "is_auditor")
-        labels = {"is_superuser": gettext_lazy("administrator")}
+        labels = {"is_superuser": gettext_lazy("Administrator")}
         help_texts = {
             "is_active": gettext_lazy("Untick this instead of deleting: the ledger and the runs keep their person."),
             "is_superuser": gettext_lazy("Manages people, models and departments of the whole server."),
@@ -50,6 +50,8 @@ class UserForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or {}
+        if given.get("is_superuser"):
+            given["is_staff"] = True
         if self.instance.pk and not (given.get("is_active") and given.get("is_superuser")):
             services.refuse_for_last_administrator(User(pk=self.instance.pk))
         return given
@@ -88,7 +90,9 @@ class UserAdmin(WithMembers):
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         rights = ["is_staff", "is_superuser", "is_auditor"]
-        return ["email", "name", "is_active", *rights, *self.readonly_fields] if obj else ["email", "name", *rights]
+        if obj is None:
+            return ["email", "name", *rights[1:]]
+        return ["email", "name", "is_active", *rights, *self.readonly_fields]
 
     def save_model(self, request: HttpRequest, obj: Any, form: forms.ModelForm, change: bool) -> None:
         if change:

@@ -111,7 +111,7 @@ def remove_member(membership: Membership, *, actor: Actor) -> None:
 def create_user(email: str, name: str, *, actor: Actor, **rights: bool) -> User:
     """A person without a password, who comes in by a sign-in link. `rights`: is_superuser, is_staff, is_auditor."""
     require_administrator(actor)
-    user = User(email=User.objects.normalize_email(email), name=name, **_only(RIGHTS, rights))
+    user = User(email=User.objects.normalize_email(email), name=name, **_rights(rights))
     user.set_unusable_password()
     user.full_clean()
 
@@ -128,7 +128,7 @@ def change_rights(user: User, *, actor: Actor, **rights: bool) -> None:
     if rights.get("is_superuser") is False:
         refuse_for_last_administrator(user)
 
-    for right, value in _only(RIGHTS, rights).items():
+    for right, value in _rights(rights).items():
         setattr(user, right, value)
     user.save(update_fields=RIGHTS)
     record("person.rights_changed", actor=actor, thing=user, before=before, after=_held(user))
@@ -198,6 +198,11 @@ def _only(known: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
     if unknown:
         raise TypeError(f"not one of {', '.join(known)}: {', '.join(sorted(unknown))}")
     return given
+
+
+def _rights(given: dict[str, Any]) -> dict[str, Any]:
+    """An administrator who cannot open the administration would administer nothing."""
+    return _only(RIGHTS, given) | ({"is_staff": True} if given.get("is_superuser") else {})
 
 
 def _held(user: User) -> list[str]:

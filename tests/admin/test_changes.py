@@ -96,6 +96,15 @@ def test_a_second_person_with_the_same_address_is_refused_in_the_form(desk: Clie
     assert answer.context["adminform"].form.errors.keys() == {"email"}
 
 
+def test_an_administrator_may_open_the_administration(desk: Client) -> None:
+    desk.post(address(User, "add"), {"email": "kim@tandem.example", "name": "Kim", "is_superuser": "on"})
+    kim, lea = User.objects.get(name="Kim"), make_user("Lea")
+    desk.post(address(lea, "change"), person(lea, is_superuser=True))
+    lea.refresh_from_db()
+
+    assert (kim.is_superuser, kim.is_staff) == (lea.is_superuser, lea.is_staff) == (True, True)
+
+
 def test_rights_an_address_a_name_and_activity_each_stand_in_the_ledger(desk: Client) -> None:
     lea = make_user("Lea", email="lea@tandem.example")
 
@@ -512,6 +521,19 @@ def test_a_key_is_sealed_and_never_shown_and_who_may_use_the_provider_is_named(d
         ("provider.key_sealed", ""),
         ("allowance.given", "legal"),
     ]
+
+
+def test_no_key_and_no_address_are_said_in_the_form_of_a_provider(desk: Client) -> None:
+    for field, given in (
+        ("key", "sk-1"),
+        ("key", "sk with blanks"),
+        ("base_url", "acme"),
+        ("base_url", "ftp://a.b/v1"),
+    ):
+        answer = desk.post(address(Provider, "add"), {"name": "Acme AI", "for_all": "on", field: given})
+        assert (answer.status_code, list(answer.context["adminform"].form.errors)) == (200, [field])
+
+    assert not Provider.objects.exists()
 
 
 def test_a_route_takes_models_that_are_alike_only(desk: Client) -> None:

@@ -27,3 +27,9 @@ def test_the_administration_looks_like_the_rest(
     seen("admin-desk")
     page.goto(f"{live_server.url}/admin/workflows/run/")
     seen("admin-runs")
+
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"{live_server.url}/admin/connectors/aimodel/add/")
+    ends = "each => each.map(one => one.getBoundingClientRect().right)"
+    card = page.locator("form fieldset.module").first.evaluate("card => card.getBoundingClientRect().right")
+    assert max(page.locator("form .form-row :is(input, select, .help)").evaluate_all(ends)) < card
