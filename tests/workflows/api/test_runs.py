@@ -313,7 +313,7 @@ def test_who_waits_holds_no_database_connection(program: Program, monkeypatch: p
 
     monkeypatch.setattr(waiting.time, "sleep", note)
 
-    program.get(f"runs/{run['id']}", {"wait_s": "0.05"})
+    program.get(f"runs/{run['id']}", {"wait_s": "0.5"})
 
     assert set(held) == {None}
 
