@@ -95,8 +95,10 @@ def _no_money(limit: Limit, used: Used, usd: Decimal, now: datetime) -> NotNow:
     has_months = limit.month != ALWAYS
     when = "or by itself when the next month begins" if has_months else "not by itself"
     aside = f" and {used.reserved_usd:.4f} are put aside for questions under way" if used.reserved_usd else ""
+    is_over = used.spent_usd + used.reserved_usd >= (limit.usd or 0)
+    lacks = "is used up" if is_over else "does not reach for this question"
     return NotNow(
-        f"The budget of {limit.named} is used up: of {limit.usd:.2f} US dollars {used.spent_usd:.4f} are spent{aside}, "
+        f"The budget of {limit.named} {lacks}: of {limit.usd:.2f} US dollars {used.spent_usd:.4f} are spent{aside}, "
         f"and this question may cost {usd:.4f}. It goes on when a manager raises the budget, {when}.",
         code="budget",
         after=_next_month(limit.month) - now if has_months else None,

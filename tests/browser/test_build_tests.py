@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from departments.models import Role, User
 from tests.browser.build import Builder
-from tests.factories import make_department, make_user
+from tests.factories import make_department, make_model, make_user
 from tests.steps import probes
 from tests.workflows.runtime.harness import carried, silent_broker
 from workflows.models import Run, Sample, Workflow
@@ -121,6 +121,30 @@ def test_a_sample_is_written_by_hand_and_the_next_step_uses_it(builder: Builder)
 
     would = "Would send POST to https://press.example/desk: By hand"
     expect(area.get_by_text(would).first).to_be_visible()
+
+
+def test_what_a_test_costs_follows_the_model_that_is_chosen(page: Page, sign_in: Callable[[User], None]) -> None:
+    department = make_department("Communications")
+    make_model(name="free"), make_model(name="dear", title="Dear", price_in=500, price_out=1500)
+    write = {
+        "id": "write",
+        "kind": "ai.write",
+        "title": "Write",
+        "with": {"instructions": "Thank them.", "model": "free"},
+    }
+    draft = {"format": 1, "name": "Thanks", "steps": [write]}
+    workflow = Workflow.objects.create(department=department, name="Thanks", slug="thanks", draft=draft)
+    sign_in(make_user("Britta Falk", department, Role.BUILDER))
+    builder = Builder(page, workflow).open()
+    builder.card("Write").click()
+    costs = page.locator("#test-costs")
+    expect(costs).to_contain_text("the model costs nothing")
+
+    page.locator("#panel summary", has_text="More settings").click()
+    page.get_by_label("Model", exact=False).select_option(label="Dear")
+
+    expect(costs).to_contain_text("for about $")
+    page.goto("about:blank")
 
 
 def test_a_test_is_stopped(builder: Builder) -> None:

@@ -51,7 +51,8 @@ def used(subject: UUID) -> tuple[Decimal, Decimal, int]:
     [
         ({}, None),
         ({"usd": Decimal(1)}, None),
-        ({"usd": Decimal("0.99")}, "The budget of Legal is used up: of 0.99 US dollars 0.5000 are spent"),
+        ({"usd": Decimal("0.90")}, "The budget of Legal is used up: of 0.90 US dollars 0.5000 are spent"),
+        ({"usd": Decimal("0.99")}, "The budget of Legal does not reach for this question: of 0.99 US dollars 0.5000"),
         ({"calls": 8}, None),
         ({"calls": 7}, "Legal has asked 7 questions to AI models, the most that are allowed"),
         ({"calls_per_hour": 3}, None),

@@ -77,7 +77,9 @@ def test_a_run_out_of_budget_waits_with_its_reason_and_goes_on_when_it_is_raised
     carried(run)
 
     assert waits == ("waiting", "ready", 0, 0, "budget")
-    assert step.error["message"].startswith("The budget of Legal is used up: of 0.01 US dollars 0.0000 are spent")
+    assert step.error["message"].startswith(
+        "The budget of Legal does not reach for this question: of 0.01 US dollars 0.0000"
+    )
     assert step.run_after.day == 1
     assert step.run_after > timezone.now()
     assert (run.status, provider.calls, step_of(run).attempts) == ("succeeded", 1, 1)
@@ -302,7 +304,7 @@ def test_the_page_of_a_run_says_what_it_waits_for(
 
     page = client.get(f"/runs/{run.pk}/").content.decode()
 
-    assert "The budget of Legal is used up" in page if on_page else "The budget of this run is used up" in page
+    assert f"The budget of {'Legal' if on_page else 'this run'} does not reach" in page
     assert "Tries again" not in page
 
 
