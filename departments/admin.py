@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.generic import RedirectView
 
-from audit.administration import ReadOnlyAdmin
+from audit.administration import ReadOnlyAdmin, translated_once
 from departments import second_factor, services, sessions
 from departments.administration import become
 from departments.erasing_admin import erase
@@ -31,6 +31,7 @@ from departments.sign_in_admin import show_once
 admin.site.site_header = gettext_lazy("Tandem administration")
 admin.site.site_title = gettext_lazy("Tandem administration")
 admin.site.index_title = gettext_lazy("The whole server")
+admin.site._build_app_dict = translated_once(admin.site._build_app_dict)  # type: ignore
 # One sign-in page for all, so that the limits on guessing hold here too, and the ledger sees every new password.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.password_change = RedirectView.as_view(pattern_name="account_change_password")  # type: ignore

@@ -30,7 +30,8 @@ ROOMS: Final = ("audit", "departments", "connectors", "workflows")
 
 def cluster() -> Path:
     """A home with a stopped cluster, kept beside what npm gave until a migration changes."""
-    place = Path(os.environ["TANDEM_TEST_FRONT_END"]).parent / "test-clusters"
+    front_end = Path(os.environ.get("TANDEM_TEST_FRONT_END") or ROOT / "var" / "front-end")
+    place = front_end.parent / "test-clusters"
     place.mkdir(parents=True, exist_ok=True)
     made = place / _state()
     with _alone(place / "lock"):

@@ -23,6 +23,7 @@ from tests.no_calls_in_transactions import (  # noqa: F401  two more
     no_refusal_was_swallowed,
     nothing_is_sent_inside_a_transaction,
 )
+from tests.refusals import refused_without_a_page  # noqa: F401  and one for whoever names it
 
 os.environ.setdefault("TANDEM_NO_BOOTSTRAP", "1")
 

@@ -15,11 +15,10 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import Error, connection
 
 from connectors.models_gateway.request import SchemaSupport
-from tests import factories
+from tests import clusters, factories
 from tests.faults import brokers, nemesis, pace, traffic, witness
 from tests.faults.invariants import check_invariants
 from tests.faults.nemesis import Nemesis
@@ -84,9 +83,9 @@ class Siege:
     def _set_up(self, stack: ExitStack) -> None:
         home = settings.DATA_DIR
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+        clusters.copied(clusters.cluster(), home)
         self.postgres = Server(home, {"max_connections": "200"}).start()
         stack.callback(self.postgres.stop)
-        call_command("migrate", verbosity=0, interactive=False)
         witness.install()
 
         self.broker = stack.enter_context(brokers.running("valkey"))

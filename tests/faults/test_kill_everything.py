@@ -21,6 +21,7 @@ import pytest
 
 from config import embedded, parts
 from config.env import ROOT
+from tests import clusters
 from tests.faults import pace
 from tests.faults.invariants import check_invariants
 from tests.faults.sink import Sink
@@ -44,7 +45,6 @@ class Host:
         self.stack.start_parts(parts.postgres(self.home), parts.valkey(self.home))
 
     def move_in(self) -> None:
-        self._run("manage.py", "migrate", "--verbosity=0")
         planted = json.loads(self._run("-m", "tests.faults.planting", self.sink.egress, self.sink.url))
         self.stack.token, self.workflow = planted["token"], planted["workflow"]
 
@@ -79,6 +79,7 @@ class Host:
 def host(tmp_path: Path, sink: Sink) -> Iterator[Host]:
     host = Host(tmp_path, sink)
     try:
+        clusters.copied(clusters.cluster(), host.home)
         host.power_on()
         host.move_in()
         yield host
