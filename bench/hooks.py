@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import psycopg
 
 from bench.bench import Bench, Values
 from bench.figures import percentile
 from bench.stack import CannotMeasure
-from config.env import ROOT
 
 CONNECTIONS = 64
 TAKEN, TOO_MUCH = ("200", "202"), ("429",)
@@ -20,7 +15,13 @@ TAKEN, TOO_MUCH = ("200", "202"), ("429",)
 def storm(bench: Bench) -> Values:
     """Every call is answered with a run or with 429, and each answered with a run has one."""
     rate, seconds = bench.sizes.storm
-    job = {"do": "storm", "path": _hook(bench), "rate": rate, "over_s": seconds, "connections": CONNECTIONS}
+    job = {
+        "do": "storm",
+        "path": bench.stack.told("bench.crowd", "hook", 1),
+        "rate": rate,
+        "over_s": seconds,
+        "connections": CONNECTIONS,
+    }
     with bench.phase("webhooks", int(rate * seconds)) as phase:
         got = bench.stack.ask(job)
         phase.cpu_s["load"] = got["cpu_s"]
@@ -36,17 +37,6 @@ def storm(bench: Bench) -> Values:
         f"{statuses.get('429', 0)} told to come later, none lost; p50 {percentile(took, 50):.0f} ms"
     )
     return {"hooks_taken_per_s": taken / got["lasted_s"], "hooks_p99_ms": percentile(took, 99)}
-
-
-def _hook(bench: Bench) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.crowd", "hook", "1"],
-        cwd=ROOT,
-        env=bench.stack.environment(),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return str(json.loads(done.stdout.splitlines()[-1]))
 
 
 def _runs(bench: Bench) -> int:

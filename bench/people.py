@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import time
 from typing import Any
 
@@ -14,7 +11,6 @@ from bench.bench import Bench, Values
 from bench.crowd import CSRF
 from bench.figures import percentile
 from bench.stack import CannotMeasure
-from config.env import ROOT
 
 PATIENCE_S = 60
 
@@ -24,7 +20,7 @@ def decisions(bench: Bench) -> Values:
     count = bench.sizes.people
     _started(bench, count)
     _until_told(bench)
-    cookies = crowd(bench, "people", count)
+    cookies = bench.stack.told("bench.crowd", "people", count)
     paths = [f"/tasks/{task}/decide/" for task in _open_tasks(bench)]
     job = {"do": "decisions", "paths": paths, "cookies": cookies, "csrf": CSRF, "over_s": bench.sizes.deciding_s}
     with bench.phase("decisions", count) as phase:
@@ -47,7 +43,7 @@ def waiting(bench: Bench) -> Values:
     """What the scheduler and the database do while very many runs wait for people (case L06)."""
     _started(bench, 1)
     _until_told(bench)
-    waits = crowd(bench, "waiting", bench.sizes.waiting)
+    waits = bench.stack.told("bench.crowd", "waiting", bench.sizes.waiting)
     groups = bench.stack.groups()
     time.sleep(bench.sizes.rest_s)
     names = ("scheduler", "postgres", "worker")
@@ -66,17 +62,6 @@ def _started(bench: Bench, count: int) -> None:
     """Runs that wait for an approver."""
     job = {"do": "start", "targets": [bench.stack.target("asks")], "count": count, "connections": 8}
     bench.stack.ask({**job, "inputs": {"topic": "the spring campaign"}})
-
-
-def crowd(bench: Bench, what: str, count: int) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.crowd", what, str(count)],
-        cwd=ROOT,
-        env=bench.stack.environment(),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _open_tasks(bench: Bench) -> list[str]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from statistics import median
-from typing import Any
 
 import psycopg
 
 from bench.bench import CONNECTIONS, Bench, Values
 from bench.figures import percentile
 from bench.groups import Group, Phase, watched
-from bench.stack import CannotMeasure
 from config.env import ROOT
 
 BLOCKS = 5
@@ -26,7 +22,7 @@ SEALER_S = 7.0
 
 def scrubbing(bench: Bench) -> Values:
     """A line of 1 MB with 500 secrets known, and with 10,000 (case X11)."""
-    few, many = (_told(bench, "scrub", count) for count in bench.sizes.secrets)
+    few, many = (bench.stack.told("bench.vault", "scrub", count) for count in bench.sizes.secrets)
     for name, told in (("scrub_500_ms", few), ("scrub_10000_ms", many)):
         bench.notes[name] = (
             f"{_spread(told['took_s'])}; made in {told['built_s']:.2f} s; no text without one was changed"
@@ -40,7 +36,7 @@ def scrubbing(bench: Bench) -> Values:
 def rotation(bench: Bench) -> Values:
     """Until every secret is under a new key, with a kill at the half, while they are used (case X09)."""
     count = bench.sizes.secrets[1]
-    told = _told(bench, "rotate", count)
+    told = bench.stack.told("bench.vault", "rotate", count)
     bench.notes["rotate_10000_s"] = (
         f"{count} secrets, killed when {told['broken_off_at']} were done, {told['opened_meanwhile']} times opened"
         " meanwhile; all open with the new key alone"
@@ -50,7 +46,7 @@ def rotation(bench: Bench) -> Values:
 
 def guard(bench: Bench) -> Values:
     """What a request through the door takes beyond one without it: lists, names, addresses, limits (rules S1 to S6)."""
-    told = _told(bench, "guard", bench.sizes.pages, bench.stack.ports[0])
+    told = bench.stack.told("bench.vault", "guard", bench.sizes.pages, bench.stack.ports[0])
     guarded, plain = (percentile(told[name], 50) * 1000 for name in ("guarded", "plain"))
     bench.notes["guard_ms"] = f"p50 {guarded:.2f} ms with it and {plain:.2f} ms without; 101 hosts on the list"
     return {"guard_ms": guarded - plain}
@@ -92,7 +88,7 @@ def _block(bench: Bench, port: int, web: Group, count: int) -> Phase:
 def ledger_verification(bench: Bench) -> Values:
     """Everything that can be verified, of a sealed and anchored ledger in a database of its own (case L12)."""
     count = bench.sizes.ledger[1]
-    told = _told(bench, "verify", count, module="bench.ledger", also=_own_database(bench, "bench_ledger"))
+    told = bench.stack.told("bench.ledger", "verify", count, also=_own_database(bench, "bench_ledger"))
     bench.notes["ledger_verify_s"] = (
         f"{count:,} entries in {told['batches']} batches, sealed in {told['sealed_s']:.1f} s; nothing was found"
     )
@@ -102,7 +98,7 @@ def ledger_verification(bench: Bench) -> Values:
 def admin_lists(bench: Bench) -> Values:
     """The slowest list of the admin over a year of runs, searched and filtered, in a database of its own."""
     count = bench.sizes.runs
-    told = _told(bench, count, module="bench.admin", also=_own_database(bench, "bench_admin"))
+    told = bench.stack.told("bench.admin", count, also=_own_database(bench, "bench_admin"))
     slowest = sorted(told["lists"].items(), key=lambda each: -each[1]["ms"])
     most = max(each["queries"] for each in told["lists"].values())
     said = ", ".join(f"{name} {each['ms']:.0f} ms" for name, each in slowest[:5])
@@ -119,20 +115,6 @@ def _own_database(bench: Bench, name: str) -> dict[str, str]:
     migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     subprocess.run(migrate, cwd=ROOT, env={**bench.stack.environment(), **own}, check=True)
     return own
-
-
-def _told(bench: Bench, *job: Any, module: str = "bench.vault", also: Mapping[str, str] | None = None) -> Any:
-    """In a process of its own, over the home of the benchmark. Raises CannotMeasure."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, job)],
-        cwd=ROOT,
-        env={**bench.stack.environment(), **(also or {})},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise CannotMeasure(f"{job[0]} failed: {done.stderr.strip().splitlines()[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _spread(seconds: list[float]) -> str:

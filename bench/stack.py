@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,14 +81,7 @@ class Stack:
             self._ours(programs.command(self.env, "prepare", "--news", str(self.env.home / "news.txt")))
         ):
             raise CannotMeasure("The database could not be prepared; the reason stands above.")
-        told = subprocess.run(
-            [sys.executable, "-m", "bench.seeding"],
-            cwd=ROOT,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        self.seeded = Seeded(**json.loads(told.stdout.splitlines()[-1]))
+        self.seeded = Seeded(**self.told("bench.seeding"))
 
     def start(self) -> None:
         _, worker, *rest = programs.own_programs(self.env)
@@ -143,6 +136,20 @@ class Stack:
         if done.returncode:
             raise CannotMeasure(f"The requests failed: {done.stderr.strip().splitlines()[-1]}\nLogs: {self.env.log}")
         return json.loads(done.stdout)
+
+    def told(self, module: str, *job: Any, also: Mapping[str, str] | None = None) -> Any:
+        """What a module of ours says at its end (JSON), run in a process of its own over this home.
+
+        Raises CannotMeasure.
+        """
+        done = self.run([sys.executable, "-m", module, *map(str, job)], {**self.environment(), **(also or {})})
+        if done.returncode:
+            said = done.stderr.strip().splitlines() or ["It said nothing."]
+            raise CannotMeasure(f"{module} {' '.join(map(str, job))} failed: {said[-1]}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def run(self, command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
     def target(self, workflow: str, department: str = "") -> dict[str, str]:
         """What the load generator starts: a workflow of DEFINITIONS in a department, the first where unnamed."""

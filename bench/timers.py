@@ -10,7 +10,6 @@ import psycopg
 from bench.bench import Bench, Values
 from bench.figures import percentile
 from bench.groups import Phase
-from bench.people import crowd
 from bench.stack import CannotMeasure
 
 PATIENCE_S = 900
@@ -23,7 +22,7 @@ def due_at_once(bench: Bench) -> Values:
     count = bench.sizes.timers
     bench.stack.ask({"do": "start", "targets": [bench.stack.target("nap")], "count": 1, "connections": 1, **NEWS})
     _until_one_sleeps(bench)
-    crowd(bench, "timers", count - 1)
+    bench.stack.told("bench.crowd", "timers", count - 1)
     with bench.phase("timers of the same second", count) as phase:
         _query(bench, _ALL_DUE)
         due = float(_query(bench, _DUE_AT)[0])

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import call_command
 
-from bench import load, statements
+from bench import load, measuring, statements
 from bench.figures import UNITS, figures, percentile
 from bench.groups import Phase
 from bench.report import _medians
+from bench.stack import Stack, own_home
 from bench.workflows import DEFINITIONS
 from config.env import ROOT
+from tests import clusters
+from tests.nursery import NURSERY
 from workflows.engine.definition import load as load_definition
 
 NAMES = [
@@ -73,16 +84,36 @@ COSTLY = ("ledger_cost_percent", "rotate_10000_s", "start_up_s", "ledger_verify_
 """They make the whole server again and again, and many processes: longer than all others together."""
 
 
-@pytest.mark.timeout(400)
-def test_a_quick_benchmark_gives_its_figures_and_leaves_nothing_behind(home: Path, built_front_end: Path) -> None:
+@pytest.fixture
+def quickly(home: Path, built_front_end: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
+    """The command in this process, over a copy of the migrated cluster; its programs are born of one that is loaded."""
     home.mkdir(exist_ok=True)
     for folder in (built_front_end, built_front_end.with_name("npm")):
         (home / folder.name).symlink_to(folder)
+    settings.ENV = replace(settings.ENV, home=home)
+    monkeypatch.setattr(tempfile, "tempdir", str(home))
+    monkeypatch.setattr(measuring, "own_home", moved_in)
+    ours = Stack._ours
+    monkeypatch.setattr(Stack, "_ours", lambda stack, program: NURSERY.bears(ours(stack, program)))
+    monkeypatch.setattr(Stack, "run", lambda _stack, command, environment: NURSERY.run(command, environment))
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
-    wanted = [name for name in NAMES if name not in COSTLY]
-    done = bench("--quick", "--json", str(home / "figures.json"), "--only", *wanted, home=home)
 
-    assert done.returncode == 0, done.stderr
+@contextmanager
+def moved_in(front_end: Path) -> Iterator[Path]:
+    with own_home(front_end) as home:
+        yield clusters.copied(clusters.cluster(), home)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.usefixtures("quickly")
+def test_a_quick_benchmark_gives_its_figures_and_leaves_nothing_behind(home: Path) -> None:
+    wanted, said = [name for name in NAMES if name not in COSTLY], StringIO()
+
+    call_command("bench", "--quick", "--json", home / "figures.json", "--only", *wanted, stdout=said, stderr=said)
+
     told = json.loads((home / "figures.json").read_text())
     assert set(told) == {"machine", "figures"}
     assert [each["name"] for each in told["figures"]] == wanted
@@ -91,7 +122,7 @@ def test_a_quick_benchmark_gives_its_figures_and_leaves_nothing_behind(home: Pat
         # A run of local steps alone may need no message at all.
         assert each["value"] > 0 or each["name"] in ("messages_per_run", "waiting_100000_cpu_percent", "guard_ms"), each
         assert each["spread"][0] <= each["value"] <= each["spread"][1], each
-        assert each["name"] in done.stdout
+        assert each["name"] in said.getvalue()
     value = {each["name"]: each["value"] for each in told["figures"]}
     assert value["commits_per_run"] >= 1
     assert value["statements_per_run"] > 5
