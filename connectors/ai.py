@@ -83,14 +83,23 @@ class AiModel(models.Model):
         blank=True,
         help_text=_("Under whose law: EU, United States, our own server."),
     )
-    price_in = models.DecimalField(_("price of a million tokens in"), max_digits=10, decimal_places=4, default=0)
-    price_out = models.DecimalField(_("price of a million tokens out"), max_digits=10, decimal_places=4, default=0)
+    price_in = models.DecimalField(
+        _("price of a million tokens in"), max_digits=10, decimal_places=4, default=0, validators=[MinValueValidator(0)]
+    )
+    price_out = models.DecimalField(
+        _("price of a million tokens out"),
+        max_digits=10,
+        decimal_places=4,
+        default=0,
+        validators=[MinValueValidator(0)],
+    )
     price_cached = models.DecimalField(
         _("price of a million tokens in that the provider had kept"),
         max_digits=10,
         decimal_places=4,
         null=True,
         blank=True,
+        validators=[MinValueValidator(0)],
         help_text=_("Empty: like every token in."),
     )
     currency = models.CharField(

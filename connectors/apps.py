@@ -31,7 +31,11 @@ def readable_hosts(hosts: list[str]) -> None:
     """Raises ValidationError naming the entries that would allow nothing."""
     from connectors.net.egress import Egress
 
-    if isinstance(hosts, list) and (unreadable := Egress(tuple(map(str, hosts))).unreadable):
+    policy = Egress(tuple(map(str, hosts))) if isinstance(hosts, list) else Egress()
+    if closed := policy.closed:
+        problem = _("This lies in your own network: %(hosts)s. Write “private:” before it to let workflows go there.")
+        raise ValidationError(problem % {"hosts": ", ".join(closed)})
+    if unreadable := policy.unreadable:
         problem = _(
             "Not written as a host: %(hosts)s. Write api.example.com, *.example.com or api.example.com:8443; for other "
             "servers smtp://, imap://, postgresql://, mysql:// or sftp:// before the name; folder:///srv/exchange."

@@ -38,6 +38,7 @@ class BudgetForm(forms.ModelForm):
         if owner is not None and not owner.memberships.filter(department=department).exists():
             said = _("%(person)s is nobody in %(name)s.") % {"person": owner, "name": department.name}
             raise ValidationError({"owner": said})
+        budgets.refuse_too_late(given.get("soft_usd"), given.get("month_usd"))
         return given
 
 

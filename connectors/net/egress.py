@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import PurePosixPath
 
 from connectors.net import urls
-from connectors.net.addresses import Standing
+from connectors.net.addresses import Standing, standing
 from connectors.net.urls import BadUrl, Url
 
 NOWHERE: frozenset[Standing] = frozenset()
@@ -37,6 +38,13 @@ class Entry:
     @property
     def standings(self) -> frozenset[Standing]:
         return _IN_OUR_NETWORK if self.private else _ON_THE_INTERNET
+
+    @property
+    def is_closed(self) -> bool:
+        try:
+            return not self.private and standing(ip_address(self.host.strip("[]"))) is Standing.OWN
+        except ValueError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,11 @@ class Egress:
     def unreadable(self) -> tuple[str, ...]:
         """Entries that allow nothing because they are not written as above."""
         return tuple(text for text in self.hosts if not any(read(text) for read in _READERS))
+
+    @property
+    def closed(self) -> tuple[str, ...]:
+        """Entries that allow nothing because they name an address in our own network without saying so."""
+        return tuple(text for text in self.hosts if (entry := read_entry(text)) and entry.is_closed)
 
 
 @lru_cache(maxsize=4096)

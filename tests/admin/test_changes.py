@@ -551,6 +551,23 @@ def test_a_route_takes_models_that_are_alike_only(desk: Client) -> None:
     assert [verb for verb, *_ in written()] == ["modelroute.added_in_admin", "route.changed"]
 
 
+def test_a_limit_that_asks_too_late_and_a_price_below_nothing_are_said_at_their_fields(
+    desk: Client, legal: Department
+) -> None:
+    asked = desk.post(address(Budget, "add"), {"department": legal.pk, "month_usd": "1", "soft_usd": "5"})
+    model = make_model()
+    page = desk.get(address(model, "change")).context["adminform"].form
+    form = {name: page[name].value() for name in page.fields}
+    form = {name: value for name, value in form.items() if value is not None and value is not False}
+
+    assert asked.context["adminform"].form.errors == {
+        "soft_usd": ["The owner would be asked too late: write no more than the most for a month."]
+    }
+    for name in ("price_in", "price_out", "price_cached"):
+        answer = desk.post(address(model, "change"), {**form, name: "-1"})
+        assert list(answer.context["adminform"].form.errors) == [name]
+
+
 def test_a_budget_is_set_by_its_service(desk: Client, legal: Department) -> None:
     form = {"department": str(legal.pk), "month_usd": "50", "soft_usd": "40"}
 

@@ -168,11 +168,14 @@ def _check(department: Department, workflow: Workflow | None, owner: User | None
         raise ValidationError({"owner": said})
 
 
-def _clean(budget: Budget) -> None:
-    soft, hard = budget.soft_usd, budget.month_usd
+def refuse_too_late(soft: Decimal | None, hard: Decimal | None) -> None:
     if soft is not None and hard is not None and soft > hard:
         said = _("The owner would be asked too late: write no more than the most for a month.")
         raise ValidationError({"soft_usd": said})
+
+
+def _clean(budget: Budget) -> None:
+    refuse_too_late(budget.soft_usd, budget.month_usd)
     try:
         budget.clean_fields(exclude=["department", "workflow", "owner"])
     except DjangoValidationError as error:

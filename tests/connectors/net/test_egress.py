@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import ValidationError
 from pytest_django import Settings
 
 from connectors import net
+from connectors.apps import readable_hosts
 from connectors.net import urls
 from connectors.net.addresses import Standing
 from connectors.net.egress import Egress
@@ -64,6 +66,14 @@ def test_entries_that_cannot_be_read_are_named_and_spoil_no_other() -> None:
 
     assert policy.unreadable == ("htps//x y", "*")
     assert policy.standings(urls.parse("https://a.example/")) == PUBLIC
+
+
+def test_an_address_in_our_own_network_is_named_where_it_does_not_say_so() -> None:
+    hosts = ("10.0.0.5", "http://127.0.0.1:8080", "https://[fd00::1]", "private:10.0.0.5", "93.184.215.14", "a.example")
+
+    assert Egress(hosts).closed == hosts[:3]
+    with pytest.raises(ValidationError, match=r"own network: 10\.0\.0\.5"):
+        readable_hosts(["10.0.0.5"])
 
 
 def test_a_department_may_go_where_every_department_may_go(settings: Settings) -> None:
