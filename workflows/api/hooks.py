@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from connectors import vault
-from workflows.api.problems import CONTENT_TYPE, Refusal
+from workflows.api.problems import CONTENT_TYPE, HOOK_KINDS, Refusal
 from workflows.api.waiting import wait_for
 from workflows.models import Heard, Run, RunStatus, Trigger
 from workflows.services import hooks
@@ -100,7 +100,7 @@ def _too_often(detail: str) -> HttpResponse:
 
 
 def _refused(status: int, detail: str, headers: Mapping[str, str] | None = None) -> HttpResponse:
-    document = Refusal(status, detail).document("/hooks/…")
+    document = Refusal(status, detail).document("/hooks/…", HOOK_KINDS)
     return HttpResponse(
         json.dumps(document, ensure_ascii=False), status=status, content_type=CONTENT_TYPE, headers=dict(headers or {})
     )

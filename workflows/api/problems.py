@@ -48,6 +48,12 @@ KINDS: Mapping[int, tuple[str, str]] = {
 }
 """Status → the last part of `type`, and `title`. The detail is the sentence to read."""
 
+HOOK_KINDS: Mapping[int, tuple[str, str]] = {
+    401: ("not-proven", "The call of a webhook is not proven"),
+    422: ("not-started", "The call of a webhook could not start a run"),
+}
+"""What the same statuses mean at the address of a webhook, where there is neither a token nor an Idempotency-Key."""
+
 NOT_FOUND = "There is no such thing, or it belongs to another department. Look at the id."
 
 
@@ -76,8 +82,8 @@ class Refusal:
     problems: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def document(self, instance: str) -> dict[str, Any]:
-        kind, title = KINDS.get(self.status, KINDS[400])
+    def document(self, instance: str, kinds: Mapping[int, tuple[str, str]] = KINDS) -> dict[str, Any]:
+        kind, title = kinds.get(self.status) or KINDS.get(self.status, KINDS[400])
         said = {"type": f"{ROOT}docs#{kind}", "title": title, "status": self.status, "detail": self.detail}
         more = {"errors": dict(self.errors), "problems": list(self.problems)}
         return {**said, "instance": instance, **{name: value for name, value in more.items() if value}}

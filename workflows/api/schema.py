@@ -16,7 +16,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from workflows.api.endpoint import Endpoint
-from workflows.api.problems import KINDS, ROOT
+from workflows.api.problems import HOOK_KINDS, KINDS, ROOT
 from workflows.api.reading import groups_of
 
 
@@ -59,7 +59,11 @@ def docs(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "api/docs.html",
-        {"groups": groups_of(described()), "kinds": [(status, *kind) for status, kind in KINDS.items()], "root": ROOT},
+        {
+            "groups": groups_of(described()),
+            "kinds": [(status, *kind) for each in (KINDS, HOOK_KINDS) for status, kind in each.items()],
+            "root": ROOT,
+        },
     )
 
 

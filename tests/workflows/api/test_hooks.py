@@ -215,6 +215,9 @@ def test_what_cannot_start_is_told_to_the_caller_and_shown(workflow: Workflow, b
     assert answer.status_code == 422
     assert answer["Content-Type"] == "application/problem+json"
     assert "article" in answer.json()["detail"]
+    assert answer.json()["type"].endswith("#not-started")
+    _, signed = hooked(workflow, bea)
+    assert call(signed.path, {}).json()["title"] == "The call of a webhook is not proven"
     trigger.refresh_from_db()
     assert trigger.health == "fails"
 
