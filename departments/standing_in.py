@@ -11,12 +11,13 @@ from departments.models import Absence, User
 ONE_DAY = timedelta(days=1)
 
 
-def acts_for(user_id: UUID, at: datetime) -> list[User]:
-    """The person first, then those whose chain of stand-ins ends in them at that moment.
+def acts_for(user_id: UUID, at: datetime, own: User | None = None) -> list[User]:
+    """The person first, then those whose chain of stand-ins ends in them at that moment. `own` is the row of one who is
+    signed in.
 
-    Two queries where nobody has named them; some more for each person who may have.
+    Two queries where nobody has named them, one where their row is known; some more for each person who may have.
     """
-    own = User.objects.filter(pk=user_id, is_active=True).first()
+    own = own or User.objects.filter(pk=user_id, is_active=True).first()
     return [own, *(user for user in _may_have_named(user_id, at) if stand_in_for(user, at) == own)] if own else []
 
 

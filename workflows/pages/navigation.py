@@ -92,7 +92,9 @@ class Navigation:
     def open_tasks(self) -> str:
         """As many as are counted: 99+ beyond."""
         actor = self.request.actor  # type: ignore[attr-defined]
-        standing = standing_of(actor)
+        if not inbox.is_anything_open(actor):
+            return ""
+        standing = standing_of(actor, self.request.user)  # type: ignore[arg-type]
         return inbox.said(tasks_for(actor, standing), questions_for(actor, standing))
 
     @cached_property

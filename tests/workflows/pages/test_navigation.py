@@ -10,11 +10,13 @@ import pytest
 from django.conf import settings
 from django.template.loader import get_template
 
+from departments.access import SYSTEM
 from departments.models import Role
-from tests.factories import make_user
+from tests.factories import make_budget_question, make_department, make_user
 from tests.workflows.pages import scenes
 from tests.workflows.pages.scenes import Scene
 from workflows.pages import cards, progress
+from workflows.services.budgets import set_budget
 
 
 def titles(answer: Any) -> list[str]:
@@ -40,6 +42,26 @@ def test_the_place_where_one_is_is_marked(scene: Scene, signed_in: Any):
     items = signed_in(scene.operator).get(f"/workflows/{scene.workflow.pk}/").context["nav"].items
 
     assert [item.title for item in items if item.is_here] == ["Workflows"]
+
+
+def test_whoever_is_asked_finds_how_many_wait_for_them(scene: Scene, signed_in: Any):
+    """The one look that mostly spares the rest finds tasks and questions about budgets, of administrators alone too."""
+    manager = make_user("Mona", scene.department, Role.MANAGER)
+    administrator = make_user("Robin", is_superuser=True)
+
+    def waiting() -> list[str]:
+        people = (scene.approver, manager, administrator)
+        return [signed_in(person).get("/runs/").context["nav"].open_tasks for person in people]
+
+    found = [waiting()]
+    task = scenes.a_task(scene)
+    found.append(waiting())
+    task.delete()
+    for department in (make_department("Nobody manages it"), scene.department):
+        make_budget_question(set_budget(department, limits={"soft_usd": 4}, actor=SYSTEM))
+        found.append(waiting())
+
+    assert found == [["", "", ""], ["1", "1", ""], ["", "", "1"], ["", "1", "1"]]
 
 
 def test_a_fragment_asks_nothing_about_the_frame(scene: Scene, signed_in: Any, django_assert_max_num_queries: Any):
