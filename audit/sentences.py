@@ -95,6 +95,7 @@ SENTENCES: Mapping[str, Any] = {
     "provider.key_sealed": _("{actor} sealed a key for {object} in the vault"),
     "route.changed": _("{actor} set the order of models of the route {object}"),
     "run.cancelled": _("{actor} cancelled {object}"),
+    "run.contents_erased": _("{actor} erased the contents of {object}"),
     "run.looked_into": _("{actor} looked into {object}"),
     "run.record_taken": _("{actor} took the record of {object} along as a PDF"),
     "run.resumed": _("{actor} resumed {object} with the newest version"),
@@ -146,6 +147,7 @@ SENTENCES: Mapping[str, Any] = {
     "workflow.publishing_asked": _("{actor} asked for somebody to approve the publication of {object}"),
     "workflow.publishing_refused": _("{actor} refused to publish {object}"),
     "workflow.publishing_withdrawn": _("{actor} withdrew the request to publish {object}"),
+    "workflow.retention_changed": _("{actor} changed how long contents of runs of {object} are kept"),
     "workflow.restored": _("{actor} made version {version} of {object} the draft again"),
     "workflow.withdrawn_as_tool": _("{actor} no longer offers {object} as a tool of other AI"),
 }

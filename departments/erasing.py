@@ -52,6 +52,10 @@ class Elsewhere(Protocol):
         """How many rows lost the name. `alone`: nobody else is called the same."""
         ...
 
+    def replay(self) -> None:
+        """Erase again what else the register has and a restored database knows anew."""
+        ...
+
 
 ELSEWHERE: Final[list[Elsewhere]] = []
 
@@ -112,6 +116,8 @@ def replay() -> int:
     """Erase again whom a restored database knows anew (rule A11), before anything else goes on. Where they had not left
     at the time of the backup, they have now. How many: another process may have been first.
     """
+    for each in ELSEWHERE:
+        each.replay()
     people = outstanding()
     if not people:
         return 0

@@ -1,6 +1,6 @@
-"""The register of erasures (rule A11): a file beside the database, so that a restored backup forgets nobody's erasure.
+"""The register of erasures (rule A11): a file beside the database, so that a restored backup forgets no erasure.
 
-It holds ids alone, which say nothing once the person is erased; the ledger has them too.
+It holds ids alone, of people and of runs, which say nothing once those are erased; the ledger has them too.
 """
 
 from __future__ import annotations
@@ -20,24 +20,28 @@ from audit.models import Entry
 VERB = "person.erased"
 
 
-def register(file: Path | None = None) -> set[str]:
-    """Ids of who was erased, as this host knows it, or as another has written it down."""
+PERSON, RUN = "person", "run"
+
+
+def register(file: Path | None = None, kind: str = PERSON) -> set[str]:
+    """Ids of who or what was erased, as this host knows it, or as another has written it down."""
     found = set()
     with suppress(FileNotFoundError):
         for line in (file or _file()).read_text().splitlines():
             with suppress(ValueError, KeyError, TypeError):
-                found.add(str(UUID(json.loads(line)["person"])))
+                found.add(str(UUID(json.loads(line)[kind])))
     return found
 
 
-def add(*ids: str) -> None:
+def add(*ids: str, kind: str = PERSON) -> None:
     """Whoever is not in it yet."""
-    new = [id for id in ids if id not in register()]
+    known = register(kind=kind)
+    new = [id for id in ids if id not in known]
     if not new:
         return
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     with os.fdopen(os.open(_file(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
-        file.writelines(json.dumps({"tandem": "erased", "person": id, "at": now}) + "\n" for id in new)
+        file.writelines(json.dumps({"tandem": "erased", kind: id, "at": now}) + "\n" for id in new)
         file.flush()
         os.fsync(file.fileno())
 

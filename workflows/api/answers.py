@@ -40,6 +40,7 @@ class Workflow(Answer):
     created_at: datetime
     changed_at: datetime
     archived_at: datetime | None
+    keeps_days: int | None = Field(description="Contents of runs are erased so many days after their end; null: never.")
     url: str = Field(description="The page for people.")
 
     @classmethod
@@ -56,6 +57,7 @@ class Workflow(Answer):
             created_at=row.created_at,
             changed_at=row.changed_at,
             archived_at=row.archived_at,
+            keeps_days=row.keeps_days,
             url=page_address("workflow", row.pk),
         )
 
@@ -192,6 +194,7 @@ class RunLine(Answer):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    erased_at: datetime | None = Field(description="When its contents were erased.")
     url: str = Field(description="The page for people.")
 
     @classmethod
@@ -213,6 +216,7 @@ class RunLine(Answer):
             created_at=row.created_at,
             started_at=row.started_at,
             finished_at=row.finished_at,
+            erased_at=row.erased_at,
             url=page_address("run", row.pk),
             **more,
         )

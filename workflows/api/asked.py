@@ -40,6 +40,14 @@ class NewWorkflow(Body):
     definition: dict[str, Any] | str = Field(description="The workflow as an object, or as text: YAML or JSON.")
 
 
+class Retention(Body):
+    days: int | None = Field(description="After so many days, from 1 to 3650; null: never.")
+
+
+class Reason(Body):
+    reason: str = Field(max_length=500, description="Why; it stays in the ledger.")
+
+
 class TemplateCopy(Body):
     name: str = Field("", max_length=200, description="The template's own, numbered where it is taken, when left out.")
     model: str = Field("", max_length=120, description="For all its AI steps; the usual one when left out.")

@@ -19,6 +19,7 @@ from workflows.api.operation import operation
 from workflows.api.paging import InOrder, page
 from workflows.models import Run, RunMode, RunStatus, StepRun
 from workflows.services.looking_in import looked_into
+from workflows.services.retention import erase_contents
 from workflows.services.runs import cancel_run, resume_run, retry_run, take_ledger
 
 UNREAD = ("workflow__draft", "workflow__sample", "version__definition", "scope")
@@ -96,6 +97,17 @@ class Resume(Deed):
     def post(self, request: Request, id: str) -> HttpResponse:
         """Finished steps are not repeated."""
         return self.do(id)
+
+
+class Erase(OfRun):
+    @operation("erase_run", "Erase the contents of a run", answer=answers.Run, body=asked.Reason, repeats=True)
+    @answered_once
+    def post(self, request: Request, id: str) -> HttpResponse:
+        """What it was given, asked, answered and made, for good. By managers, of a run that is over; 409 under a legal
+        hold. That it ran, when, at what cost and who decided stays."""
+        run = self.run(id)
+        erase_contents(run, self.body(asked.Reason).reason, actor=self.actor)
+        return _read(run)
 
 
 class Journal(OfRun):

@@ -25,6 +25,7 @@ from workflows.models import Priority, PublishRequest, Run, SavedStepVersion, Ve
 from workflows.services.exchange import export_workflow
 from workflows.services.publishing import publish_or_ask
 from workflows.services.refusals import Conflict
+from workflows.services.retention import keep_for
 from workflows.services.runs import accept_run, find_startable
 from workflows.services.workflows import create_workflow, draft_problems, offer_as_tool, save_draft
 
@@ -95,6 +96,15 @@ class AsTool(OfWorkflow):
         """By the MCP server at `/mcp`, for tokens of its department whose role may start runs."""
         workflow = self.workflow(id)
         offer_as_tool(workflow, on=self.body(asked.Enabled).enabled, actor=self.actor)
+        return answer(answers.Workflow.of(workflow))
+
+
+class Retention(OfWorkflow):
+    @operation("keep_contents", "Say how long contents of runs are kept", answer=answers.Workflow, body=asked.Retention)
+    def put(self, request: Request, id: str) -> HttpResponse:
+        """So many days after the end of each run; `null`: for ever. By managers. A legal hold keeps all."""
+        workflow = self.workflow(id)
+        keep_for(workflow, self.body(asked.Retention).days, actor=self.actor)
         return answer(answers.Workflow.of(workflow))
 
 

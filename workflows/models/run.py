@@ -74,6 +74,7 @@ class Run(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    erased_at = models.DateTimeField(_("contents erased"), null=True, editable=False)
     expires_at = models.DateTimeField(help_text="a run that lives longer is ended (90 days)")
 
     objects = Runs()

@@ -30,6 +30,10 @@ class Workflow(models.Model):
     is_tool = models.BooleanField(_("tool of other AI"), default=False)
     template = models.CharField(_("made from template"), max_length=60, blank=True)
     owner = models.ForeignKey("departments.User", models.SET_NULL, null=True, blank=True, related_name="+")
+    keeps_days = models.PositiveSmallIntegerField(
+        _("keeps contents of runs for days"), null=True, blank=True, help_text=_("Empty: for ever.")
+    )
+    erased_until = models.DateTimeField(null=True, editable=False, help_text="runs that ended earlier are erased")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now())
     archived_at = models.DateTimeField(null=True, blank=True)

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.models import Entry
-from departments.access import Actor, Verb, visible
+from departments.access import Actor, Verb, may_manage, visible
 from workflows.models import Run, RunStatus, TaskStatus, Workflow
 from workflows.pages.page import Request, identifier, page, piece_of, words
 from workflows.pages.progress import lines_of, waits_for
@@ -32,6 +32,7 @@ from workflows.services.sharing import has_lent
 
 SPANS: Mapping[str, timedelta] = {"day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
 MOST_ENTRIES = 50
+DEEDS = ("may_cancel", "may_retry", "may_resume", "may_repeat", "may_erase")
 
 
 @page
@@ -139,9 +140,7 @@ def find(request: Request, pk: UUID) -> Run:
 def context_of(request: Request, shown: Run) -> dict[str, Any]:
     status = RunStatus(shown.status)
     opened = [step for text in request.GET.getlist("open")[:50] if (step := identifier(text))]
-    may_run = request.actor.may(Verb.RUN, shown.department_id) and shown.parent_id is None
     lines = lines_of(shown, map(str, opened))
-    may_go_on = may_run and (status == RunStatus.FAILED or any(line.is_parked for line in lines))
     return {
         "run": shown,
         "status": status,
@@ -151,14 +150,25 @@ def context_of(request: Request, shown: Run) -> dict[str, Any]:
         "inputs": inputs_of(shown),
         "decisions": shown.tasks.filter(status=TaskStatus.DECIDED).order_by("decided_at"),
         "entries": Entry.objects.shown().filter(run_id=shown.pk).order_by("pk")[:MOST_ENTRIES],
-        "may_cancel": (may_run or has_lent(request.actor, shown))
-        and not status.is_over
-        and shown.parent_id is None
-        and shown.cancel_asked_at is None,
+        **_deeds(request.actor, shown, is_parked=any(line.is_parked for line in lines)),
+        "took": shown.finished_at - shown.started_at if shown.finished_at and shown.started_at else None,
+    }
+
+
+def _deeds(actor: Actor, shown: Run, *, is_parked: bool) -> dict[str, bool]:
+    """What may be done with the run as it is now. A part of another run is left to the one around it."""
+    if shown.parent_id is not None:
+        return dict.fromkeys(DEEDS, False)
+    is_over, is_whole = RunStatus(shown.status).is_over, shown.erased_at is None
+    may_run = actor.may(Verb.RUN, shown.department_id)
+    may_go_on = may_run and is_whole and (shown.status == RunStatus.FAILED or is_parked)
+    may_cancel = may_run or has_lent(actor, shown)
+    return {
+        "may_cancel": may_cancel and not is_over and shown.cancel_asked_at is None,
         "may_retry": may_go_on,
         "may_resume": may_go_on and not shown.is_test and shown.workflow.live_id not in (None, shown.version_id),
-        "may_repeat": may_run and not shown.is_test and status.is_over and shown.workflow.live_id is not None,
-        "took": shown.finished_at - shown.started_at if shown.finished_at and shown.started_at else None,
+        "may_repeat": may_run and is_whole and not shown.is_test and is_over and shown.workflow.live_id is not None,
+        "may_erase": is_over and is_whole and may_manage(actor, shown.department),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from pydantic import BaseModel
 from connectors.sdk import BadParams
 from workflows.engine import strict
 from workflows.runtime import limits
+
+ALONE = ""
+"""A name that no output has: under it lies what makes the content of its file like no other."""
 
 
 class BadOutput(BadParams):
@@ -33,10 +37,13 @@ def clean(output: BaseModel | Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def put_away(value: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """(the value, "") when it is small enough for its row, else (None, hash of the file it now lies in)."""
+    """(the value, "") when it is small enough for its row, else (None, hash of the file it now lies in).
+
+    No two have the same file, even where they are alike: one can be erased and the other stays.
+    """
     if _surely_small(value):
         return value, ""
-    text = json.dumps(value, ensure_ascii=False).encode()
+    text = json.dumps({**value, ALONE: secrets.token_hex(16)}, ensure_ascii=False).encode()
     if len(text) <= limits.INLINE_BYTES:
         return value, ""
     if len(text) > limits.STATE_BYTES:
@@ -45,14 +52,15 @@ def put_away(value: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
         )
 
     sha256 = hashlib.sha256(text).hexdigest()
-    if not default_storage.exists(_name(sha256)):
-        default_storage.save(_name(sha256), ContentFile(text))
+    default_storage.save(name_of(sha256), ContentFile(text))
     return None, sha256
 
 
 def fetch(sha256: str) -> Any:
-    with default_storage.open(_name(sha256)) as file:
-        return json.loads(file.read())
+    with default_storage.open(name_of(sha256)) as file:
+        value = json.loads(file.read())
+    value.pop(ALONE, None)
+    return value
 
 
 def _surely_small(value: dict[str, Any]) -> bool:
@@ -63,5 +71,5 @@ def _surely_small(value: dict[str, Any]) -> bool:
     )
 
 
-def _name(sha256: str) -> str:
+def name_of(sha256: str) -> str:
     return f"outputs/{sha256[:2]}/{sha256}.json"

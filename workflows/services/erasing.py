@@ -41,6 +41,7 @@ from workflows.models import (
     Version,
     Workflow,
 )
+from workflows.services import retention
 
 BY_NAME: Final[tuple[tuple[type[Model], str], ...]] = (
     *((model, "made_by") for model in (Connection, Manifest, ManifestVersion, Sample, StepRun, Subscription, Trigger)),
@@ -80,6 +81,9 @@ class OfRuns:
             for model, column in BY_NAME:
                 changed += model._default_manager.filter(**{column: name}).update(**{column: new})
         return changed
+
+    def replay(self) -> None:
+        retention.replay()
 
 
 def _open_tasks(person: User) -> QuerySet[Task]:

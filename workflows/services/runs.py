@@ -182,6 +182,8 @@ def _go_on(run: Run, actor: Actor, verb: str, *, version_id: UUID) -> Run:
         locked = Run.objects.select_for_update().get(pk=run.pk)
         if locked.parent_id is not None:
             raise Conflict("This is a part of another run. Go on with the run around it.")
+        if locked.erased_at is not None:
+            raise Conflict("The contents of this run were erased, so that it cannot go on. Start it again.")
         reopening.reopen(locked, version_id)
         record(verb, actor=actor, department=run.department.slug, thing=run, run_id=run.pk)
     run.refresh_from_db()

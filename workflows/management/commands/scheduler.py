@@ -21,6 +21,7 @@ from workflows.services import (
     delivering,
     endings,
     progress,
+    retention,
     series_turns,
     task_clock,
     watching,
@@ -34,7 +35,8 @@ class Command(BaseCommand):
         others = (watching.Watcher().strike, delivering.Courier().strike)
         triggers = (clocks.strike, endings.strike, *others)
         asked = (task_clock.strike, budget_questions.strike)
-        strikes = (*asked, *triggers, series_turns.strike, mending.mend, progress.Rounds().strike)
+        kept = (mending.mend, retention.Rounds().strike)
+        strikes = (*asked, *triggers, series_turns.strike, *kept, progress.Rounds().strike)
         scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())

@@ -1,0 +1,247 @@
+"""Contents of runs go after their time, or at once; nothing is left of them anywhere, and what happened stays (G01)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from audit.models import Entry
+from audit.sentences import sentence
+from departments import erasing, erasures, holds
+from departments.access import SYSTEM, Actor, actor_for_user
+from departments.models import Department, Notice, Role
+from tests import factories
+from tests.workflows.runtime.harness import done
+from workflows.models import (
+    Attempt,
+    Delivery,
+    JournalEntry,
+    Run,
+    Series,
+    SeriesRow,
+    StepRun,
+    StoredFile,
+    Task,
+    Trigger,
+    TriggerEvent,
+    Workflow,
+)
+from workflows.runtime import files, outputs
+from workflows.services import retention
+from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
+from workflows.services.runs import retry_run
+
+pytestmark = pytest.mark.django_db
+SECRET = "Mrs Zimmerling, born 1961"
+WROTE = {"text": SECRET, "list": [{"deep": SECRET}]}
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(erasures, "_file", lambda: tmp_path / "erased-people")
+    settings.MEDIA_ROOT = tmp_path / "files"
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def legal() -> Department:
+    return factories.make_department("Legal")
+
+
+@pytest.fixture
+def mona(legal: Department) -> Actor:
+    return actor_for_user(factories.make_user("Mona", legal, Role.MANAGER))
+
+
+@pytest.fixture
+def workflow(legal: Department) -> Workflow:
+    return factories.make_version(factories.make_workflow(legal, name="Contract check")).workflow
+
+
+def ended(workflow: Workflow, days_ago: float = 0, **fields: Any) -> Run:
+    at = timezone.now() - timedelta(days=days_ago)
+    return factories.make_run(workflow.versions.get(), status="succeeded", finished_at=at, **fields)
+
+
+def a_full_run(workflow: Workflow) -> Run:
+    """With the secret in every row and file that can belong to a run."""
+    legal, error = workflow.department, {"code": "rejected", "message": SECRET, "step": "a", "title": "Write"}
+    given, kept = (files.save(legal.pk, f"{name}.txt", f"{name} {SECRET}".encode(), "") for name in ("given", "kept"))
+    inputs = {"contract": files.reference(given).model_dump(), "who": WROTE, "also": files.reference(kept).model_dump()}
+    ended(workflow, inputs={"again": files.reference(kept).model_dump()})
+    run = ended(workflow, title=SECRET, inputs=inputs, output=WROTE, error=error, scope=WROTE)
+    files.save(legal.pk, "made.txt", f"made {SECRET}".encode(), "", run_id=run.pk)
+    _nothing, large = outputs.put_away({"text": SECRET * 60_000})
+    inside = {"round": 1, "arms": ["a"], "scope": WROTE, "sent_back": {"remarks": SECRET}}
+    step = factories.make_step(
+        run, status="succeeded", output_sha256=large, error=error, inside=inside, signal=WROTE, summary=SECRET
+    )
+    child = ended(workflow, inputs=WROTE, scope=WROTE, parent=run, parent_step=step, item_index=0)
+    factories.make_step(child, status="succeeded", output=WROTE)
+    call = {"kind": "model", "model_asked": "m", "cost_usd": "0.1", "prompt": [{"content": SECRET}], "answer": SECRET}
+    Attempt.objects.create(step=step, number=1, started_at=timezone.now(), given=WROTE, calls=[call], error=error)
+    JournalEntry.objects.create(run=run, seq=1, event="step.done", detail=WROTE)
+    more = {"draft": SECRET, "text": SECRET, "shown": WROTE, "options": [SECRET], "form": WROTE, "known": WROTE}
+    told = {"why": error, "leaving": WROTE, "answer": {"decision": "approve", "by": "Lea", "reason": SECRET}}
+    task = factories.make_task(step, status="decided", question=SECRET, **more, **told)
+    factories.make_decision(task, factories.make_user("Lea"), reason=SECRET, answer=told["answer"])
+    task.assignees.update(reason=SECRET)
+    texts = {"subject": SECRET, "text": SECRET, "html": SECRET, "digest_line": SECRET}
+    factories.make_notice(factories.make_user("Tom"), about=task.pk, status="sent", next_at=None, **texts)
+    series = Series.objects.create(department=legal, workflow=workflow, key="k", title="T", total=1, started_by="Lea")
+    SeriesRow.objects.create(series=series, number=1, values=WROTE, said=SECRET, run=run)
+    trigger = Trigger.objects.create(department=legal, workflow=workflow, kind="web.hook", title="T", made_by="Lea")
+    TriggerEvent.objects.create(trigger=trigger, key="1", title=SECRET, data=WROTE, said=SECRET, run_id=run.pk)
+    data = {"id": str(run.pk), "title": SECRET, "error": error}
+    Delivery.objects.create(
+        subscription=factories.make_subscription(legal), type="run.failed", data=data, run_id=run.pk
+    )
+    return run
+
+
+def found_in_tables() -> dict[str, int]:
+    with connection.cursor() as cursor:
+        found = {}
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT count(*) FROM "{table}" AS one WHERE one::text LIKE %s', [f"%{SECRET[:14]}%"])
+            found[table] = cursor.fetchone()[0]
+    return {table: count for table, count in found.items() if count}
+
+
+def found_in_files(media: Path) -> list[str]:
+    return [path.read_text()[:5] for path in media.rglob("*") if path.is_file() and SECRET in path.read_text()]
+
+
+def test_nothing_is_left_of_what_a_run_held_and_all_of_what_happened(
+    workflow: Workflow, mona: Actor, media: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    run = a_full_run(workflow)
+    assert len(found_in_tables()) == 11, found_in_tables()
+    assert len(found_in_files(media)) == 4
+
+    with django_capture_on_commit_callbacks(execute=True):
+        retention.erase_contents(run, "The contract was withdrawn", actor=mona)
+
+    assert found_in_tables() == {}
+    assert found_in_files(media) == ["kept "], "which another run was given, too"
+    assert list(StoredFile.objects.values_list("name", flat=True)) == ["kept.txt"]
+    step, task = StepRun.objects.get(run=run), Task.objects.get(run=run)
+    assert (run.status, step.status, step.inside) == ("succeeded", "succeeded", {"round": 1, "arms": ["a"]})
+    assert step.error == {"code": "rejected", "message": "Erased.", "step": "a", "title": "Write"}
+    assert step.tries.get().calls == [{"kind": "model", "model_asked": "m", "cost_usd": "0.1"}]
+    assert task.answer == task.decisions.get().answer == {"decision": "approve", "by": "Lea"}
+    assert Notice.objects.filter(about=task.pk).exists()
+    told = Entry.objects.shown().get(verb="run.contents_erased")
+    assert "Mona erased the contents of" in sentence(told)
+    retention.erase_contents(run, "Twice is once", actor=mona)
+    assert Entry.objects.filter(verb="run.contents_erased").count() == 1
+
+    Run.objects.filter(pk=run.pk).update(erased_at=None, title=SECRET)  # as a restored backup knows it
+    assert [erasing.replay() for _ in range(2)] == [0, 0]
+    assert found_in_tables() == {}
+    assert Entry.objects.filter(verb="run.contents_erased").count() == 2
+
+
+def test_who_may_not_and_what_goes_on_or_is_held_is_refused(workflow: Workflow, mona: Actor) -> None:
+    run, under_way = ended(workflow, inputs=WROTE), factories.make_run(workflow.versions.get(), status="waiting")
+    part = ended(workflow, parent=run, parent_step=factories.make_step(run), item_index=0)
+    builder = actor_for_user(factories.make_user("Bea", workflow.department, Role.BUILDER))
+    with pytest.raises(PermissionDenied):
+        retention.erase_contents(run, "x", actor=builder)
+    with pytest.raises(PermissionDenied):
+        retention.keep_for(workflow, 3, actor=builder)
+    with pytest.raises(ValidationError, match="Say why"):
+        retention.erase_contents(run, " ", actor=mona)
+    for other, why in ((under_way, "not over"), (part, "part of another run")):
+        with pytest.raises(Conflict, match=why):
+            retention.erase_contents(other, "x", actor=mona)
+    for days in (0, -1, 3651, 1.5):
+        with pytest.raises(ValidationError, match="From 1 to 3,650"):
+            retention.keep_for(workflow, days, actor=mona)  # type: ignore[arg-type]
+    holds.set_hold(department=workflow.department, reason="A lawsuit", actor=SYSTEM)
+    with pytest.raises(Conflict, match="A legal hold is on Legal"):
+        retention.erase_contents(run, "x", actor=mona)
+    run.refresh_from_db()
+    assert run.inputs == WROTE
+
+
+def test_the_scheduler_erases_what_is_older_than_its_workflow_keeps(workflow: Workflow, mona: Actor) -> None:
+    old, young = (ended(workflow, days, inputs=WROTE) for days in (31, 29))
+    others = ended(factories.make_version(factories.make_workflow(workflow.department)).workflow, 400, inputs=WROTE)
+    assert retention.Rounds().strike() == 0
+    retention.keep_for(workflow, 30, actor=mona)
+    hold = holds.set_hold(department=workflow.department, reason="A lawsuit", actor=SYSTEM)
+    assert retention.Rounds().strike() == 0
+    holds.lift_hold(hold, reason="It is over", actor=SYSTEM)
+
+    assert [retention.Rounds().strike() for _ in range(2)] == [1, 0]
+
+    assert [Run.objects.get(pk=one.pk).inputs for one in (old, young, others)] == [{}, WROTE, WROTE]
+    told = Entry.objects.shown().get(verb="run.contents_erased")
+    assert (told.actor_label, told.detail) == ("Tandem", {"days": 30})
+    retention.keep_for(workflow, 20, actor=mona)
+    assert retention.Rounds().strike() == 1
+    assert Run.objects.exclude(erased_at=None).count() == 2
+
+
+def test_more_than_one_round_takes_is_taken_at_once_in_the_next(
+    workflow: Workflow, mona: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "AT_A_TIME", 2)
+    at = timezone.now() - timedelta(days=9)
+    for _ in range(5):
+        factories.make_run(workflow.versions.get(), status="failed", finished_at=at, inputs=WROTE)
+    retention.keep_for(workflow, 7, actor=mona)
+    rounds = retention.Rounds()
+
+    assert [rounds.strike() for _ in range(4)] == [2, 2, 1, 0]
+    assert not Run.objects.filter(erased_at=None).exists()
+
+
+def test_an_erased_run_is_shown_everywhere_and_does_not_go_on(mona: Actor, legal: Department) -> None:
+    each = {"id": "each", "kind": "flow.for_each", "with": {"items": "{{ inputs.list }}"}, "steps": [SAYS]}
+    run = done(
+        [{**SAYS, "id": "first"}, each, FAILS], department=legal, inputs=INPUTS, given={"who": SECRET, "list": [1]}
+    )
+    assert run.status == "failed", run.error
+    retention.erase_contents(run, "Asked for", actor=mona)
+    client = Client()
+    client.force_login(factories.make_user("Max", legal, Role.MANAGER))
+
+    pages = [client.get(f"/runs/{run.pk}/{rest}") for rest in ("", "record/", "record.pdf", "steps/")]
+    assert [page.status_code for page in pages] == [200] * 4
+    assert "The contents were erased on" in pages[0].content.decode()
+    assert "Go on from the failed step" not in pages[0].content.decode()
+    with pytest.raises(Conflict, match="were erased"):
+        retry_run(run, actor=mona)
+
+
+def test_two_large_results_that_are_alike_have_a_file_each() -> None:
+    value = {"text": "x" * 2_000_000}
+    (_none, first), (_none, second) = outputs.put_away(value), outputs.put_away(value)
+
+    assert first != second
+    assert outputs.fetch(first) == outputs.fetch(second) == value
+
+
+def test_bytes_stay_while_another_file_has_them(legal: Department, media: Path) -> None:
+    one, other = (files.save(legal.pk, f"{name}.txt", b"alike", "text/plain") for name in ("a", "b"))
+    one.delete()
+    files.forget(legal.pk, other.sha256)
+    assert files.read(other) == b"alike"
+
+    other.delete()
+    files.forget(legal.pk, other.sha256)
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+    assert files.read(files.save(legal.pk, "c.txt", b"alike", "text/plain")) == b"alike"
+
+
+SAYS = {"id": "says", "kind": "text.compose", "with": {"text": "Good morning, {{ inputs.who }}."}}
+FAILS = {"id": "stop", "kind": "flow.stop", "with": {"as": "failed", "message": "{{ inputs.who }} has left."}}
+INPUTS = {"who": {"type": "text"}, "list": {"type": "list"}}

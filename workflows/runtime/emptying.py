@@ -1,0 +1,147 @@
+"""Taking the contents of runs away: what went in, was asked, answered, made and written down on the way.
+
+What stays is that each ran, when, by whom, by which version, at what cost, and who decided what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.core.files.storage import default_storage
+
+from audit import sql
+from workflows.models import StoredFile
+from workflows.runtime import files, outputs
+
+ERASED: Final = "Erased."
+"""Instead of a question, or of what went wrong: their code and place stay."""
+OF_A_STEP: Final = (
+    *("arms", "round", "catches", "tolerated", "rehearsed", "items", "keep_going", "concurrency"),
+    *("tries_before", "postponed", "by_machine"),
+)
+OF_A_CALL: Final = (
+    *("kind", "provider", "model_asked", "model_answered", "instead_of", "prompt_sha256", "finish_reason"),
+    *("tokens_in", "tokens_out", "tokens_cached", "estimated", "priced", "cost_usd", "latency_s", "first_byte_s"),
+    *("method", "status", "bytes", "error"),
+)
+OF_AN_ANSWER: Final = ("decision", "by")
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Bytes that lie in the storage of files, to be taken away once the transaction stands."""
+
+    files: list[tuple[UUID, str]]
+    outputs: list[str]
+
+    def take_away(self) -> None:
+        for department_id, sha256 in self.files:
+            files.forget(department_id, sha256)
+        for sha256 in self.outputs:
+            default_storage.delete(outputs.name_of(sha256))
+
+
+def empty(runs: Sequence[UUID]) -> Left:
+    """Of these runs, which are over, and of all that ran inside them. Inside a transaction."""
+    family = [id for (id,) in sql.rows(_FAMILY, [list(runs)])]
+    left = Left(_files(family), [sha256 for (sha256,) in sql.rows(_LARGE, [family])])
+    for statement, *values in _STATEMENTS:
+        sql.execute(statement, [*values, family])
+    return left
+
+
+def _files(family: list[UUID]) -> list[tuple[UUID, str]]:
+    """What the runs made or were given, unless another run, a table or a sample has it too."""
+    asked = [id for (id,) in sql.rows(_FILES, [family, family])]
+    if not asked:
+        return []
+    names = [str(id) for id in asked]
+    kept = {id for (id,) in sql.rows(_USED, [min(asked), family, names, names, asked])}
+    gone = [id for id in asked if str(id) not in kept]
+    rows = StoredFile.objects.filter(pk__in=gone)
+    found = list(rows.values_list("department_id", "sha256").distinct())
+    rows.delete()
+    return found
+
+
+def _kept(column: str, *, is_list: bool = False) -> str:
+    """Of an object, or of each in a list, the names that are given."""
+    whole = "coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each({}) WHERE key = ANY(%s)), '{{}}')"
+    if not is_list:
+        return whole.format(column)
+    return f"coalesce((SELECT jsonb_agg({whole.format('one')}) FROM jsonb_array_elements({column}) AS one), '[]')"
+
+
+_ERROR = (
+    f"""error = CASE WHEN jsonb_exists(error, 'message') THEN error || '{{"message": "{ERASED}"}}' ELSE error END"""
+)
+_STEPS = "SELECT id FROM workflows_steprun WHERE run_id = ANY(%s)"
+_TASKS = "SELECT id FROM workflows_task WHERE run_id = ANY(%s)"
+
+_FAMILY = """
+WITH RECURSIVE family AS (
+    SELECT id FROM workflows_run WHERE id = ANY(%s)
+    UNION ALL SELECT child.id FROM workflows_run AS child JOIN family ON child.parent_id = family.id
+) SELECT id FROM family
+"""
+
+_LARGE = "SELECT output_sha256 FROM workflows_steprun WHERE run_id = ANY(%s) AND output_sha256 <> ''"
+
+_FILES = """
+SELECT id FROM workflows_storedfile WHERE run_id = ANY(%s)
+UNION SELECT file.id FROM workflows_run AS run,
+    jsonb_path_query(run.inputs::jsonb, 'strict $.**.file ? (@.type() == "string")', silent => true) AS place
+    JOIN workflows_storedfile AS file ON file.id::text = place #>> '{}'
+WHERE run.id = ANY(%s) AND run.department_id = file.department_id
+"""
+
+# Ids rise with time: whoever refers to a file is younger than the file. One pass, however many files are asked about.
+_USED = """
+SELECT place #>> '{}' FROM workflows_run AS other,
+    jsonb_path_query(other.inputs::jsonb, 'strict $.**.file ? (@.type() == "string")', silent => true) AS place
+WHERE other.id > %s AND other.erased_at IS NULL AND other.id <> ALL(%s) AND other.inputs::text LIKE '%%"file"%%'
+    AND place #>> '{}' = ANY(%s)
+UNION SELECT place #>> '{}' FROM workflows_workflow AS flow,
+    jsonb_path_query(flow.sample::jsonb, 'strict $.**.file ? (@.type() == "string")', silent => true) AS place
+WHERE place #>> '{}' = ANY(%s)
+UNION SELECT file_id::text FROM workflows_series WHERE file_id = ANY(%s)
+"""
+
+_STATEMENTS: tuple[tuple[Any, ...], ...] = (
+    (
+        f"""UPDATE workflows_run SET title = '', inputs = '{{}}', scope = '{{}}', output = NULL, {_ERROR},
+            erased_at = clock_timestamp() WHERE id = ANY(%s)""",
+    ),
+    (
+        f"""UPDATE workflows_steprun SET output = NULL, output_sha256 = '', signal = NULL, summary = '', {_ERROR},
+            inside = {_kept("inside")} WHERE run_id = ANY(%s)""",
+        list(OF_A_STEP),
+    ),
+    (
+        f"""UPDATE workflows_attempt SET given = NULL, {_ERROR}, calls = {_kept("calls", is_list=True)}
+            WHERE step_id IN ({_STEPS})""",
+        list(OF_A_CALL),
+    ),
+    ("UPDATE workflows_journalentry SET detail = '{}' WHERE run_id = ANY(%s)",),
+    (
+        f"""UPDATE workflows_task SET question = '{ERASED}', draft = '', text = '', shown = '{{}}', options = '[]',
+            form = NULL, known = '{{}}', why = NULL, leaving = NULL,
+            answer = CASE WHEN answer IS NULL THEN NULL ELSE {_kept("answer")} END WHERE run_id = ANY(%s)""",
+        list(OF_AN_ANSWER),
+    ),
+    (
+        f"UPDATE workflows_decision SET reason = '', answer = {_kept('answer')} WHERE task_id IN ({_TASKS})",
+        list(OF_AN_ANSWER),
+    ),
+    (f"UPDATE workflows_assignee SET reason = '' WHERE task_id IN ({_TASKS})",),
+    (
+        f"""UPDATE departments_notice SET subject = kind, text = '', html = '', digest_line = ''
+            WHERE about IN ({_TASKS})""",
+    ),
+    ("UPDATE workflows_seriesrow SET values = '{}', said = '' WHERE run_id = ANY(%s)",),
+    ("UPDATE workflows_triggerevent SET title = '', data = '{}', said = '' WHERE run_id = ANY(%s)",),
+    ("UPDATE workflows_delivery SET data = data - 'title' - 'error' WHERE run_id = ANY(%s)",),
+)
