@@ -222,6 +222,21 @@ def test_an_erased_run_is_shown_everywhere_and_does_not_go_on(mona: Actor, legal
         retry_run(run, actor=mona)
 
 
+def test_a_manager_says_on_a_page_how_long_and_everybody_reads_it(workflow: Workflow, legal: Department) -> None:
+    desk, address = Client(), f"/workflows/{workflow.pk}/kept/"
+    desk.force_login(factories.make_user("Max", legal, Role.MANAGER))
+    refused = [desk.post(address, {"days": typed}) for typed in ("0", "soon", "9e9", "1.5", "-3")]
+    assert [answer.status_code for answer in refused] == [422] * 5
+    assert 'value="soon"' in refused[1].content.decode(), "what was typed stays"
+
+    saved = desk.post(address, {"days": "90"}, follow=True).content.decode()
+    assert saved.count("Contents of its runs are erased 90 days after their end.") == 2
+    desk.post(address, {"days": ""})
+    workflow.refresh_from_db()
+    assert workflow.keeps_days is None
+    assert Entry.objects.filter(verb="workflow.retention_changed").count() == 2
+
+
 def test_two_large_results_that_are_alike_have_a_file_each() -> None:
     value = {"text": "x" * 2_000_000}
     (_none, first), (_none, second) = outputs.put_away(value), outputs.put_away(value)
