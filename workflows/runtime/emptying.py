@@ -143,5 +143,10 @@ _STATEMENTS: tuple[tuple[Any, ...], ...] = (
     ),
     ("UPDATE workflows_seriesrow SET values = '{}', said = '' WHERE run_id = ANY(%s)",),
     ("UPDATE workflows_triggerevent SET title = '', data = '{}', said = '' WHERE run_id = ANY(%s)",),
+    (
+        """UPDATE workflows_deliverytry SET answer = '', problem = '' WHERE delivery_id IN (
+            SELECT id FROM workflows_delivery WHERE run_id = ANY(%s))""",
+    ),
+    ("UPDATE connectors_modelcall SET error = '' WHERE run_id = ANY(%s)",),
     ("UPDATE workflows_delivery SET data = data - 'title' - 'error' WHERE run_id = ANY(%s)",),
 )

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from audit.models import Entry
 from audit.sentences import sentence
+from connectors.models import ModelCall
 from departments import erasing, erasures, holds
 from departments.access import SYSTEM, Actor, actor_for_user
 from departments.models import Department, Notice, Role
@@ -21,6 +22,7 @@ from tests.workflows.runtime.harness import done
 from workflows.models import (
     Attempt,
     Delivery,
+    DeliveryTry,
     JournalEntry,
     Run,
     Series,
@@ -99,9 +101,12 @@ def a_full_run(workflow: Workflow) -> Run:
     trigger = Trigger.objects.create(department=legal, workflow=workflow, kind="web.hook", title="T", made_by="Lea")
     TriggerEvent.objects.create(trigger=trigger, key="1", title=SECRET, data=WROTE, said=SECRET, run_id=run.pk)
     data = {"id": str(run.pk), "title": SECRET, "error": error}
-    Delivery.objects.create(
-        subscription=factories.make_subscription(legal), type="run.failed", data=data, run_id=run.pk
-    )
+    subscription = factories.make_subscription(legal)
+    delivery = Delivery.objects.create(subscription=subscription, type="run.failed", data=data, run_id=run.pk)
+    DeliveryTry.objects.create(delivery=delivery, code=500, answer=SECRET, problem=SECRET)
+    paid = {"provider": "P", "model": "m", "month": timezone.now().date().replace(day=1), "reserved_usd": 1}
+    where = {"workflow_id": workflow.pk, "run_id": run.pk, "step_id": step.pk}
+    ModelCall.objects.create(department=legal, **where, **paid, error=SECRET)
     return run
 
 
@@ -122,7 +127,7 @@ def test_nothing_is_left_of_what_a_run_held_and_all_of_what_happened(
     workflow: Workflow, mona: Actor, media: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     run = a_full_run(workflow)
-    assert len(found_in_tables()) == 11, found_in_tables()
+    assert len(found_in_tables()) == 13, found_in_tables()
     assert len(found_in_files(media)) == 4
 
     with django_capture_on_commit_callbacks(execute=True):
