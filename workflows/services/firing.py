@@ -33,6 +33,7 @@ from workflows.services.runs import accept_run
 log = logging.getLogger(__name__)
 LONGEST_KEY = 300
 NOTED_EVERY = timedelta(seconds=5)
+REMEDY = "Choose in the settings of the trigger what these inputs get, or change what is asked for in the workflow."
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,8 @@ def _start(trigger: Trigger, event: Event, priority: int) -> Fired:
             run = accept_run(trigger.workflow, inputs=given, actor=actor, priority=priority, title=event.title).run
         return Fired(Heard.STARTED, True, run.pk)
     except ValidationError as error:
-        return Fired(Heard.REFUSED, True, said=in_words(error))
+        remedy = REMEDY if hasattr(error, "message_dict") else ""
+        return Fired(Heard.REFUSED, True, said=f"{in_words(error)} {remedy}".strip())
     except (Conflict, params.BadText, conditions.BadCondition) as error:
         return Fired(Heard.REFUSED, True, said=str(error))
 
