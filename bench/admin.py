@@ -71,13 +71,14 @@ def _measured(path: str, key: str) -> dict[str, float]:
     client.cookies[settings.SESSION_COOKIE_NAME] = key
     with CaptureQueriesContext(connection) as asked:
         answer = client.get(path)
+    queries = len(asked)  # the next request forgets them
     assert answer.status_code == 200, (path, answer.status_code, answer.get("Location"))
     took = []
     for _turn in range(TURNS):
         began = time.perf_counter()
         client.get(path)
         took.append((time.perf_counter() - began) * 1000)
-    return {"ms": percentile(took, 95), "queries": len(asked)}
+    return {"ms": percentile(took, 95), "queries": queries}
 
 
 def _fill(count: int) -> None:
