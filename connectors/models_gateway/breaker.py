@@ -7,7 +7,9 @@ counted from the rows of the calls when one has failed.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
+from uuid import UUID
 
 from audit import sql
 from connectors.models_gateway.request import Way
@@ -18,11 +20,43 @@ log = logging.getLogger(__name__)
 LEAST_CALLS = 20
 WINDOW = timedelta(seconds=60)
 OPEN_FOR = timedelta(seconds=30)
+ASK_AGAIN = timedelta(seconds=2)
 
 
 def is_sick(calls: int, failures: int) -> bool:
     """At least half of at least twenty calls of the last minute have failed."""
     return calls >= LEAST_CALLS and 2 * failures >= calls
+
+
+def is_proved(lately: Sequence[str]) -> bool:
+    """Whether most of its last twenty calls were well; `lately` is how those of the last minute went."""
+    return len(lately) >= LEAST_CALLS and not is_sick(len(lately), lately.count("fault"))
+
+
+def has_proved_itself(way: Way) -> bool:
+    """Who has may be asked by as many as like; of anybody else it is not known whether they are there."""
+    if way.model_id is None or way.probes:
+        return True
+    found = sql.rows(_LATELY, [way.model_id, WINDOW.total_seconds(), way.model_id, LEAST_CALLS])
+    return is_proved([went for (went,) in found])
+
+
+def require_place(way: Way, step_id: UUID) -> None:
+    """Few at once try a model that has not proved itself: as many as it takes to find out (case M03).
+
+    Inside the transaction that writes the call down. Raises NotNow where so many are unanswered or have failed; one
+    after the other may always ask.
+    """
+    sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"breaker {way.model_id}"])
+    values = [way.model_id, step_id, way.clocks.total_s, way.model_id, WINDOW.total_seconds(), way.model_id]
+    unanswered, failed = sql.row(_UNPROVED, values) or (0, 0)
+    if unanswered and unanswered + failed >= LEAST_CALLS:
+        raise NotNow(
+            f'The model "{way.model}" ({way.provider}) has yet to answer those who asked before. '
+            "The step asks by itself as soon as it does.",
+            code="unproved",
+            after=ASK_AGAIN,
+        )
 
 
 def refused(way_named: str, after_s: float) -> NotNow:
@@ -81,6 +115,30 @@ SELECT count(*), count(*) FILTER (WHERE went = 'fault') FROM connectors_modelcal
 WHERE model_row = %s AND went IN ('ok', 'fault')
     AND ended_at > (SELECT clock_timestamp()) - make_interval(secs => %s)
     AND ended_at > coalesce((SELECT closed_at FROM connectors_breaker WHERE model_id = %s), '-infinity')
+"""
+
+_SINCE = "coalesce((SELECT closed_at FROM connectors_breaker WHERE model_id = %s), '-infinity')"
+_LATELY = f"""
+SELECT went FROM connectors_modelcall
+WHERE model_row = %s AND went IN ('ok', 'fault')
+    AND ended_at > (SELECT clock_timestamp()) - make_interval(secs => %s) AND ended_at > {_SINCE}
+ORDER BY ended_at DESC LIMIT %s
+"""
+# A call that its worker left behind counts until its step asks again. Statements that follow the lock see all that
+# those who had it before have written.
+_UNPROVED = f"""
+SELECT (
+    SELECT count(*) FROM connectors_modelcall AS call
+    WHERE model_row = %s AND status = 'reserved' AND step_id <> %s
+        AND at > (SELECT clock_timestamp()) - make_interval(secs => %s)
+        AND NOT EXISTS (
+            SELECT FROM connectors_modelcall AS next WHERE next.step_id = call.step_id AND next.id > call.id
+        )
+), (
+    SELECT count(*) FROM connectors_modelcall
+    WHERE model_row = %s AND went = 'fault'
+        AND ended_at > (SELECT clock_timestamp()) - make_interval(secs => %s) AND ended_at > {_SINCE}
+)
 """
 
 _OPEN = """

@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from uuid_utils.compat import uuid7
 
 from audit import sql
+from connectors.models_gateway import breaker
 from connectors.models_gateway.payer import Limit, Payer, Used, step_is_out, stopped, why_not
 from connectors.models_gateway.record import CallRecord
 from connectors.models_gateway.request import Way
@@ -65,10 +66,13 @@ class Purse:
             sql.release()
 
     def _reserve(self, way: Way, usd: Decimal, is_extra: bool) -> UUID:
+        is_proved = breaker.has_proved_itself(way)
         for _turn in range(TURNS):
             reserve = uuid7()
             try:
                 with transaction.atomic():
+                    if not is_proved:
+                        breaker.require_place(way, self.payer.step_id)
                     found = sql.row(_RESERVE, self._values(reserve, way, usd, is_extra))
                     if found is None:
                         raise _Refused

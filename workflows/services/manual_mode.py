@@ -189,7 +189,7 @@ def _hurry(mode: ManualMode) -> int:
     )
     if mode.provider:
         tried = Attempt.objects.filter(step=OuterRef("pk"), calls__contains=[{"provider": mode.provider}])
-        put_off = Q(error__code__in=("budget", "breaker_open", "retry_budget"))  # nobody was asked yet
+        put_off = Q(error__code__in=("budget", "breaker_open", "retry_budget", "unproved"))  # nobody was asked yet
         rows = rows.filter(Exists(tried) | put_off)
     return rows.exclude(inside__has_key="by_machine").update(run_after=Now(), handed_out_at=None)
 

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from connectors.models import ModelCall
-from connectors.models_gateway.breaker import is_sick
+from connectors.models_gateway.breaker import is_proved, is_sick
 from connectors.models_gateway.for_step import StepModels
 from connectors.models_gateway.payer import ALWAYS, Limit, Payer
 from connectors.sdk import StepError
@@ -33,6 +33,11 @@ from tests.scripted_provider import (
 )
 def test_half_of_at_least_twenty_calls_have_to_fail(calls: int, failures: int, sick: bool) -> None:
     assert is_sick(calls, failures) is sick
+
+
+@pytest.mark.parametrize(("well", "failed", "proved"), [(19, 0, False), (20, 0, True), (11, 9, True), (10, 10, False)])
+def test_most_of_its_last_twenty_calls_prove_a_model(well: int, failed: int, proved: bool) -> None:
+    assert is_proved(["ok"] * well + ["fault"] * failed) is proved
 
 
 @pytest.mark.django_db

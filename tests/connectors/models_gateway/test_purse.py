@@ -205,3 +205,35 @@ def test_a_hundred_threads_with_money_for_ten_make_ten_calls() -> None:
     assert (len(made), refused) == (10, ["budget"] * 90)
     assert used(whole.subject) == (Decimal("0.10"), 0, 10)
     assert ModelCall.objects.filter(status="settled").count() == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_thirty_who_ask_at_once_twenty_find_out_whether_the_model_is_there() -> None:
+    """And as many as like ask it once it has answered; who asks again after its worker died is not in its own way."""
+    way = replace(WAY, model_id=uuid4())
+    whole = limit(make_department().pk)
+    asking: dict[UUID, UUID] = {}
+    refused: list[str] = []
+
+    def ask(step_id: UUID) -> None:
+        try:
+            asking[step_id] = Purse(payer(whole, step_id=step_id)).put_aside(way, CENT)
+        except NotNow as error:
+            refused.append(error.code)
+
+    in_threads([lambda: ask(uuid4()) for _ in range(30)])
+    at_first = (len(asking), [*refused])
+    ask(next(iter(asking)))
+    again = len(refused)
+    *most, last = asking.values()
+    for reserve in most:
+        Purse(payer(whole)).settle(reserve, called(error="unavailable"), "fault")
+    ask(uuid4())
+    failed = len(refused)
+    Purse(payer(whole)).settle(last, called(), "ok")
+    ModelCall.objects.filter(went="fault").update(went="ok")
+    in_threads([lambda: ask(uuid4()) for _ in range(30)])
+
+    assert at_first == (20, ["unproved"] * 10)
+    assert (again, failed, len(refused)) == (10, 11, 11)
+    assert ModelCall.objects.filter(status="reserved").count() == 31, "one was left behind by a worker"
