@@ -216,7 +216,9 @@ def _set_prompt(draft: Draft, node: Node, name: str, version: SavedStepVersion, 
 def _held(workflow: Workflow, actor: Actor) -> Draft:
     """The draft as it is now, with its row locked: an edit made up from it cannot be stale."""
     require(actor, Verb.EDIT, workflow.department)
-    locked = Workflow.objects.select_for_update(of=("self",)).select_related("department").get(pk=workflow.pk)
+    locked = (
+        Workflow.objects.select_for_update(of=("self",), no_key=True).select_related("department").get(pk=workflow.pk)
+    )
     return Draft(locked, load(locked.draft))
 
 

@@ -41,7 +41,7 @@ class Change:
 
 def lock(workflow: Workflow) -> Workflow:
     """The present row; nobody else changes it until the transaction ends. Costs one statement."""
-    locked = Workflow.objects.select_for_update().defer("sample").get(pk=workflow.pk)
+    locked = Workflow.objects.select_for_update(no_key=True).defer("sample").get(pk=workflow.pk)
     locked.department = workflow.department
     return locked
 

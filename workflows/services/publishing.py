@@ -115,7 +115,9 @@ def latest_request(workflow: Workflow) -> PublishRequest | None:
 
 def _locked(workflow: Workflow, revision: int, otherwise: str = "") -> Workflow:
     """The workflow under lock, its draft still the one with this revision; edits wait until the transaction ends."""
-    locked = Workflow.objects.select_for_update(of=("self",)).select_related("department").get(pk=workflow.pk)
+    locked = (
+        Workflow.objects.select_for_update(of=("self",), no_key=True).select_related("department").get(pk=workflow.pk)
+    )
     if locked.draft_revision != revision:
         sentence = otherwise or "Somebody has changed the draft of “{name}” since you opened it. Look at that first."
         raise Conflict(sentence.format(name=workflow.name))

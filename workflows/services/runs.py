@@ -179,7 +179,7 @@ def _checked(version_id: UUID, given: Mapping[str, Any], department_id: UUID) ->
 def _go_on(run: Run, actor: Actor, verb: str, *, version_id: UUID) -> Run:
     require_repair(actor, run.department)
     with transaction.atomic():
-        locked = Run.objects.select_for_update().get(pk=run.pk)
+        locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
         if locked.parent_id is not None:
             raise Conflict("This is a part of another run. Go on with the run around it.")
         if locked.erased_at is not None:

@@ -288,7 +288,9 @@ def _first_time(trigger: Trigger, kind: type[Kind]) -> Any:
 
 
 def _locked(trigger: Trigger) -> Trigger:
-    rows = Trigger.objects.select_for_update(of=("self",)).select_related("department", "workflow", "secret")
+    rows = Trigger.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "department", "workflow", "secret"
+    )
     found = rows.filter(pk=trigger.pk, removed_at=None).first()
     if found is None:
         raise Conflict("This trigger was removed meanwhile.")

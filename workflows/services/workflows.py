@@ -98,7 +98,7 @@ def make_live(
     """The next version, without asking whether it may be. Raises Conflict when the draft has another revision."""
     with transaction.atomic():
         # The lock makes numbers dense when two people publish at once, and keeps the draft what was looked at.
-        locked = Workflow.objects.select_for_update().get(pk=workflow.pk)
+        locked = Workflow.objects.select_for_update(no_key=True).get(pk=workflow.pk)
         if {locked.draft_revision} != {workflow.draft_revision, revision or workflow.draft_revision}:
             raise Conflict(f"Somebody has changed “{workflow.name}” since you opened it. Look at that, then publish.")
         last = locked.versions.aggregate(last=Max("number"))["last"] or 0
