@@ -125,7 +125,10 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,10/15m/key", "single_sign_on": "60/m/ip"}
+# Django's own: allauth's asks the database for addresses that we do not keep, for people only.
+ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # mail to an address without an account would tell it apart
+ACCOUNT_FORMS = {"reset_password": "departments.sign_in.NewPassword"}
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 MFA_ADAPTER = "connectors.second_factor.SealedSecrets"
 MFA_FORMS = {

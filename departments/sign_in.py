@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import ResetPasswordForm
+from allauth.account.utils import user_pk_to_url_str
 from allauth.core import context as current
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.core.internal.ratelimit import parse_rates
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
@@ -20,8 +23,11 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 
 from departments import mail, second_factor
+from departments.models import User
 
 log = logging.getLogger(__name__)
+
+NEW_PASSWORD = "account/email/password_reset_key"
 
 # Mail leaves after the answer: waiting for the mail server would tell which addresses have an account, and an
 # unreachable one would fail the page for those addresses only.
@@ -57,8 +63,31 @@ class ClosedSignUp(DefaultAccountAdapter):
         return resolve_url(settings.LOGIN_REDIRECT_URL)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        message = self.render_mail(template_prefix, email, {"request": current.request, "email": email, **context})
-        post.submit(_send, message)
+        post.submit(_send, self._rendered(template_prefix, email, context))
+
+    def write_to_nobody(self, email: str) -> None:
+        """All that is done for an address with an account, but that nothing is sent: the time tells nothing either."""
+        nobody = User(email=email)
+        key = f"{user_pk_to_url_str(nobody)}-{default_token_generator.make_token(nobody)}"
+        context = {"user": nobody, "password_reset_url": self.get_reset_password_from_key_url(key)}
+        self._rendered(NEW_PASSWORD, email, context)
+        post.submit(int)
+
+    def _rendered(self, template_prefix: str, email: str, context: dict[str, Any]) -> EmailMessage:
+        message: EmailMessage = self.render_mail(
+            template_prefix, email, {"request": current.request, "email": email, **context}
+        )
+        return message
+
+
+class NewPassword(ResetPasswordForm):
+    """Named in ACCOUNT_FORMS."""
+
+    def save(self, request: HttpRequest, **given: Any) -> str:
+        if not self.users:
+            ClosedSignUp(request).write_to_nobody(self.cleaned_data["email"])
+        email: str = super().save(request, **given)
+        return email
 
 
 def _way_of_whoever_has_none(user: Any) -> dict[str, Any]:

@@ -9,14 +9,16 @@ from unittest.mock import Mock
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import get_resolver, reverse
 from pytest_django import Settings
 
 from audit.models import Entry
 from departments.mail import OFF
 from departments.models import User
-from departments.sign_in import post
+from departments.sign_in import ClosedSignUp, post
 from tests.departments.written import told
 from tests.factories import make_user
 from tests.mail_server import MailServer
@@ -310,6 +312,25 @@ def test_asking_for_a_new_password_answers_alike_for_every_address_and_writes_to
 
     assert seen(answers[0]) == seen(answers[1])
     assert [message.to for message in mail.outbox] == [["lea@tandem.example"]]
+
+
+def test_asking_for_a_new_password_costs_the_same_for_every_address(lea: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What took 8 ms longer for people told them apart (case Z15)."""
+    made = Mock(wraps=ClosedSignUp.render_mail)
+    monkeypatch.setattr(ClosedSignUp, "render_mail", lambda self, *given: made(self, *given))
+    asked = []
+
+    for email in ("lea@tandem.example", "nobody@tandem.example"):
+        with CaptureQueriesContext(connection) as queries:
+            Client().post("/accounts/password/reset/", {"email": email})
+        own = [
+            query["sql"] for query in queries.captured_queries if not re.search("SAVEPOINT|shared_cache", query["sql"])
+        ]
+        asked.append([re.sub(r'WHERE.*|"_\w+"', "", statement) for statement in own])
+        post.submit(int).result()
+
+    assert asked[0] == asked[1]
+    assert [call.args[1] for call in made.call_args_list] == ["account/email/password_reset_key"] * 2
 
 
 def test_the_link_for_a_new_password_goes_by_the_mail_server_of_the_settings(server: MailServer, lea: User) -> None:
