@@ -19,7 +19,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
 MOST_COUNTED = 10_000
-LOOKED_THROUGH = 50_000
+LOOKED_THROUGH = 10_000
 CLOCKS_DIFFER = timedelta(hours=1)
 """At most, of whoever makes the ids and of the database, whose times are filtered by."""
 TURNS = frozenset({"p", "e"})

@@ -28,7 +28,8 @@ def set_hold(
 
     Raises PermissionDenied, and ValidationError without a reason or where one is on already.
     """
-    hold = LegalHold(person=person, department=department, reason=_reason(reason))
+    by_administrator = actor.is_administrator or actor.kind == "system"
+    hold = LegalHold(person=person, department=department, reason=_reason(reason), by_administrator=by_administrator)
     _require(hold, actor)
     try:
         with transaction.atomic():
@@ -43,8 +44,13 @@ def set_hold(
 
 
 def lift_hold(hold: LegalHold, *, reason: str, actor: Actor) -> None:
-    """Raises PermissionDenied, and ValidationError without a reason or for one that is lifted already."""
+    """What an administrator has set, an administrator lifts.
+
+    Raises PermissionDenied, and ValidationError without a reason or for one that is lifted already.
+    """
     _require(hold, actor)
+    if hold.by_administrator:
+        require_administrator(actor)
     why = _reason(reason)
     with transaction.atomic():
         rows = LegalHold.objects.filter(pk=hold.pk, lifted_at=None)

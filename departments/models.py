@@ -308,6 +308,7 @@ class LegalHold(models.Model):
         Department, models.PROTECT, related_name="holds", verbose_name=_("department"), null=True, blank=True
     )
     reason = models.CharField(_("reason"), max_length=500)
+    by_administrator = models.BooleanField(_("by an administrator"), default=False, db_default=False, editable=False)
     set_at = models.DateTimeField(_("set"), db_default=Now(), editable=False)
     lifted_at = models.DateTimeField(_("lifted"), null=True, blank=True, editable=False)
     lifted_because = models.CharField(_("why it was lifted"), max_length=500, blank=True)

@@ -78,8 +78,9 @@ def _brought_back(target: str, folder: Path, manifest: Manifest, there: Head, kn
     with _speaking_to(target):
         call_command("migrate", verbosity=0, interactive=False)
         old = _write_into_ledger(there, manifest)
-        erased = people.bring_back(folder.parent, known)
-    return old, _put_files_back(folder / FILES), erased
+        files = _put_files_back(folder / FILES)
+        erased = people.bring_back(folder.parent, known)  # takes files of erased runs away again
+    return old, files, erased
 
 
 def _require_keys(manifest: Manifest) -> None:

@@ -23,6 +23,7 @@ from workflows.api.waiting import wait_for
 from workflows.engine.definition import Input
 from workflows.models import Run, RunStatus, TaskStatus, Workflow
 from workflows.runtime.journey import tree_of
+from workflows.services.looking_in import looked_into
 from workflows.services.refusals import Conflict
 from workflows.services.runs import start_run
 
@@ -118,7 +119,10 @@ class Mcp(Endpoint):
     def _read(self, id: str) -> Mapping[str, Any]:
         known = identifier(id)
         run = visible(Run.objects.all(), self.actor).filter(pk=known).first() if known else None
-        return _told(run) if run is not None else _said("There is no such run.", is_error=True)
+        if run is None:
+            return _said("There is no such run.", is_error=True)
+        looked_into(run, self.actor)
+        return _told(run)
 
 
 def _tool(workflow: Workflow) -> dict[str, Any]:

@@ -200,6 +200,7 @@ class StepRun(models.Model):
             models.Index(
                 fields=["department"], name="step_told", condition=Q(status="ready", handed_out_at__isnull=False)
             ),
+            models.Index(fields=["output_sha256"], name="step_large", condition=~Q(output_sha256="")),
             models.Index(fields=["id"], name="step_parked", condition=Q(status="parked")),
             models.Index(fields=["id"], name="step_joins", condition=Q(status="waiting", waits_for="children")),
         ]

@@ -22,7 +22,7 @@ from workflows.pages.people import HoldForm, department_page, find_managed
 @require_POST
 def put_on(request: Request, slug: str) -> HttpResponse:
     found = find_managed(request, slug)
-    said = _("From now on nothing of %(name)s goes, until the legal hold is lifted.") % {"name": found}
+    said = _("A legal hold is on %(name)s from now on, until it is lifted.") % {"name": found}
     return _done(request, found, said, lambda why: holds.set_hold(department=found, reason=why, actor=request.actor))
 
 

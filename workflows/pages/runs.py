@@ -85,6 +85,7 @@ def run(request: Request, pk: UUID) -> HttpResponse:
 def run_steps(request: Request, pk: UUID) -> HttpResponse:
     """The living part of the run's page. Nothing (204) while it looks as it did: the page then stays as it is."""
     shown = find(request, pk)
+    looked_into(shown, request.actor)
     html = render_to_string("workflows/_run.html", context_of(request, shown), request)
     mark = hashlib.sha256(html.encode()).hexdigest()[:16]
     if request.GET.get("seen") == mark:

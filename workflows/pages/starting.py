@@ -11,6 +11,7 @@ from workflows.pages.page import Request, identifier
 from workflows.pages.uploaded import with_files
 from workflows.runtime.journey import tree_of
 from workflows.services.files import store_for_use
+from workflows.services.looking_in import looked_into
 
 PREFIX = "in-"
 """Keeps the names of inputs apart from the names of our own fields."""
@@ -29,7 +30,10 @@ def filled_form(request: Request, workflow: Workflow) -> Form:
     earlier = identifier(request.GET.get("like", ""))
     runs = visible(Run.objects.live().filter(workflow=workflow), request.actor)
     run = runs.filter(pk=earlier).first() if earlier else None
-    return form.with_values(run.inputs) if run else form
+    if run is None:
+        return form
+    looked_into(run, request.actor)
+    return form.with_values(run.inputs)
 
 
 def read_start(request: Request, workflow: Workflow) -> Filled:

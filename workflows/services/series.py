@@ -118,6 +118,7 @@ def go_on(series: Series, *, actor: Actor) -> int:
     with transaction.atomic():
         Series.objects.select_for_update().get(pk=series.pk)
         anew = series.rows.filter(Q(state__in=[RowState.LEFT, RowState.REFUSED]) | Q(run__status__in=ENDED_BADLY))
+        anew = anew.filter(Q(run=None) | Q(run__erased_at=None))  # what is erased cannot be done again
         count = anew.update(state=RowState.AGAIN, said="")
         if not count:
             raise Conflict("Every row has succeeded or is under way; there is nothing to do again.")

@@ -69,7 +69,7 @@ def test_a_fragment_asks_nothing_about_the_frame(scene: Scene, signed_in: Any, d
     client = signed_in(scene.viewer)
     client.get(f"/runs/{run.pk}/")
 
-    with django_assert_max_num_queries(10) as queries:  # one of them: the names in the ledger, of whoever looked
+    with django_assert_max_num_queries(11) as queries:  # one of them: the names in the ledger, of whoever looked
         client.get(f"/runs/{run.pk}/steps/", HTTP_HX_REQUEST="true")
 
     assert not any("workflows_task" in query["sql"] and "COUNT" in query["sql"] for query in queries)

@@ -364,6 +364,12 @@ def test_a_manager_puts_a_legal_hold_on_and_lifts_it_with_reasons(
     ]
 
 
-def test_a_hold_of_another_department_is_not_there(signed_in: SignIn, henrik: User) -> None:
+def test_a_hold_of_another_department_is_not_there_and_an_administrators_stays(
+    signed_in: SignIn, legal: Department, henrik: User
+) -> None:
+    ours = holds.set_hold(department=legal, reason="The board asks", actor=SYSTEM)
+    desk = signed_in(henrik)
+    assert "only an administrator lifts it" in desk.get(reverse("department", args=["legal"])).content.decode()
+    assert desk.post(reverse("hold_lift", args=["legal", ours.pk]), {"reason": "x"}).status_code == 403
     other = holds.set_hold(department=make_department("Press"), reason="Theirs", actor=SYSTEM)
     assert signed_in(henrik).post(reverse("hold_lift", args=["legal", other.pk]), {"reason": "x"}).status_code == 404

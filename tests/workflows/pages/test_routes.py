@@ -272,7 +272,8 @@ def _member(scene: Scene) -> list[object]:
 
 
 def _held(scene: Scene) -> list[object]:
-    return [scene.department.slug, set_hold(department=scene.department, reason="A lawsuit", actor=SYSTEM).pk]
+    hold = set_hold(department=scene.department, reason="A lawsuit", actor=actor_for_user(scene.manager))
+    return [scene.department.slug, hold.pk]
 
 
 def _group(scene: Scene) -> list[object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
@@ -25,6 +25,7 @@ from workflows.models import (
     DeliveryTry,
     JournalEntry,
     Run,
+    Sample,
     Series,
     SeriesRow,
     StepRun,
@@ -34,10 +35,11 @@ from workflows.models import (
     TriggerEvent,
     Workflow,
 )
-from workflows.runtime import files, outputs
+from workflows.runtime import emptying, files, outputs
 from workflows.services import retention
 from workflows.services.refusals import Conflict, PermissionDenied, ValidationError
 from workflows.services.runs import retry_run
+from workflows.services.series import go_on
 
 pytestmark = pytest.mark.django_db
 SECRET = "Mrs Zimmerling, born 1961"
@@ -90,7 +92,12 @@ def a_full_run(workflow: Workflow) -> Run:
     Attempt.objects.create(step=step, number=1, started_at=timezone.now(), given=WROTE, calls=[call], error=error)
     JournalEntry.objects.create(run=run, seq=1, event="step.done", detail=WROTE)
     more = {"draft": SECRET, "text": SECRET, "shown": WROTE, "options": [SECRET], "form": WROTE, "known": WROTE}
-    told = {"why": error, "leaving": WROTE, "answer": {"decision": "approve", "by": "Lea", "reason": SECRET}}
+    told = {
+        "why": error,
+        "at_end": {"do": "answer", "answer": WROTE},
+        "leaving": WROTE,
+        "answer": {"decision": "approve", "by": "Lea", "reason": SECRET},
+    }
     task = factories.make_task(step, status="decided", question=SECRET, **more, **told)
     factories.make_decision(task, factories.make_user("Lea"), reason=SECRET, answer=told["answer"])
     task.assignees.update(reason=SECRET)
@@ -179,34 +186,132 @@ def test_who_may_not_and_what_goes_on_or_is_held_is_refused(workflow: Workflow, 
 def test_the_scheduler_erases_what_is_older_than_its_workflow_keeps(workflow: Workflow, mona: Actor) -> None:
     old, young = (ended(workflow, days, inputs=WROTE) for days in (31, 29))
     others = ended(factories.make_version(factories.make_workflow(workflow.department)).workflow, 400, inputs=WROTE)
-    assert retention.Rounds().strike() == 0
+    keeper = retention.Keeper()
+    assert keeper.round() == 0
     retention.keep_for(workflow, 30, actor=mona)
     hold = holds.set_hold(department=workflow.department, reason="A lawsuit", actor=SYSTEM)
-    assert retention.Rounds().strike() == 0
+    assert keeper.round() == 0
     holds.lift_hold(hold, reason="It is over", actor=SYSTEM)
 
-    assert [retention.Rounds().strike() for _ in range(2)] == [1, 0]
+    assert [keeper.round() for _ in range(2)] == [1, 0]
 
     assert [Run.objects.get(pk=one.pk).inputs for one in (old, young, others)] == [{}, WROTE, WROTE]
     told = Entry.objects.shown().get(verb="run.contents_erased")
     assert (told.actor_label, told.detail) == ("Tandem", {"days": 30})
     retention.keep_for(workflow, 20, actor=mona)
-    assert retention.Rounds().strike() == 1
+    assert keeper.round() == 1
     assert Run.objects.exclude(erased_at=None).count() == 2
 
 
-def test_more_than_one_round_takes_is_taken_at_once_in_the_next(
+def test_all_that_is_old_goes_in_one_round_and_what_cannot_be_done_together_one_by_one(
     workflow: Workflow, mona: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "AT_A_TIME", 2)
-    at = timezone.now() - timedelta(days=9)
+    at, empty, asked = timezone.now() - timedelta(days=9), emptying.empty, []
     for _ in range(5):
         factories.make_run(workflow.versions.get(), status="failed", finished_at=at, inputs=WROTE)
     retention.keep_for(workflow, 7, actor=mona)
-    rounds = retention.Rounds()
 
-    assert [rounds.strike() for _ in range(4)] == [2, 2, 1, 0]
+    def of_one_alone(runs: Any) -> Any:
+        asked.append(len(runs))
+        if len(runs) > 1:
+            raise OperationalError("canceling statement due to statement timeout")
+        return empty(runs)
+
+    monkeypatch.setattr(emptying, "empty", of_one_alone)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    assert retention.Keeper().round() == 5
+    assert asked == [2, 1] * 4 + [1]
     assert not Run.objects.filter(erased_at=None).exists()
+
+
+def test_what_somebody_under_a_legal_hold_started_or_decided_stays_until_it_is_lifted(
+    workflow: Workflow, mona: Actor
+) -> None:
+    lea, at = factories.make_user("Lea"), timezone.now() - timedelta(days=9)
+    some = {"status": "failed", "inputs": WROTE}
+    started = factories.make_run(workflow.versions.get(), starter_id=str(lea.pk), finished_at=at, **some)
+    decided, other = (
+        factories.make_run(workflow.versions.get(), finished_at=at + timedelta(hours=hours), **some) for hours in (1, 2)
+    )
+    factories.make_decision(factories.make_task(factories.make_step(decided), status="decided"), lea)
+    retention.keep_for(workflow, 7, actor=mona)
+    hold = holds.set_hold(person=lea, reason="A lawsuit", actor=SYSTEM)
+
+    assert [retention.Keeper().round() for _ in range(2)] == [1, 0]
+    assert list(Run.objects.exclude(erased_at=None)) == [other]
+    for run in (started, decided):
+        with pytest.raises(Conflict, match="somebody who started it or decided"):
+            retention.erase_contents(run, "x", actor=mona)
+    holds.lift_hold(hold, reason="It is over", actor=SYSTEM)
+    assert retention.Keeper().round() == 2
+
+
+def test_files_of_other_runs_of_samples_drafts_and_events_stay(workflow: Workflow, mona: Actor, media: Path) -> None:
+    legal = workflow.department
+    made_by = ended(workflow)
+    kept = {
+        name: files.save(legal.pk, f"{name}.txt", name.encode(), "", run_id=made_by.pk if name == "made" else None)
+        for name in ("made", "sample", "draft", "event", "typed")
+    }
+    refs = {name: files.reference(one).model_dump() for name, one in kept.items()}
+    Sample.objects.create(workflow=workflow, step_id="a", kind="text.compose", output={"file": refs["sample"]})
+    Workflow.objects.filter(pk=workflow.pk).update(draft={"steps": [{"with": {"template": refs["draft"]}}]})
+    trigger = Trigger.objects.create(department=legal, workflow=workflow, kind="web.hook", title="T", made_by="Lea")
+    TriggerEvent.objects.create(trigger=trigger, key="1", data={"attachments": [refs["event"]]})
+    typed = {"file": refs["typed"]["file"], "sha256": "0" * 64}
+    run = ended(workflow, inputs={**refs, "typed": typed})
+
+    retention.erase_contents(run, "Asked for", actor=mona)
+
+    assert set(StoredFile.objects.values_list("pk", flat=True)) == {one.pk for one in kept.values()}
+
+
+def test_a_large_result_of_an_older_release_stays_while_another_step_has_it(
+    workflow: Workflow, mona: Actor, django_capture_on_commit_callbacks: Any
+) -> None:
+    _nothing, large = outputs.put_away({"text": "x" * 2_000_000})
+    run, other = ended(workflow), ended(workflow)
+    for each in (run, other):
+        factories.make_step(each, status="succeeded", output_sha256=large)
+    with django_capture_on_commit_callbacks(execute=True):
+        retention.erase_contents(run, "Asked for", actor=mona)
+    assert outputs.fetch(large) == {"text": "x" * 2_000_000}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        retention.erase_contents(other, "Asked for", actor=mona)
+    with pytest.raises(FileNotFoundError):
+        outputs.fetch(large)
+
+
+def test_a_table_goes_when_all_that_came_of_it_is_erased(workflow: Workflow, mona: Actor) -> None:
+    legal, at = workflow.department, timezone.now() - timedelta(days=9)
+    table = files.save(legal.pk, "people.csv", SECRET.encode(), "text/csv")
+    about = {"department": legal, "workflow": workflow, "started_by": "Lea", "file_id": table.pk, "finished_at": at}
+    series = Series.objects.create(key="k", title=SECRET, total=2, **about)
+    run = ended(workflow, 9, inputs=WROTE)
+    SeriesRow.objects.create(series=series, number=1, values=WROTE, run=run, state="started")
+    SeriesRow.objects.create(series=series, number=2, values=WROTE, said=SECRET, state="refused")
+    retention.keep_for(workflow, 7, actor=mona)
+
+    retention.Keeper().round()
+
+    assert found_in_tables() == {}
+    assert not StoredFile.objects.exists()
+    desk = Client()
+    desk.force_login(factories.make_user("Max", legal, Role.MANAGER))
+    assert desk.get(f"/series/{series.pk}/").status_code == 200
+
+
+def test_an_erased_row_of_a_table_is_not_done_again(workflow: Workflow, mona: Actor) -> None:
+    series = Series.objects.create(
+        department=workflow.department, workflow=workflow, key="k", title="T", total=1, started_by="Lea"
+    )
+    run = factories.make_run(workflow.versions.get(), status="cancelled", finished_at=timezone.now())
+    SeriesRow.objects.create(series=series, number=1, values=WROTE, run=run, state="started")
+    retention.erase_contents(run, "Asked for", actor=mona)
+    with pytest.raises(Conflict, match="nothing to do again"):
+        go_on(series, actor=mona)
 
 
 def test_an_erased_run_is_shown_everywhere_and_does_not_go_on(mona: Actor, legal: Department) -> None:

@@ -35,9 +35,8 @@ class Command(BaseCommand):
         others = (watching.Watcher().strike, delivering.Courier().strike)
         triggers = (clocks.strike, endings.strike, *others)
         asked = (task_clock.strike, budget_questions.strike)
-        kept = (mending.mend, retention.Rounds().strike)
-        strikes = (*asked, *triggers, series_turns.strike, *kept, progress.Rounds().strike)
-        scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run])
+        strikes = (*asked, *triggers, series_turns.strike, mending.mend, progress.Rounds().strike)
+        scheduler = Scheduler(*strikes, beside=[_sealer().run, Watch().run, retention.Keeper().run])
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: scheduler.stop.set())
         history.notice(places(settings.ENV.ledger_anchors, settings.LEDGER_ANCHORS))  # before anything goes on
