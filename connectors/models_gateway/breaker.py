@@ -48,7 +48,7 @@ def require_place(way: Way, step_id: UUID) -> None:
     after the other may always ask.
     """
     sql.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"breaker {way.model_id}"])
-    values = [way.model_id, step_id, way.clocks.total_s, way.model_id, WINDOW.total_seconds(), way.model_id]
+    values = [way.clocks.total_s, way.model_id, step_id, way.model_id, WINDOW.total_seconds(), way.model_id]
     unanswered, failed = sql.row(_UNPROVED, values) or (0, 0)
     if unanswered and unanswered + failed >= LEAST_CALLS:
         raise NotNow(
@@ -101,21 +101,16 @@ def learn(way: Way, went: str, said: str) -> None:
 
 
 def _count(way: Way, said: str) -> None:
-    found = sql.row(_HEALTH, [way.model_id, WINDOW.total_seconds(), way.model_id])
-    calls, failures = found if found is not None else (0, 0)
+    """Who still waits for an answer counts as a call too: silence is known so late that what failed at once is old."""
+    found = sql.row(_HEALTH, [way.clocks.total_s, way.model_id, way.model_id, WINDOW.total_seconds(), way.model_id])
+    unanswered, ended, failures = found if found is not None else (0, 0, 0)
+    calls = ended if is_sick(ended, failures) else ended + unanswered
     if not is_sick(calls, failures):
         return
     values = [way.model_id, way.provider_url, OPEN_FOR.total_seconds(), failures, calls, said[:300]]
     if sql.changed(_OPEN, values):
         log.warning("breaker.opened: %s (%s), %s of %s calls failed", way.model, way.provider, failures, calls)
 
-
-_HEALTH = """
-SELECT count(*), count(*) FILTER (WHERE went = 'fault') FROM connectors_modelcall
-WHERE model_row = %s AND went IN ('ok', 'fault')
-    AND ended_at > (SELECT clock_timestamp()) - make_interval(secs => %s)
-    AND ended_at > coalesce((SELECT closed_at FROM connectors_breaker WHERE model_id = %s), '-infinity')
-"""
 
 _SINCE = "coalesce((SELECT closed_at FROM connectors_breaker WHERE model_id = %s), '-infinity')"
 _LATELY = f"""
@@ -124,17 +119,22 @@ WHERE model_row = %s AND went IN ('ok', 'fault')
     AND ended_at > (SELECT clock_timestamp()) - make_interval(secs => %s) AND ended_at > {_SINCE}
 ORDER BY ended_at DESC LIMIT %s
 """
-# A call that its worker left behind counts until its step asks again. Statements that follow the lock see all that
-# those who had it before have written.
-_UNPROVED = f"""
-SELECT (
+# A call that its worker left behind counts until its step asks again.
+_UNANSWERED = """
     SELECT count(*) FROM connectors_modelcall AS call
-    WHERE model_row = %s AND status = 'reserved' AND step_id <> %s
-        AND at > (SELECT clock_timestamp()) - make_interval(secs => %s)
+    WHERE status = 'reserved' AND at > (SELECT clock_timestamp()) - make_interval(secs => %s) AND model_row = %s
         AND NOT EXISTS (
             SELECT FROM connectors_modelcall AS next WHERE next.step_id = call.step_id AND next.id > call.id
         )
-), (
+"""
+_HEALTH = f"""
+SELECT ({_UNANSWERED}), count(*), count(*) FILTER (WHERE went = 'fault') FROM connectors_modelcall
+WHERE model_row = %s AND went IN ('ok', 'fault')
+    AND ended_at > (SELECT clock_timestamp()) - make_interval(secs => %s) AND ended_at > {_SINCE}
+"""
+# Statements that follow the lock see all that those who had it before have written.
+_UNPROVED = f"""
+SELECT ({_UNANSWERED} AND step_id <> %s), (
     SELECT count(*) FROM connectors_modelcall
     WHERE model_row = %s AND went = 'fault'
         AND ended_at > (SELECT clock_timestamp()) - make_interval(secs => %s) AND ended_at > {_SINCE}

@@ -12,13 +12,14 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection
 
-from connectors.models import Cost, ModelCall, Spending
+from connectors.models import Breaker, Cost, ModelCall, Spending
+from connectors.models_gateway import breaker
 from connectors.models_gateway.payer import ALWAYS, Limit, Payer, Used, why_not
 from connectors.models_gateway.purse import Purse
 from connectors.models_gateway.record import CallRecord
 from connectors.models_gateway.request import Way
 from connectors.sdk.errors import NotNow
-from tests.factories import make_department
+from tests.factories import make_department, make_model
 
 MONTH = date(2026, 11, 1)
 NOW = datetime(2026, 11, 29, 10, 30, tzinfo=UTC)
@@ -237,3 +238,18 @@ def test_of_thirty_who_ask_at_once_twenty_find_out_whether_the_model_is_there() 
     assert at_first == (20, ["unproved"] * 10)
     assert (again, failed, len(refused)) == (10, 11, 11)
     assert ModelCall.objects.filter(status="reserved").count() == 31, "one was left behind by a worker"
+
+
+@pytest.mark.django_db
+def test_half_of_twenty_that_failed_are_enough_while_the_others_wait_for_an_answer() -> None:
+    way = replace(WAY, model_id=make_model().pk)
+    purses = [Purse(payer()) for _ in range(20)]
+    reserves = [purse.put_aside(way, CENT) for purse in purses]
+    opened = []
+
+    for purse, reserve in zip(purses[:10], reserves, strict=False):
+        purse.settle(reserve, called(error="unavailable"), "fault")
+        breaker.learn(way, "fault", "It broke.")
+        opened.append(Breaker.objects.exists())
+
+    assert opened == [False] * 9 + [True]
