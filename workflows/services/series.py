@@ -104,7 +104,7 @@ def stop_series(series: Series, *, actor: Actor) -> None:
     """No further row starts; what is under way goes on."""
     require(actor, Verb.RUN, series.department)
     with transaction.atomic():
-        locked = Series.objects.select_for_update().get(pk=series.pk)
+        locked = Series.objects.select_for_update(no_key=True).get(pk=series.pk)
         if locked.finished_at is not None or locked.stopped_at is not None:
             raise Conflict("It is over, or was stopped already.")
         Series.objects.filter(pk=series.pk).update(stopped_at=Now(), look_at=Now())
@@ -116,7 +116,7 @@ def go_on(series: Series, *, actor: Actor) -> int:
     """What was left out, could not start or failed, once more; a run that failed goes on at its failed step."""
     require(actor, Verb.RUN, series.department)
     with transaction.atomic():
-        Series.objects.select_for_update().get(pk=series.pk)
+        Series.objects.select_for_update(no_key=True).get(pk=series.pk)
         anew = series.rows.filter(Q(state__in=[RowState.LEFT, RowState.REFUSED]) | Q(run__status__in=ENDED_BADLY))
         anew = anew.filter(Q(run=None) | Q(run__erased_at=None))  # what is erased cannot be done again
         count = anew.update(state=RowState.AGAIN, said="")
