@@ -89,6 +89,7 @@ def kill_the_worker_while_it_asks(scene: Scene, slow: Slow, slug: str, kill: int
     scene.stack.kill("worker")
     slow.may_answer.set()
     scene.stack.wait_for_end(runs, RECOVERY_S)
+    scene.stack.calm()  # who dies again and again is started again ever later
 
 
 def assert_is_counted(slow: Slow) -> None:
