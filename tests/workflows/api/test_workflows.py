@@ -49,6 +49,7 @@ def test_a_workflow_belongs_to_the_tokens_department(program: Program, legal: De
         "created_at": made["created_at"],
         "changed_at": made["changed_at"],
         "archived_at": None,
+        "keeps_days": None,
         "url": made["url"],
     }
     assert made["url"].endswith(f"/workflows/{made['id']}/")
