@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -52,18 +53,11 @@ class Host:
         with psycopg.connect(self.database) as connection:
             return connection.execute(statement, values or None).fetchall()
 
-    def accept_until(self, moment: float) -> list[str]:
-        """Ids of the runs that were acknowledged with a 201 until then, by four programs at once."""
-
-        def post(_: int) -> list[str]:
-            accepted = []
-            while time.monotonic() < moment:
-                answer = self.stack.start_run(self.workflow)
-                accepted += [answer.body["id"]] if answer.status == 201 else []
-            return accepted
-
-        with ThreadPoolExecutor(4) as threads:
-            return [run for accepted in threads.map(post, range(4)) for run in accepted]
+    def accept(self, accepted: list[str], stop: threading.Event) -> None:
+        """Adds the ids of the runs that are acknowledged with a 201, until told to stop."""
+        while not stop.is_set():
+            answer = self.stack.start_run(self.workflow)
+            accepted += [answer.body["id"]] if answer.status == 201 else []
 
     def _run(self, *arguments: str) -> str:
         environment = (
@@ -91,11 +85,16 @@ def test_k24_every_acknowledged_run_survives_the_death_of_the_whole_host(host: H
     accepted: list[str] = []
     for _ in pace.rounds():
         host.stack.start(*PROCESSES)
-        with ThreadPoolExecutor(1) as aside:
-            waiting = aside.submit(host.accept_until, time.monotonic() + 4.0)
-            time.sleep(1.5)
-            host.stack.cut_the_power()
-            accepted += waiting.result()
+        before, stop = len(accepted), threading.Event()
+        with ThreadPoolExecutor(4) as programs:
+            for _program in range(4):
+                programs.submit(host.accept, accepted, stop)
+            try:
+                host.stack.wait(lambda before=before: len(accepted) >= before + 2, 20, "accepted runs")
+                time.sleep(0.5)
+                host.stack.cut_the_power()
+            finally:
+                stop.set()
         host.power_on()
 
     host.stack.start(*PROCESSES)
