@@ -167,8 +167,7 @@ _STATEMENTS: tuple[tuple[Any, ...], ...] = (
     ("UPDATE workflows_journalentry SET detail = '{}' WHERE run_id = ANY(%s)",),
     (
         f"""UPDATE workflows_task SET question = '{ERASED}', draft = '', text = '', shown = '{{}}', options = '[]',
-            form = NULL, known = '{{}}', why = NULL, leaving = NULL,
-            at_end = '{{}}',
+            form = NULL, known = '{{}}', why = NULL, leaving = NULL, at_end = '{{}}',
             answer = CASE WHEN answer IS NULL THEN NULL ELSE {_kept("answer")} END WHERE run_id = ANY(%s)""",
         list(OF_AN_ANSWER),
     ),

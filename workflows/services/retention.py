@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from audit import sql
 from audit.payloads import Words
 from audit.services import record
-from audit.sql import release
 from departments import erasures, holds
 from departments.access import SYSTEM, Actor, require_manager
 from departments.models import Department, LegalHold
@@ -55,8 +54,8 @@ def erase_contents(run: Run, reason: str, *, actor: Actor) -> None:
     if not reason.strip():
         raise ValidationError({"reason": _("Say why, like “the contract was withdrawn”.")})
     with transaction.atomic():
-        locked = Run.objects.select_for_update().get(pk=run.pk)
-        holds.alone()
+        holds.alone()  # first, as whoever erases a person does: else each could wait for the other
+        locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
         _require_erasable(locked)
         if locked.erased_at is not None:
             return
@@ -105,7 +104,7 @@ class Keeper:
                 self.round(stop)
             except Exception:
                 log.exception("retention.failed: old runs are looked at again in an hour")
-            release()
+            sql.release()
             stop.wait(EVERY_S)
 
     def round(self, stop: threading.Event | None = None) -> int:
