@@ -19,7 +19,7 @@ from workflows.pages import runs
 from workflows.pages.page import Request, page
 from workflows.pages.workflows import find, sentences
 from workflows.services import retention
-from workflows.services.refusals import ValidationError
+from workflows.services.refusals import Conflict, ValidationError
 
 
 @page
@@ -50,6 +50,8 @@ def erase(request: Request, pk: UUID) -> HttpResponse:
         retention.erase_contents(shown, request.POST.get("reason", ""), actor=request.actor)
     except ValidationError as refused:
         messages.error(request, " ".join(sentences(refused).values()))
+    except Conflict as conflict:
+        messages.error(request, str(conflict))
     else:
         messages.success(request, _("The contents of the run are erased."))
     return redirect("run", pk)

@@ -53,7 +53,7 @@ class _RecordPaper:
         for title, value in inputs:
             self._value(title, value)
         if not inputs:
-            self.paper.text(_("Nothing was given to it."))
+            self.paper.text(_("Erased.") if self.run.erased_at else _("Nothing was given to it."))
         self._questions(self.record.questions)
         self.paper.heading(_("What came out"), 2)
         self._output()
@@ -71,6 +71,10 @@ class _RecordPaper:
         paper.heading(_("Record of %(run)s") % {"run": run}, 1)
         if not self.record.is_over:
             paper.text(_("This run has not ended. The record shows what is known now; more may come."))
+        if run.erased_at:
+            paper.text(
+                _("The contents were erased on %(at)s. What happened is still told.") % {"at": exact(run.erased_at)}
+            )
         if run.is_test:
             paper.text(_("This was a test of a draft: %(mode)s.") % {"mode": run.get_mode_display()})
         if run.error:
@@ -100,6 +104,8 @@ class _RecordPaper:
         if isinstance(self.run.output, Mapping) and self.run.output:
             for name, value in self.run.output.items():
                 self._value(named(name), value)
+        elif self.run.erased_at:
+            self.paper.text(_("Erased."))
         else:
             self.paper.text("\n".join(spoken(self.run.output)) if self.run.output else _("Nothing."))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
+from pypdf import PdfReader
 
 from audit.models import Entry
 from audit.sentences import sentence
@@ -328,8 +330,23 @@ def test_an_erased_run_is_shown_everywhere_and_does_not_go_on(mona: Actor, legal
     assert [page.status_code for page in pages] == [200] * 4
     assert "The contents were erased on" in pages[0].content.decode()
     assert "Go on from the failed step" not in pages[0].content.decode()
+    record, pdf = pages[1].content.decode(), PdfReader(io.BytesIO(pages[2].content))
+    told = record + " ".join(page.extract_text() for page in pdf.pages)
+    assert "Nothing was given to it" not in told
+    assert "Nothing came out" not in told
+    assert "What happened is still told" in told
     with pytest.raises(Conflict, match="were erased"):
         retry_run(run, actor=mona)
+
+
+def test_what_is_held_is_not_erased_on_its_page_either_which_says_why(workflow: Workflow, legal: Department) -> None:
+    run, client = ended(workflow, inputs=WROTE), Client()
+    client.force_login(factories.make_user("Max", legal, Role.MANAGER))
+    holds.set_hold(department=legal, reason="A lawsuit", actor=SYSTEM)
+    answer = client.post(f"/runs/{run.pk}/erase/", {"reason": "Asked for"}, follow=True)
+    assert "A legal hold is on Legal: nothing is erased there." in answer.content.decode()
+    run.refresh_from_db()
+    assert run.inputs == WROTE
 
 
 def test_a_manager_says_on_a_page_how_long_and_everybody_reads_it(workflow: Workflow, legal: Department) -> None:
