@@ -67,6 +67,11 @@ def holds_against_erasing(person: User) -> QuerySet[LegalHold]:
     return LegalHold.objects.filter(Q(person=person) | where, lifted_at=None).distinct()
 
 
+def is_held(department: Department) -> bool:
+    """For whatever erases: nothing of this department may go."""
+    return LegalHold.objects.filter(department=department, lifted_at=None).exists()
+
+
 def alone() -> None:
     """Until the transaction ends: whoever sets a hold and whoever erases look at what the other has done."""
     sql.execute("SELECT pg_advisory_xact_lock(hashtextextended('legal holds', 0))", [])

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from connectors.forms import Field, Form, read
+from departments import holds
 from departments.access import may_manage
 from workflows.models import Workflow
 from workflows.pages import runs
@@ -69,7 +70,7 @@ def _kept_words(workflow: Workflow) -> str:
 
 
 def _page(request: Request, workflow: Workflow, form: Form, status: int = 200) -> HttpResponse:
-    context = {"workflow": workflow, "form": form, "is_held": retention.is_held(workflow.department)}
+    context = {"workflow": workflow, "form": form, "is_held": holds.is_held(workflow.department)}
     return render(request, "workflows/kept.html", context, status=status)
 
 

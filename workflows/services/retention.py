@@ -19,7 +19,6 @@ from audit.payloads import Words
 from audit.services import record
 from departments import erasures, holds
 from departments.access import SYSTEM, Actor, require_manager
-from departments.models import Department, LegalHold
 from workflows.models import Decision, Run, RunStatus, Workflow
 from workflows.models.states import RUN_OVER
 from workflows.runtime import emptying
@@ -84,15 +83,11 @@ def _require_erasable(run: Run) -> None:
         raise Conflict(_("This is a part of another run. Erase the contents of the run around it."))
     if not RunStatus(run.status).is_over:
         raise Conflict(_("The run is not over. Cancel it first, or wait for its end."))
-    if is_held(run.department):
+    if holds.is_held(run.department):
         raise Conflict(_("A legal hold is on %(name)s: nothing is erased there.") % {"name": run.department.name})
     decided = Decision.objects.filter(task__run=run).values_list("by_id", flat=True)
     if sql.rows(_HELD, [[run.starter_id, *decided]]):
         raise Conflict(_("A legal hold is on somebody who started it or decided in it: it is not erased."))
-
-
-def is_held(department: Department) -> bool:
-    return LegalHold.objects.filter(department=department, lifted_at=None).exists()
 
 
 class Keeper:
@@ -135,7 +130,7 @@ def _erase_old(workflow_id: UUID, days: int, at_a_time: int) -> int:
     rows = Workflow.objects.select_for_update(of=("self",), no_key=True).select_related("department")
     workflow = rows.get(pk=workflow_id)
     holds.alone()
-    if is_held(workflow.department):
+    if holds.is_held(workflow.department):
         return 0
     runs = [id for (id,) in sql.rows(_OLD, [workflow_id, workflow.erased_until, days, at_a_time])]
     if not runs:
